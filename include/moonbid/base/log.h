@@ -1,0 +1,38 @@
+/* log.h - one line an event on standard error, never blocking.
+ *
+ * Part of: base.  Depends on: buf, time.
+ * Threads:  any; a line is one write() of at most MB_LOG_LINE_MAX bytes. What would block is dropped and
+ *           counted, and the count is said with the next line that goes out.
+ * Form:     `2026-03-02T09:00:00.123Z info process listening addr=127.0.0.1:8080`, or one JSON object a line.
+ */
+#ifndef MB_BASE_LOG_H
+#define MB_BASE_LOG_H
+
+#include <stdint.h>
+
+#include <stddef.h>
+
+#include "moonbid/base/err.h"
+
+#define MB_LOG_LINE_MAX 4096
+
+enum mb_log_level { MB_LOG_DEBUG, MB_LOG_INFO, MB_LOG_WARN, MB_LOG_ERROR };
+
+enum mb_log_format { MB_LOG_TEXT, MB_LOG_JSON };
+
+/* Least level that is written, and the form; process-wide, call before the first thread. */
+void mb_log_setup(enum mb_log_level least, enum mb_log_format format);
+
+/* Where lines go instead of standard error (tests, the kit); NULL restores it. `line` has no newline. */
+void mb_log_redirect(void (*sink)(void *user, enum mb_log_level level, const char *line, size_t len),
+                     void *user);
+
+/* `message` is a fixed phrase; `fmt` gives the `key=value` part and may be NULL. Control characters in the
+ * values are written as \xNN, so that a hostile string cannot forge a line. */
+void mb_log(enum mb_log_level level, const char *module, const char *message, const char *fmt, ...)
+    MB_PRINTF(4, 5);
+
+/* Lines dropped so far because standard error would block. */
+uint64_t mb_log_dropped(void);
+
+#endif /* MB_BASE_LOG_H */

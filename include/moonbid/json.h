@@ -1,0 +1,172 @@
+/* json.h - a strict one-pass tokenizer, a read-only view with lenient getters, and a writer.
+ *
+ * Part of: json.  Depends on: base.
+ * Threads:  values; a document has one owner.
+ * Lifetime: tokens live in the caller's arena and point into the caller's text; both must outlive the view. Nothing is
+ *           decoded before it is asked for. A string without escapes is given as a slice of the text; one with
+ *           escapes is decoded into the arena.
+ * Strict in syntax: RFC 8259, UTF-8, at most MB_JSON_MAX_TOKENS tokens, MB_JSON_MAX_DEPTH deep. Lenient in
+ * content: see the getters; each conversion is counted in mb_json.slips.
+ * Integers keep their text: 18446744073709551615 is given back digit for digit (mb_json_text).
+ */
+#ifndef MB_JSON_H
+#define MB_JSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "moonbid/base.h"
+
+#define MB_JSON_MAX_TOKENS 20000 /* an OpenRTB request of 100 impressions has some 6,000 */
+#define MB_JSON_MAX_DEPTH 64     /* OpenRTB nests 9 deep; extensions add a few */
+
+enum mb_json_type {
+    MB_JSON_NONE, /* absent: every getter takes it and gives its default */
+    MB_JSON_NULL,
+    MB_JSON_FALSE,
+    MB_JSON_TRUE,
+    MB_JSON_NUMBER,
+    MB_JSON_STRING,
+    MB_JSON_ARRAY,
+    MB_JSON_OBJECT
+};
+
+/* Kinds of slip: what was sent against what was due. One counter each. */
+#define MB_JSON_SLIP_MAP(XX)                              \
+    XX(STRING_FOR_NUMBER, "string_for_number")              \
+    XX(NUMBER_FOR_STRING, "number_for_string")              \
+    XX(NUMBER_FOR_BOOL, "number_for_bool")                  \
+    XX(STRING_FOR_BOOL, "string_for_bool")                  \
+    XX(FRACTION_FOR_INTEGER, "fraction_for_integer")        \
+    XX(SCALAR_FOR_ARRAY, "scalar_for_array")                \
+    XX(WRONG_TYPE, "wrong_type")                            \
+    XX(DUPLICATE_KEY, "duplicate_key")
+
+enum mb_json_slip {
+#define XX(name, text) MB_JSON_SLIP_##name,
+    MB_JSON_SLIP_MAP(XX)
+#undef XX
+    MB_JSON_SLIP_COUNT
+};
+
+const char *mb_json_slip_name(enum mb_json_slip slip);
+
+/* One value (or key) of the text. Tokens stand in document order; a container's members follow it. */
+struct mb_json_token {
+    uint32_t start; /* offset of the first byte; strings: behind the quote */
+    uint32_t end;   /* one past the last byte; strings: the closing quote */
+    uint32_t next;  /* index of the token behind this value and all it holds */
+    uint32_t count; /* members of an array, key-value pairs of an object */
+    uint8_t type;   /* enum mb_json_type */
+    uint8_t flags;  /* private: escapes, key, integer */
+};
+
+struct mb_json {
+    struct mb_slice text; /* borrowed */
+    struct mb_arena *arena;
+    struct mb_json_token *tokens;
+    uint32_t n_tokens;
+    uint16_t slips[MB_JSON_SLIP_COUNT]; /* saturating */
+};
+
+/* A place in a document: cheap to copy. `token` meaningless when type is MB_JSON_NONE. */
+struct mb_json_value {
+    struct mb_json *doc;
+    uint32_t token;
+    uint8_t type; /* enum mb_json_type */
+};
+
+/* Tokenizes the whole text; leading and trailing white space allowed, anything else behind the value is an error.
+ *
+ * Wants:  text   at most 2^31 bytes; borrowed for the life of `doc`.
+ *         arena  tokens go here (about 20 bytes each).
+ * Gives:  0 and *doc; the root is mb_json_root(doc).
+ * Fails:  MB_ESYNTAX with err->at the byte offset of the first wrong byte (text.len where it ends too early);
+ *         MB_ENOMEM past MB_JSON_MAX_TOKENS or MB_JSON_MAX_DEPTH, with the position. *doc holds nothing.
+ * Costs:  O(bytes), one pass; no system call; the arena only.
+ */
+int mb_json_parse(struct mb_json *doc, struct mb_arena *arena, struct mb_slice text,
+                  struct mb_error *err) MB_MUST_USE;
+
+struct mb_json_value mb_json_root(struct mb_json *doc);
+
+/* Member `key` of an object (the first where it stands several times, then a DUPLICATE_KEY slip is counted
+ * when seen); absent when `value` is no object. O(members). */
+struct mb_json_value mb_json_get(struct mb_json_value value, struct mb_slice key);
+
+/* Element `index` of an array; absent beyond it. O(index): walk with mb_json_first / mb_json_next instead. */
+struct mb_json_value mb_json_at(struct mb_json_value value, uint32_t index);
+
+/* Walk an array's elements or an object's values. mb_json_key gives the key of the value that a walk over
+ * an object stands on. Both give absent at the end. */
+struct mb_json_value mb_json_first(struct mb_json_value container);
+struct mb_json_value mb_json_next(struct mb_json_value container, struct mb_json_value at);
+struct mb_slice mb_json_key(struct mb_json_value member); /* decoded; only for object members of a walk */
+
+/* Members of an array or pairs of an object, else 0. */
+uint32_t mb_json_count(struct mb_json_value value);
+
+/* An array as it is; a scalar or object counts as an array of one (slip SCALAR_FOR_ARRAY); null and absent have no
+ * elements. Walk: for (v = mb_json_list_first(x); mb_json_present(v); v = mb_json_list_next(x, v)) */
+struct mb_json_value mb_json_list_first(struct mb_json_value value);
+struct mb_json_value mb_json_list_next(struct mb_json_value value, struct mb_json_value at);
+uint32_t mb_json_list_count(struct mb_json_value value);
+
+/* True for anything but MB_JSON_NONE and MB_JSON_NULL. */
+static inline bool mb_json_present(struct mb_json_value value)
+{
+    return value.type > MB_JSON_NULL;
+}
+
+/* Lenient getters. Each returns `fallback` (absent for slices) for none and null; converts what can be meant
+ * (and counts the slip); counts WRONG_TYPE and returns the fallback for the rest.
+ * Strings: decoded (may hold zero bytes); a number gives its own text; booleans are WRONG_TYPE. */
+struct mb_slice mb_json_str(struct mb_json_value value);
+/* Integers: a number with a fraction or exponent is rounded towards zero; "12" is 12; true is 1. Beyond 64
+ * bits: fallback and WRONG_TYPE. */
+int64_t mb_json_i64(struct mb_json_value value, int64_t fallback);
+/* Booleans: 0 and 1, "0" "1" "true" "false" converted. */
+bool mb_json_bool(struct mb_json_value value, bool fallback);
+/* Doubles, for what is neither money nor an id. */
+double mb_json_f64(struct mb_json_value value, double fallback);
+/* An id: the digits of an integer as sent, or a string's text; absent for anything else. No slip either way. */
+struct mb_slice mb_json_id(struct mb_json_value value);
+/* A price: exact to the micro-unit, from a number or a string that holds one. False, *out unchanged, else. */
+bool mb_json_price(struct mb_json_value value, struct mb_price *out);
+
+/* The bytes of the value as they stand in the text (strings with their quotes). Never converts. */
+struct mb_slice mb_json_text(struct mb_json_value value);
+/* True for a number without fraction and exponent. */
+bool mb_json_is_integer(struct mb_json_value value);
+
+/* --- writer: appends to a buffer; commas are its business --- */
+
+struct mb_json_writer {
+    struct mb_buf *buf;
+    uint64_t comma;   /* bit d: a member stands already at depth d */
+    uint32_t depth;   /* < MB_JSON_MAX_DEPTH, asserted */
+    bool after_key;
+};
+
+void mb_json_writer_init(struct mb_json_writer *w, struct mb_buf *buf);
+void mb_jsonw_object(struct mb_json_writer *w);     /* { */
+void mb_jsonw_object_end(struct mb_json_writer *w); /* } */
+void mb_jsonw_array(struct mb_json_writer *w);
+void mb_jsonw_array_end(struct mb_json_writer *w);
+void mb_jsonw_key(struct mb_json_writer *w, const char *key);
+void mb_jsonw_key_slice(struct mb_json_writer *w, struct mb_slice key);
+/* Escapes '"', '\' and control bytes; other UTF-8 as it is; invalid UTF-8 becomes U+FFFD. */
+void mb_jsonw_str(struct mb_json_writer *w, struct mb_slice s);
+void mb_jsonw_i64(struct mb_json_writer *w, int64_t value);
+void mb_jsonw_u64(struct mb_json_writer *w, uint64_t value);
+void mb_jsonw_bool(struct mb_json_writer *w, bool value);
+void mb_jsonw_null(struct mb_json_writer *w);
+void mb_jsonw_price(struct mb_json_writer *w, struct mb_price price); /* plain number: 0.34 */
+void mb_jsonw_amount(struct mb_json_writer *w, struct mb_amount amount);
+void mb_jsonw_f64(struct mb_json_writer *w, double value); /* shortest exact; NaN and infinity as null */
+/* Bytes that are JSON already (an id's digits, a raw document). The caller vouches for them. */
+void mb_jsonw_raw(struct mb_json_writer *w, struct mb_slice json);
+/* An id: as a bare number if it is a canonical integer (-?digits, no leading zero), else as a string. */
+void mb_jsonw_id(struct mb_json_writer *w, struct mb_slice id);
+
+#endif /* MB_JSON_H */
