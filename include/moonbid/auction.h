@@ -1,0 +1,340 @@
+/* auction.h - the nouns: endpoint, bid request, impression, bid, event, and the reasons for not bidding.
+ *
+ * Part of: auction.  Depends on: base.
+ * Threads:  plain structs; no state.
+ * Lifetime: a request, its impressions and bids live in the arena of one decision; their slices point into the
+ *           request's bytes or that arena. An absent field is an absent slice, 0, or the enum's _NONE.
+ *           No struct here knows a wire format: codecs (exchange.h) fill and read them.
+ */
+#ifndef MB_AUCTION_H
+#define MB_AUCTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "moonbid/base.h"
+
+struct mb_json;     /* json.h: the request's document, for `raw`; opaque here */
+struct mb_strategy; /* strategy.h */
+
+/* --- names: one list each gives the enum and the text that Lua, reports and metrics show --- */
+
+#define MB_EXCHANGE_MAP(XX)   \
+    XX(EXOCLICK, "exoclick")  \
+    XX(XANDR, "xandr")
+
+#define MB_FORMAT_MAP(XX)               \
+    XX(BANNER, "banner")                \
+    XX(POPUNDER, "popunder")            \
+    XX(PUSH, "push")                    \
+    XX(IN_PAGE_PUSH, "in_page_push")    \
+    XX(NATIVE, "native")                \
+    XX(VIDEO, "video")                  \
+    XX(AUDIO, "audio")                  \
+    XX(DIRECT_LINK, "direct_link")      \
+    XX(EMAIL_CLICK, "email_click")
+
+#define MB_MODEL_MAP(XX) \
+    XX(CPM, "cpm")       \
+    XX(CPC, "cpc")       \
+    XX(SMART_CPC, "smart_cpc")
+
+#define MB_EVENT_MAP(XX)           \
+    XX(WIN, "win")                 \
+    XX(LOSS, "loss")               \
+    XX(BILLING, "billing")         \
+    XX(IMPRESSION, "impression")   \
+    XX(CLICK, "click")             \
+    XX(CONVERSION, "conversion")   \
+    XX(PENDING, "pending")         \
+    XX(KEPT, "kept")               \
+    XX(SOLD, "sold")               \
+    XX(DEFAULT, "default")         \
+    XX(ERROR, "error")             \
+    XX(OTHER, "other") /* a notify type that nobody knows: recorded, books nothing */
+
+/* lua-api.md section 7. SCRIPT is the strategy's own word (mb_decision.own_reason). */
+#define MB_NOBID_MAP(XX)                 \
+    XX(NONE, "none")                     \
+    XX(NO_STRATEGY, "no_strategy")       \
+    XX(TARGET, "target")                 \
+    XX(HOURS, "hours")                   \
+    XX(NOT_STARTED, "not_started")       \
+    XX(ENDED, "ended")                   \
+    XX(QPS, "qps")                       \
+    XX(FREQUENCY, "frequency")           \
+    XX(BUDGET, "budget")                 \
+    XX(HOURLY, "hourly")                 \
+    XX(PACING, "pacing")                 \
+    XX(BELOW_FLOOR, "below_floor")       \
+    XX(OVER_MAX_BID, "over_max_bid")     \
+    XX(INVALID_BID, "invalid_bid")       \
+    XX(CURRENCY, "currency")             \
+    XX(OUTRANKED, "outranked")           \
+    XX(DEADLINE, "deadline")             \
+    XX(SCRIPT_ERROR, "script_error")     \
+    XX(SCRIPT_TIMEOUT, "script_timeout") \
+    XX(SCRIPT_MEMORY, "script_memory")   \
+    XX(BENCHED, "benched")               \
+    XX(PAUSED, "paused")                 \
+    XX(OVERLOAD, "overload")             \
+    XX(DRAINING, "draining")             \
+    XX(BLOCKED, "blocked")               \
+    XX(TEST, "test")                     \
+    XX(MONEY_GUARD, "money_guard")       \
+    XX(SCRIPT, "script")
+
+enum mb_exchange {
+    MB_EXCHANGE_NONE,
+#define XX(name, text) MB_EXCHANGE_##name,
+    MB_EXCHANGE_MAP(XX)
+#undef XX
+    MB_EXCHANGE_COUNT
+};
+
+enum mb_format {
+    MB_FORMAT_NONE,
+#define XX(name, text) MB_FORMAT_##name,
+    MB_FORMAT_MAP(XX)
+#undef XX
+    MB_FORMAT_COUNT
+};
+
+enum mb_model {
+    MB_MODEL_NONE,
+#define XX(name, text) MB_MODEL_##name,
+    MB_MODEL_MAP(XX)
+#undef XX
+    MB_MODEL_COUNT
+};
+
+enum mb_event_type {
+    MB_EVENT_NONE,
+#define XX(name, text) MB_EVENT_##name,
+    MB_EVENT_MAP(XX)
+#undef XX
+    MB_EVENT_COUNT
+};
+
+/* MB_NOBID_BID is no reason: it says that there is a bid. */
+enum mb_nobid {
+    MB_NOBID_BID,
+#define XX(name, text) MB_NOBID_##name,
+    MB_NOBID_MAP(XX)
+#undef XX
+    MB_NOBID_COUNT
+};
+
+/* The text of a value ("" for _NONE and strangers), and the value of a text (_NONE for strangers; case counts). */
+const char *mb_exchange_name(enum mb_exchange exchange);
+const char *mb_format_name(enum mb_format format);
+const char *mb_model_name(enum mb_model model);
+const char *mb_event_name(enum mb_event_type type);
+const char *mb_nobid_name(enum mb_nobid reason);
+enum mb_exchange mb_exchange_of(struct mb_slice name);
+enum mb_format mb_format_of(struct mb_slice name);
+enum mb_model mb_model_of(struct mb_slice name);
+enum mb_event_type mb_event_of(struct mb_slice name);
+
+/* --- small parts --- */
+
+struct mb_pair { /* a name and its value: a query parameter, a macro, a note */
+    struct mb_slice name;
+    struct mb_slice value;
+};
+
+struct mb_pairs {
+    const struct mb_pair *items;
+    size_t count;
+};
+
+struct mb_slices {
+    const struct mb_slice *items;
+    size_t count;
+};
+
+struct mb_size {
+    uint32_t width; /* pixels; 0x0: unknown */
+    uint32_t height;
+};
+
+/* The first value of that name, or absent. O(pairs). */
+struct mb_slice mb_pairs_get(struct mb_pairs pairs, struct mb_slice name);
+
+/* "300x250" -> 300, 250; blanks and 'X' tolerated. False, *out unchanged, else. */
+bool mb_size_parse(struct mb_slice text, struct mb_size *out);
+
+/* A place in the request's document: script code turns it into a Lua value when it is asked for. */
+struct mb_raw {
+    struct mb_json *doc; /* NULL: none (a GET request) */
+    uint32_t token;
+    uint8_t type;
+};
+
+/* --- where requests come in: one row of the config --- */
+
+struct mb_endpoint {
+    struct mb_slice name;         /* unique, [a-z0-9_-]{1,32} */
+    struct mb_slice path;         /* ExoClick: the bid URL's path; Xandr: the prefix of /bid, /notify, /click */
+    enum mb_exchange exchange;
+    struct mb_slice currency;     /* ISO 4217; of prices on the wire where the wire has none */
+    struct mb_rate rate;          /* what one unit of it is worth in house currency */
+    struct mb_pairs tokens;       /* query parameter on the wire -> name of the exchange's token */
+    uint32_t timeout_ms;          /* > margin_ms; the request's own limit goes before */
+    uint32_t margin_ms;
+    struct mb_slice member;       /* Xandr: member to bid for where the request names several; or absent */
+    uint32_t index;               /* place in the config, 0.. */
+};
+
+/* --- a bid request --- */
+
+struct mb_imp {
+    struct mb_slice id;     /* ExoClick: the request's id; Xandr: auction_id_64, every digit */
+    enum mb_format format;
+    struct mb_size size;    /* the first of sizes, or 0x0 */
+    const struct mb_size *sizes;
+    size_t n_sizes;
+    struct mb_price floor;      /* CPM, house currency; 0 where none */
+    struct mb_price floor_wire; /* as sent */
+    struct mb_slice currency_wire;
+    bool secure;
+    struct mb_slice tag_id;
+    struct mb_slice position; /* "above", "below", or absent */
+    struct mb_slices members;   /* Xandr: ids that may bid */
+    struct mb_slices deals;     /* ids */
+    struct mb_price estimated_price; /* CPM, house currency; 0 where none */
+    struct mb_raw raw;
+    uint32_t index; /* 0.. in the request */
+};
+
+struct mb_site {
+    struct mb_slice id, domain, page, name, referrer, publisher_id, zone_id, sub;
+    struct mb_slices categories, keywords;
+};
+
+struct mb_app {
+    struct mb_slice id, bundle, name, domain;
+};
+
+struct mb_device {
+    struct mb_slice ip, remote_ip, forwarded_for, ua, os, os_version, type, browser, make, model, language;
+};
+
+struct mb_geo_place { /* `country` is ISO 3166-1 alpha-2, upper case */
+    struct mb_slice country, region, city, zip, lat, lon;
+};
+
+struct mb_user {
+    struct mb_slice id; /* absent for the exchanges' "unknown": 0, -1, empty */
+    struct mb_slice buyer_id, gender, keyword, email_hash;
+    int32_t year_of_birth; /* 0: unknown */
+    bool opted_out;
+    struct mb_slices segments;
+    struct mb_slice data; /* the bidder's own stored data, text */
+};
+
+struct mb_blocked {
+    struct mb_slices categories, domains, creatives, brands, languages, attributes, adservers;
+};
+
+struct mb_regs {
+    int8_t gdpr, coppa; /* -1 unknown, 0, 1 */
+    struct mb_slice us_privacy, gpp, consent;
+};
+
+enum mb_answer_form { MB_ANSWER_JSON, MB_ANSWER_XML };
+
+struct mb_request {
+    const struct mb_endpoint *endpoint;
+    struct mb_slice id;
+    bool test;  /* no ad is served: nothing is booked */
+    bool debug; /* the exchange asks for debug text; nothing is booked */
+    struct mb_slice currency; /* of prices on the wire */
+    uint8_t at;               /* 1 first price, 2 second price, 0 unknown */
+    uint32_t timeout_ms;      /* the request's own, else the endpoint's; before the margin */
+    struct mb_imp *imps;
+    size_t n_imps; /* at least 1 */
+    struct mb_site site;
+    struct mb_app app;
+    struct mb_device device;
+    struct mb_geo_place geo;
+    struct mb_user user;
+    struct mb_blocked blocked;
+    struct mb_regs regs;
+    struct mb_pairs tokens;          /* parameters of the endpoint's URL, decoded, present ones only */
+    enum mb_answer_form answer_form; /* what the exchange wants back */
+    struct mb_raw raw;
+};
+
+/* --- a bid --- */
+
+struct mb_icon {
+    struct mb_size size; /* 0x0: fits any */
+    struct mb_slice url;
+};
+
+struct mb_bid {
+    const struct mb_strategy *strategy;
+    const struct mb_imp *imp;
+    struct mb_slice id;          /* ours: unique, 22 characters of base64url */
+    enum mb_model model;
+    struct mb_slice currency;    /* of `price` as the script gave it; absent: house */
+    struct mb_price price;       /* house currency, per thousand (CPM) or per click */
+    struct mb_price price_wire;  /* the same in the request's currency, as sent */
+    struct mb_price ecpm;        /* house currency; for CPM the price; else the script's, 0 where it gave none */
+    struct mb_slice click_url, image_url, url, title, description, imptracker, data;
+    const struct mb_icon *icons;
+    size_t n_icons;
+    struct mb_slice markup, native, vast;           /* native and ext: JSON text */
+    struct mb_slice creative_id, creative_code, ad_id, campaign_id, deal_id, seat, member_id;
+    struct mb_slices advertiser_domains, categories, attributes;
+    struct mb_size size;
+    int32_t expires_s;
+    struct mb_slice custom_notify_data, segment_actions, userdata_js, pixel_url, pixel_type;
+    struct mb_pairs custom_macros;
+    bool exclusive;
+    struct mb_slice ext;
+    struct mb_slice win_url, billing_url, loss_url; /* the trader's: fetched by the engine, never sent */
+    struct mb_slice arm;
+    struct mb_slice notice_url; /* the engine's own billing notice, made before encoding */
+    struct mb_slice notice_token; /* the signed token for custom_notify_data, made before encoding */
+    int script_ref;             /* private to script: the Lua table while the request lasts */
+};
+
+/* --- what happens to a bid afterwards --- */
+
+struct mb_event {
+    enum mb_event_type type;
+    int64_t time_ms;                 /* when we took it */
+    struct mb_slice exchange_time;   /* as the exchange wrote it */
+    struct mb_slice exchange, endpoint, auction_id, imp_id, tag_id, site_id, zone_id, country;
+    struct mb_slice bid_id;          /* ours, from the token; absent: unattributed */
+    struct mb_slice strategy, version, arm, data;
+    enum mb_model model;
+    struct mb_slice currency;        /* of the price fields: house, unless said */
+    bool has_price_bid, has_price_paid, has_price_sold_for, has_min_to_win;
+    struct mb_price price_bid, price_paid, price_sold_for, min_to_win;
+    struct mb_amount cost;           /* what this event booked, house currency; 0 for all that do not book */
+    bool books;                      /* this event is the one that books money for its bid */
+    bool attributed;                 /* a valid token named the bid */
+    bool test;
+    bool fail;
+    int8_t post_pending;             /* -1 absent, 0, 1 */
+    int32_t loss_code;               /* 0: none */
+    int32_t error_id;                /* 0: none; an open list */
+    int32_t response_time_ms;        /* -1: none */
+    int64_t bid_time_ms;             /* when the bid was made, from the token; 0: unknown */
+    struct mb_slice reason, result, error, error_name;
+    struct mb_slice payment_rule_id, creative_id, member_id, user_id, referrer, user_agent;
+    struct mb_slice userdata_json;   /* JSON text, whether it came as string or object */
+    struct mb_slice custom_data;     /* the trader's own, as the script gave it */
+    struct mb_slice value;           /* of a conversion, as sent */
+    struct mb_slice tags, responses, bid_info, full_tag_info, raw; /* JSON text as sent */
+    /* What makes this event distinct: a second one with the same key is a duplicate. At most 160 bytes. */
+    struct mb_slice key;
+};
+
+/* A copy of the event and all it points to, in one block; free() it. Aborts without memory. */
+struct mb_event *mb_xevent_clone(const struct mb_event *event);
+
+#endif /* MB_AUCTION_H */

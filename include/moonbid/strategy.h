@@ -1,0 +1,87 @@
+/* strategy.h - what a strategy file declares, as plain data: target, limits, handlers.
+ *
+ * Part of: auction.  Depends on: base, auction.h.
+ * Lifetime: belongs to the script generation that loaded it; dies with it.
+ */
+#ifndef MB_STRATEGY_H
+#define MB_STRATEGY_H
+
+#include "moonbid/auction.h"
+
+/* The keys of `target`; lua-api.md section 1. Values are compared as text, lower case except COUNTRY (upper)
+ * and ids. HOURS is not among them: see mb_target.hours. */
+#define MB_TARGET_MAP(XX)                                                                              \
+    XX(EXCHANGE, "exchange") XX(ENDPOINT, "endpoint") XX(FORMAT, "format") XX(COUNTRY, "country")      \
+    XX(REGION, "region") XX(CITY, "city") XX(SIZE, "size") XX(DEVICE, "device") XX(OS, "os")           \
+    XX(BROWSER, "browser") XX(LANGUAGE, "language") XX(ZONE, "zone") XX(SITE, "site")                  \
+    XX(DOMAIN, "domain") XX(APP, "app") XX(TAG, "tag") XX(DEAL, "deal") XX(SEGMENT, "segment")         \
+    XX(KEYWORD, "keyword") XX(CATEGORY, "category")
+
+enum mb_target_key {
+#define XX(name, text) MB_TARGET_##name,
+    MB_TARGET_MAP(XX)
+#undef XX
+    MB_TARGET_COUNT
+};
+
+const char *mb_target_name(enum mb_target_key key);
+
+/* A set of values: `set` has them as keys (values are not NULL and mean nothing). NULL: the key is not given. A set may
+ * be shared by several strategies (list 'file'). */
+struct mb_target {
+    const struct mb_map *include[MB_TARGET_COUNT];
+    const struct mb_map *exclude[MB_TARGET_COUNT];
+    /* One bit a quarter of an hour of the week in the strategy's timezone, Monday 00:00 first; has_hours false: always. */
+    bool has_hours;
+    uint8_t hours[7 * 24 * 4 / 8];
+    bool has_exclude_hours;
+    uint8_t exclude_hours[7 * 24 * 4 / 8];
+};
+
+enum mb_pacing { MB_PACING_ASAP, MB_PACING_EVEN };
+enum mb_reserve { MB_RESERVE_EXPECTED, MB_RESERVE_FULL };
+
+/* Amounts in house currency; 0 means "no such limit" throughout. */
+struct mb_limits {
+    struct mb_price max_cpm, max_cpc;
+    struct mb_amount daily, hourly, total;
+    struct mb_slice budget; /* pool of budgets.lua, or absent */
+    int64_t max_impressions, max_clicks;
+    struct mb_slice per_key; /* absent: no per-key limit */
+    struct mb_amount per_total;
+    int64_t starts_ms, ends_ms; /* 0: open */
+    struct mb_slice timezone;   /* absent: the config's */
+    enum mb_pacing pacing;
+    enum mb_reserve reserve;
+    struct {
+        uint32_t count; /* 0: none */
+        int64_t per_ms;
+        struct mb_slices key;
+        bool missing_is_nobid;
+    } frequency;
+    uint32_t qps;
+    double expect_rate; /* 0: the default prior */
+};
+
+enum { /* bits of mb_strategy.handlers: an on_<event> is there; ON_NOTIFY hears all */
+    MB_STRATEGY_ON_NOTIFY = 1u << MB_EVENT_COUNT
+};
+#define MB_STRATEGY_ON(event_type) (1u << (event_type))
+
+struct mb_strategy {
+    struct mb_slice name; /* unique, [a-z0-9_-]{1,64} */
+    struct mb_slice file; /* relative to the scripts folder */
+    int line;             /* where known, else 0 */
+    bool enabled;
+    enum mb_model model;
+    struct mb_target target;
+    struct mb_limits limits;
+    bool track_clicks;
+    int32_t priority;
+    struct mb_slices tokens; /* names of the strategy's own dynamic tokens */
+    uint32_t handlers;
+    uint32_t index;      /* place in the generation, 0.. */
+    uint32_t guard_slot; /* of guard.h; the same over reloads for the same name */
+};
+
+#endif /* MB_STRATEGY_H */
