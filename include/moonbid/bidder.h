@@ -1,0 +1,110 @@
+/* bidder.h - one request from bytes to bytes, one notice from bytes to events, and what follows once they are durable.
+ *
+ * Part of: bidder.  Depends on: everything from base to script, but ledger.
+ * Threads:  one owner. No socket, no clock, no file: `now` is an argument.
+ * Lifetime: new -> take_script -> (handle ... settle ...)* -> free. What handle gives out lives until the next handle.
+ *
+ *     way of a bid     decode -> index -> guard may -> script -> check -> guard reserve -> sign -> encode
+ *     way of a notice  decode | verify -> events to be made durable -> (the process: ledger) -> settle: book, handlers
+ */
+#ifndef MB_BIDDER_H
+#define MB_BIDDER_H
+
+#include "moonbid/auction.h"
+#include "moonbid/config.h"
+#include "moonbid/geo.h"
+#include "moonbid/guard.h"
+#include "moonbid/notice.h"
+#include "moonbid/script.h"
+
+struct mb_bidder;
+
+struct mb_bidder_options {
+    const struct mb_config *config;     /* all borrowed for the bidder's life */
+    struct mb_guard *guard;
+    const struct mb_notice_keys *keys;
+    const struct mb_geo *geo;           /* may be NULL */
+    /* Makes unguessable bytes for bid ids; NULL: derived from the seed (kit, replay). */
+    void (*random_bytes)(void *user, void *out, size_t len);
+    int64_t (*clock_ms)(void *user);    /* for ctx.time_left and deadlines; NULL: time stands still */
+    void *user;
+};
+
+/* Fails: MB_EINVAL. Owns: mb_bidder_free. */
+int mb_bidder_new(const struct mb_bidder_options *options, struct mb_bidder **out, struct mb_error *err) MB_MUST_USE;
+void mb_bidder_free(struct mb_bidder *bidder);
+
+/* Takes a generation into use between two requests and gives the one before back (NULL at first): the caller frees it. Counts per
+ * strategy go on under the same name. */
+struct mb_script *mb_bidder_take_script(struct mb_bidder *bidder, struct mb_script *script);
+struct mb_script *mb_bidder_script(const struct mb_bidder *bidder);
+
+enum mb_bidder_method { MB_BIDDER_GET, MB_BIDDER_POST, MB_BIDDER_OTHER };
+
+struct mb_bidder_in {
+    enum mb_bidder_method method; /* HEAD counts as GET */
+    struct mb_slice path, query, body; /* query absent where there is none */
+    struct mb_slice remote_ip;
+    int64_t now_ms;
+    uint64_t seed;
+    bool draining; /* ready says 0, bids are no-bids */
+};
+
+struct mb_bidder_out {
+    int status;
+    const char *content_type;      /* or NULL */
+    struct mb_slice body;
+    struct mb_slice extra_headers; /* such as Allow, or absent */
+    /* What must be durable before this answer goes out; count 0: answer at once. Lent until the next handle; the ledger copies. */
+    const struct mb_event *events;
+    size_t n_events;
+    /* For metrics and the trace. */
+    const struct mb_endpoint *endpoint; /* NULL: none of ours */
+    enum mb_nobid outcome;              /* of a bid request: MB_NOBID_BID with at least one bid, else the first reason */
+    const char *kind;                   /* "bid", "notify", "click", "notice", "ready", "error" */
+};
+
+/* Never fails: every input has an answer. */
+void mb_bidder_handle(struct mb_bidder *bidder, const struct mb_bidder_in *in, struct mb_bidder_out *out);
+
+/* A recorded event: books it and runs the strategy's handlers; for a duplicate only counts it. */
+void mb_bidder_settle(struct mb_bidder *bidder, const struct mb_event *event, bool duplicate, int64_t now_ms);
+
+/* An event of the ledger at start: books its cost, runs nothing. */
+void mb_bidder_replay(struct mb_bidder *bidder, const struct mb_event *event);
+
+/* --- what the last bid request came to: for try, the kit and traces --- */
+
+/* One strategy's word on one impression. */
+struct mb_decision {
+    const struct mb_strategy *strategy;
+    const struct mb_imp *imp;
+    enum mb_nobid outcome;       /* MB_NOBID_BID: sent */
+    struct mb_slice own_reason;  /* with MB_NOBID_SCRIPT */
+    struct mb_slice problem;     /* field or error text, or absent */
+    const struct mb_bid *bid;    /* what the script wanted, also where it was refused later; or NULL */
+};
+/* In order of impression and strategy; lives until the next handle. With `trace` off, target misses are left out. */
+const struct mb_decision *mb_bidder_decisions(const struct mb_bidder *bidder, size_t *count);
+const struct mb_request *mb_bidder_request(const struct mb_bidder *bidder); /* NULL where decoding failed */
+void mb_bidder_set_trace(struct mb_bidder *bidder, bool on);
+
+/* --- counters: per strategy name, kept over reloads --- */
+
+struct mb_strategy_counts {
+    uint64_t calls, bids, nobids[MB_NOBID_COUNT], events[MB_EVENT_COUNT], duplicates;
+    struct {
+        char name[33];
+        uint64_t count;
+    } own[64];      /* the strategy's own reasons */
+    uint64_t other; /* reasons beyond 64 */
+};
+const struct mb_strategy_counts *mb_bidder_counts(const struct mb_bidder *bidder, struct mb_slice strategy);
+
+struct mb_bidder_counts {
+    uint64_t requests, bids, nobids, bad_requests, notices, forged, unattributed, duplicates, token_failures;
+    uint32_t slips[16]; /* MB_JSON_SLIP_COUNT used */
+};
+const struct mb_bidder_counts *mb_bidder_totals(const struct mb_bidder *bidder);
+
+#endif /* MB_BIDDER_H */

@@ -1,0 +1,48 @@
+/* config.h - the config file as checked data.
+ *
+ * Part of: bidder.  Depends on: base, json, auction, net's limits are plain numbers here.
+ * Lifetime: one heap object with an arena of its own; strings die with it.
+ */
+#ifndef MB_CONFIG_H
+#define MB_CONFIG_H
+
+#include "moonbid/auction.h"
+
+struct mb_doc;
+
+struct mb_config {
+    struct mb_arena arena;
+    struct mb_slices listen;      /* "127.0.0.1:8080" */
+    const char *admin;            /* address, or NULL: off */
+    const char *admin_token;      /* NULL: none; required where admin is not loopback */
+    uint32_t workers;             /* 0: auto */
+    const char *scripts;          /* folder */
+    const char *data;             /* folder */
+    const char *timezone;         /* IANA name */
+    struct mb_slice currency;     /* house */
+    struct mb_slice notice_url;   /* base without a final slash */
+    struct mb_slices notice_keys; /* "file:var/notice.key", or 32 hex digits */
+    const char *geoip;            /* path, or NULL */
+    struct mb_endpoint *endpoints;
+    size_t n_endpoints;
+    struct mb_pairs rates;        /* currency -> decimal text of what one unit is worth in house currency */
+    uint32_t header_bytes, body_bytes, connections;
+    uint32_t idle_ms, header_ms, body_ms;
+    uint32_t script_cpu_ms, script_memory_mb, script_hard_ms;
+};
+
+/* What `http-api.md` section 3 calls the defaults. Owns: mb_config_free. Aborts without memory. */
+struct mb_config *mb_xconfig_default(void);
+
+/* Takes a document over the defaults; every key is checked, unknown ones refused. Paths in it are relative to the current folder.
+ * Fails: MB_EINVAL with err->where = the key's path ("endpoints[2].timeout_ms") and what was expected; *out NULL. */
+int mb_config_from_doc(const struct mb_doc *doc, struct mb_config **out, struct mb_error *err) MB_MUST_USE;
+void mb_config_free(struct mb_config *config); /* NULL allowed */
+
+/* Rate of `currency` into house currency. False where the table has none (house itself: 1). */
+bool mb_config_rate(const struct mb_config *config, struct mb_slice currency, struct mb_rate *out);
+
+/* The endpoint of that name, or NULL. */
+const struct mb_endpoint *mb_config_endpoint(const struct mb_config *config, struct mb_slice name);
+
+#endif /* MB_CONFIG_H */

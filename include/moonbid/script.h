@@ -1,0 +1,129 @@
+/* script.h - one generation of strategies in one sandboxed LuaJIT state.
+ *
+ * Part of: script.  Depends on: base, json, auction, guard.
+ * Threads:  a generation may be built on one thread and used on another, never on two at once. mb_script_tick may run in a signal
+ *           handler of the thread that uses it.
+ * Lifetime: load -> (begin -> bid, token ... -> end)*, event ... -> free. Between begin and end the request must stay; a view of it
+ *           that a script kept raises a clean error afterwards.
+ * Limits:   time, memory and C stack of each call as lua-api.md section 6; a breach is an outcome, never a crash.
+ */
+#ifndef MB_SCRIPT_H
+#define MB_SCRIPT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "moonbid/auction.h"
+#include "moonbid/guard.h"
+#include "moonbid/strategy.h"
+
+struct mb_doc; /* json_doc.h */
+struct mb_script;
+
+/* What loading found: every problem, not the first only. Zero it; mb_script_report_fini frees. */
+struct mb_script_problem {
+    bool warning;    /* loads all the same */
+    char file[256];  /* relative to the scripts folder, or "" */
+    int line;        /* 0: unknown */
+    char text[512];  /* names the key and what was expected */
+};
+struct mb_script_report {
+    struct mb_script_problem *problems;
+    size_t count;
+    size_t errors; /* problems that are not warnings */
+};
+void mb_script_report_fini(struct mb_script_report *report);
+
+struct mb_script_options {
+    const char *dir;                /* scripts folder; or a single .lua file for tests */
+    struct mb_slices only;          /* names of the strategies to take; count 0: all */
+    const struct mb_endpoint *endpoints;
+    size_t n_endpoints;
+    bool has_geo;                   /* a country can be known on every exchange */
+    struct mb_guard *guard;         /* borrowed: slots and script counters */
+    size_t memory_bytes;            /* cap; 0: 64 MiB. Raised to four times the size after load */
+    const char *timezone;           /* NULL: UTC; for limits and ctx.date */
+};
+
+/* Loads DIR/strategies/ *.lua (not recursive), with DIR/lib for require and DIR/lists for list and map.
+ *
+ * Gives:  0 and *out, with `report` holding warnings at most.
+ * Fails:  MB_ESCRIPT with every error in `report` (syntax, unknown key, wrong type, empty list, duplicate name, no strategy in
+ *         a file, a file that runs too long); MB_EIO where the folder cannot be read. *out is NULL.
+ * Owns:   mb_script_free.
+ * Costs:  reads files; call off the bid path. Limits of time hold when a limiter ticks (mb_script_tick), as in a call but 2 s.
+ */
+int mb_script_load(const struct mb_script_options *options, struct mb_script **out,
+                   struct mb_script_report *report) MB_MUST_USE;
+void mb_script_free(struct mb_script *script); /* NULL allowed */
+
+const struct mb_strategy *const *mb_script_strategies(const struct mb_script *script, size_t *count);
+/* The strategy of that name, or NULL. */
+const struct mb_strategy *mb_script_strategy(const struct mb_script *script, struct mb_slice name);
+/* Content hash over names and bytes of all files read: 16 hex digits. */
+struct mb_slice mb_script_version(const struct mb_script *script);
+size_t mb_script_lua_bytes(const struct mb_script *script);
+/* After a memory breach the state must be replaced (load it again elsewhere, swap, free this one): until then strategies answer
+ * script_memory only where the breach left no room. */
+bool mb_script_wants_replacing(const struct mb_script *script);
+
+/* --- calls --- */
+
+struct mb_script_call {
+    const struct mb_request *request;
+    int64_t now_ms;      /* wall clock of the decision */
+    int64_t deadline_ms; /* wall clock at which the answer is due; ctx.time_left counts down from it by `clock_ms` */
+    int64_t (*clock_ms)(void *user); /* NULL: time stands still at now_ms (replay, kit) */
+    void *clock_user;
+    uint64_t seed;       /* of ctx.random */
+    struct mb_arena *arena;
+};
+
+struct mb_script_result {
+    enum mb_nobid outcome;        /* MB_NOBID_BID with bids; MB_NOBID_SCRIPT with own_reason; NONE; INVALID_BID with problem; SCRIPT_ERROR, SCRIPT_TIMEOUT, SCRIPT_MEMORY */
+    struct mb_slice own_reason;   /* [a-z0-9_]{1,32} */
+    struct mb_slice problem;      /* what was wrong: the field of an invalid bid, or the error text with file:line */
+    struct mb_bid *bids;          /* in the arena; prices as given in bid->currency (house where absent) in .price */
+    size_t n_bids;
+    struct mb_pairs notes;        /* of ctx.note */
+    uint64_t cpu_ns;              /* spent in the call; 0 where nobody measures */
+};
+
+/* Opens a request: makes `req` lazily. Exactly one mb_script_end follows. */
+void mb_script_begin(struct mb_script *script, const struct mb_script_call *call);
+/* Runs strategy.bid(ctx, req, imp). Never fails: see outcome. No malloc of its own; Lua's allocator is the state's. */
+void mb_script_bid(struct mb_script *script, const struct mb_strategy *strategy,
+                   const struct mb_imp *imp, struct mb_script_result *out);
+/* The strategy's own dynamic token: false and *out absent where it has none of that name or its function raised or gave nil (counted). */
+bool mb_script_token(struct mb_script *script, const struct mb_strategy *strategy,
+                     const struct mb_bid *bid, struct mb_slice name, struct mb_slice *out);
+/* Closes the request: views die; a step of the collector where it is due. */
+void mb_script_end(struct mb_script *script);
+
+/* Runs on_<type> and on_notify for a durable event, outside any request. MB_NOBID_BID when all went well, else SCRIPT_ERROR, SCRIPT_TIMEOUT,
+ * SCRIPT_MEMORY; *problem (may be NULL) then holds the text until the next call. */
+enum mb_nobid mb_script_event(struct mb_script *script, const struct mb_strategy *strategy,
+                              const struct mb_event *event, int64_t now_ms, struct mb_slice *problem);
+
+/* Counts since load, per strategy: calls, and outcomes by kind. */
+struct mb_script_counts {
+    uint64_t calls, errors, timeouts, memory, token_failures, handler_failures;
+};
+const struct mb_script_counts *mb_script_counts(const struct mb_script *script, const struct mb_strategy *strategy);
+
+/* --- the injected limiter --- */
+
+/* To be called about every 4 ms of the thread's CPU time while it uses scripts (the process module's limiter does so from a signal
+ * handler): when the same call was seen at an earlier tick and `limit_ns` of `cpu_now_ns` have passed since, stops it. Async-signal-safe. Acts on the calling
+ * thread's current call, if any. */
+void mb_script_tick(uint64_t cpu_now_ns);
+/* CPU time that one call may take: 5 ms by default. Process-wide. */
+void mb_script_set_limit_ms(uint32_t cpu_ms);
+
+/* --- config files are Lua too --- */
+
+/* Runs `path` in an empty sandbox and gives the returned table as a document (arrays, objects, strings, numbers, booleans). Fails: MB_ENOTFOUND no
+ * such file, MB_ESCRIPT with file:line in err, MB_EINVAL a value that no document can hold. Owns: mb_doc_free. */
+int mb_script_read_table(const char *path, struct mb_doc **out, struct mb_error *err) MB_MUST_USE;
+
+#endif /* MB_SCRIPT_H */
