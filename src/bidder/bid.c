@@ -1,0 +1,340 @@
+/* bid.c - a bid request, from the decoded request to the answer.
+ *
+ *     for each impression: index -> for each strategy: guard may -> script -> price, floor, limits, would the exchange take it
+ *     rank -> for the best: sign, expand, check again, reserve -> encode
+ *
+ * What a token put into a URL or text may make a bid unfit (a byte that XML cannot carry), so the exchange's check
+ * runs a second time on the final texts; and money is reserved last, so that nothing that fails holds any.
+ * Every strategy that was asked leaves one decision with its reason.
+ */
+#include "internal.h"
+
+static struct mb_decision *add_decision(struct mb_bidder *b, const struct mb_strategy *strategy,
+                                        const struct mb_imp *imp, enum mb_nobid outcome)
+{
+    struct mb_decision *d;
+
+    if (b->n_decisions == b->decisions_size) {
+        return NULL; /* only an array of more bids than any exchange takes gets here */
+    }
+    d = &b->decisions[b->n_decisions++];
+    *d = (struct mb_decision){.strategy = strategy, .imp = imp, .outcome = outcome};
+    return d;
+}
+
+/* One decision a strategy and impression, and one more for each further bid of an array. */
+static void make_room(struct mb_bidder *b, size_t n_strategies)
+{
+    b->decisions_size = b->request.n_imps * n_strategies + BIDDER_BIDS_MAX;
+    b->decisions =
+        mb_xarena_alloc_raw(&b->arena, b->decisions_size * sizeof(struct mb_decision));
+    b->n_decisions = 0;
+}
+
+static void refuse(struct mb_decision *decision, enum mb_nobid reason, const char *field)
+{
+    decision->outcome = reason;
+    if (field) {
+        decision->problem = mb_slice_of(field);
+    }
+}
+
+/* The first refusal of each kind is worth a line: it names the field (lua-api.md section 3). */
+static void log_first(struct mb_bidder *b, const struct mb_decision *d)
+{
+    struct strategy_state *state = b->state_of[d->strategy->index];
+
+    if ((d->outcome == MB_NOBID_INVALID_BID || d->outcome == MB_NOBID_OVER_MAX_BID ||
+         d->outcome == MB_NOBID_BELOW_FLOOR || d->outcome == MB_NOBID_CURRENCY) &&
+        state->counts.nobids[d->outcome] == 0) {
+        mb_log(MB_LOG_WARN, "bidder", "bid refused",
+               "strategy=%.*s reason=%s field=%.*s (the first of this kind)",
+               MB_SLICE_ARG(d->strategy->name), mb_nobid_name(d->outcome),
+               MB_SLICE_ARG(d->problem));
+    }
+}
+
+static void take_bid(struct mb_bidder *b, const struct mb_codec *codec, struct mb_bid *bid,
+                     struct mb_decision *decision)
+{
+    const char *field = NULL;
+    enum mb_nobid reason;
+
+    decision->bid = bid;
+    reason = mb__bidder_price(b, bid, &field);
+    if (reason == MB_NOBID_BID) {
+        reason = codec->check_bid(&b->request, bid, &field);
+    }
+    if (reason == MB_NOBID_BID && b->n_candidates == BIDDER_BIDS_MAX) {
+        reason = MB_NOBID_OUTRANKED;
+    }
+    if (reason != MB_NOBID_BID) {
+        refuse(decision, reason, field);
+        return;
+    }
+    b->candidates[b->n_candidates++] =
+        (struct candidate){.bid = bid, .decision = decision, .draw = mb__bidder_draw(b)};
+}
+
+static bool is_breach(enum mb_nobid outcome)
+{
+    return outcome == MB_NOBID_SCRIPT_ERROR || outcome == MB_NOBID_SCRIPT_TIMEOUT ||
+           outcome == MB_NOBID_SCRIPT_MEMORY;
+}
+
+/* A hundred breaches in a row bench the strategy until the next generation. */
+static void note_breach(struct strategy_state *state, const struct mb_strategy *strategy,
+                        enum mb_nobid outcome)
+{
+    state->breaches = is_breach(outcome) ? state->breaches + 1 : 0;
+    if (state->breaches == BIDDER_BREACHES_TO_BENCH && !state->benched) {
+        state->benched = true;
+        mb_log(MB_LOG_ERROR, "bidder", "strategy benched until the next reload",
+               "strategy=%.*s after=%d last=%s", MB_SLICE_ARG(strategy->name),
+               BIDDER_BREACHES_TO_BENCH, mb_nobid_name(outcome));
+    }
+}
+
+static bool late(const struct mb_bidder *b)
+{
+    return b->options.clock_ms && b->options.clock_ms(b->options.user) >= b->deadline_ms;
+}
+
+/* Runs the script; gives its bids to take_bid. */
+static void call_script(struct mb_bidder *b, const struct mb_codec *codec,
+                        struct strategy_state *state, struct mb_decision *decision)
+{
+    const struct mb_strategy *strategy = decision->strategy;
+    struct mb_script_result result;
+    size_t i;
+
+    state->counts.calls++;
+    mb_script_bid(b->script, strategy, decision->imp, &result);
+    note_breach(state, strategy, result.outcome);
+    decision->outcome = result.outcome;
+    decision->own_reason = result.own_reason;
+    decision->problem = result.problem;
+    if (result.outcome != MB_NOBID_BID) {
+        return;
+    }
+    if (late(b)) {
+        decision->outcome = MB_NOBID_DEADLINE;
+        return;
+    }
+    for (i = 0; i < result.n_bids; i++) {
+        struct mb_decision *d =
+            i == 0 ? decision : add_decision(b, strategy, decision->imp, MB_NOBID_BID);
+
+        if (!d) {
+            return;
+        }
+        result.bids[i].strategy = strategy;
+        result.bids[i].imp = decision->imp;
+        take_bid(b, codec, &result.bids[i], d);
+    }
+}
+
+static void ask(struct mb_bidder *b, const struct mb_codec *codec,
+                const struct mb_strategy *strategy, const struct mb_imp *imp)
+{
+    struct strategy_state *state = b->state_of[strategy->index];
+    struct mb_decision *decision = add_decision(b, strategy, imp, MB_NOBID_BID);
+    enum mb_nobid may;
+
+    if (!decision) {
+        return;
+    }
+    if (state->benched) {
+        decision->outcome = MB_NOBID_BENCHED;
+        return;
+    }
+    if (late(b)) {
+        decision->outcome = MB_NOBID_DEADLINE;
+        return;
+    }
+    may = mb_guard_may(b->options.guard, strategy, b->now_ms);
+    if (may != MB_NOBID_BID) {
+        decision->outcome = may;
+        return;
+    }
+    call_script(b, codec, state, decision);
+}
+
+/* Strategies that the index passed over get their reason too when somebody wants to see it. */
+static void ask_all(struct mb_bidder *b, const struct mb_codec *codec, const struct mb_imp *imp,
+                    const struct mb_strategy *const *strategies, size_t count)
+{
+    size_t found, i;
+
+    found = mb_index_find(b->index, &b->request, imp, b->now_ms, b->found, count,
+                          b->trace ? b->why : NULL);
+    if (b->trace) {
+        for (i = 0; i < count; i++) {
+            if (b->why[i] != MB_NOBID_BID && strategies[i]->enabled) {
+                add_decision(b, strategies[i], imp, (enum mb_nobid)b->why[i]);
+            }
+        }
+    }
+    for (i = 0; i < found; i++) {
+        ask(b, codec, strategies[b->found[i]], imp);
+    }
+}
+
+/* Higher priority, then eCPM, then the draw. */
+static bool better(const struct candidate *a, const struct candidate *b)
+{
+    if (a->bid->strategy->priority != b->bid->strategy->priority) {
+        return a->bid->strategy->priority > b->bid->strategy->priority;
+    }
+    if (a->bid->ecpm.micros != b->bid->ecpm.micros) {
+        return a->bid->ecpm.micros > b->bid->ecpm.micros;
+    }
+    return a->draw > b->draw;
+}
+
+/* Insertion: a handful of bids is the rule, and equal rows keep no order that a replay could miss. */
+static void rank(struct mb_bidder *b)
+{
+    size_t i, k;
+
+    for (i = 1; i < b->n_candidates; i++) {
+        struct candidate c = b->candidates[i];
+
+        for (k = i; k > 0 && better(&c, &b->candidates[k - 1]); k--) {
+            b->candidates[k] = b->candidates[k - 1];
+        }
+        b->candidates[k] = c;
+    }
+}
+
+/* Where an impression takes several bids, one for each seat and deal. */
+static bool same_place(const struct mb_bid *a, const struct mb_bid *b)
+{
+    return mb_slice_eq(a->member_id, b->member_id) && mb_slice_eq(a->seat, b->seat) &&
+           mb_slice_eq(a->deal_id, b->deal_id);
+}
+
+static bool has_place(const struct mb_codec *codec, struct mb_bid *const *chosen, size_t count,
+                      const struct mb_bid *bid)
+{
+    size_t i, on_imp = 0;
+
+    for (i = 0; i < count; i++) {
+        if (chosen[i]->imp == bid->imp) {
+            on_imp++;
+            if (same_place(chosen[i], bid)) {
+                return false;
+            }
+        }
+    }
+    return count < codec->bids_per_answer && on_imp < codec->bids_per_imp;
+}
+
+/* Makes the bid final and holds its money. */
+static enum mb_nobid finish(struct mb_bidder *b, const struct mb_codec *codec, struct mb_bid *bid,
+                            const char **field)
+{
+    enum mb_nobid reason = mb__bidder_sign(b, bid, field);
+
+    if (reason != MB_NOBID_BID) {
+        return reason;
+    }
+    mb__bidder_expand(b, bid);
+    reason = codec->check_bid(&b->request, bid, field);
+    if (reason != MB_NOBID_BID || b->request.test || b->request.debug) {
+        return reason; /* a test holds no money */
+    }
+    return mb_guard_reserve(b->options.guard, bid->strategy, bid->model, bid->price, b->now_ms);
+}
+
+static size_t choose(struct mb_bidder *b, const struct mb_codec *codec, struct mb_bid **chosen)
+{
+    size_t i, count = 0;
+
+    rank(b);
+    for (i = 0; i < b->n_candidates; i++) {
+        struct candidate *c = &b->candidates[i];
+        const char *field = NULL;
+        enum mb_nobid reason = MB_NOBID_OUTRANKED;
+
+        if (has_place(codec, chosen, count, c->bid)) {
+            reason = finish(b, codec, c->bid, &field);
+        }
+        if (reason == MB_NOBID_BID) {
+            chosen[count++] = c->bid;
+        } else {
+            refuse(c->decision, reason, field);
+        }
+    }
+    return count;
+}
+
+/* Counts, and gives the request's own outcome: a bid, or the first reason of an asked strategy. */
+static enum mb_nobid account(struct mb_bidder *b, size_t n_bids, size_t n_strategies)
+{
+    enum mb_nobid first = n_strategies == 0 ? MB_NOBID_NO_STRATEGY : MB_NOBID_TARGET;
+    bool asked = false;
+    size_t i;
+
+    for (i = 0; i < b->n_decisions; i++) {
+        const struct mb_decision *d = &b->decisions[i];
+
+        if (d->outcome == MB_NOBID_TARGET || d->outcome == MB_NOBID_HOURS) {
+            continue;
+        }
+        log_first(b, d);
+        mb__bidder_count_decision(b->state_of[d->strategy->index], d);
+        if (!asked && d->outcome != MB_NOBID_BID) {
+            first = d->outcome;
+            asked = true;
+        }
+    }
+    b->totals.bids += n_bids;
+    b->totals.nobids += n_bids == 0;
+    return n_bids > 0 ? MB_NOBID_BID : first;
+}
+
+static void decide(struct mb_bidder *b, const struct mb_codec *codec,
+                   const struct mb_strategy *const *strategies, size_t count)
+{
+    struct mb_script_call call = {.request = &b->request,
+                                  .now_ms = b->now_ms,
+                                  .deadline_ms = b->deadline_ms,
+                                  .clock_ms = b->options.clock_ms,
+                                  .clock_user = b->options.user,
+                                  .seed = mb__bidder_draw(b),
+                                  .arena = &b->arena};
+    size_t i;
+
+    mb_script_begin(b->script, &call);
+    for (i = 0; i < b->request.n_imps; i++) {
+        if (b->request.imps[i].format != MB_FORMAT_NONE) {
+            ask_all(b, codec, &b->request.imps[i], strategies, count);
+        }
+    }
+}
+
+void mb__bidder_bid(struct mb_bidder *b, const struct mb_codec *codec, bool draining,
+                    struct mb_bidder_out *out)
+{
+    struct mb_wire_out wire = {.body = &b->body};
+    const struct mb_strategy *const *strategies;
+    struct mb_bid *chosen[BIDDER_BIDS_MAX];
+    size_t count, n_bids = 0;
+
+    strategies = b->script ? mb_script_strategies(b->script, &count) : NULL;
+    if (!strategies || count == 0 || draining) {
+        out->outcome = draining ? MB_NOBID_DRAINING : MB_NOBID_NO_STRATEGY;
+        b->totals.nobids++;
+    } else {
+        make_room(b, count);
+        decide(b, codec, strategies, count);
+        n_bids = choose(b, codec, chosen);
+        mb_script_end(b->script);
+        out->outcome = account(b, n_bids, count);
+    }
+    codec->encode_answer(&b->request, chosen, n_bids, &wire);
+    out->status = wire.status;
+    out->content_type = wire.content_type;
+    out->body = mb_buf_slice(&b->body);
+}

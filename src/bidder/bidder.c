@@ -1,0 +1,344 @@
+/* bidder.c - from bytes to bytes: finds out what a request is and who answers it.
+ *
+ *     /n/TOKEN            our own notice URLs          notice.c
+ *     ENDPOINT PATHS      bid requests                 bid.c
+ *                         notify and click calls       notice.c
+ *     /ready              1 or 0
+ *
+ * Every request starts with a fresh arena; what is given out points into it or into the buffers here, until the
+ * next one.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "internal.h"
+
+int mb_bidder_new(const struct mb_bidder_options *options, struct mb_bidder **out,
+                  struct mb_error *err)
+{
+    struct mb_bidder *b;
+
+    *out = NULL;
+    if (!options->config || !options->guard || !options->keys) {
+        return mb_fail(err, MB_EINVAL, "mb_bidder_new", "config, guard and keys are needed");
+    }
+    b = calloc(1, sizeof(*b));
+    if (!b) {
+        abort();
+    }
+    b->options = *options;
+    mb_arena_init(&b->arena, BIDDER_ARENA_KEEP);
+    *out = b;
+    return 0;
+}
+
+static void free_generation(struct mb_bidder *b)
+{
+    mb_index_free(b->index);
+    free(b->found);
+    free(b->why);
+    free(b->state_of);
+    b->index = NULL;
+    b->found = NULL;
+    b->why = NULL;
+    b->state_of = NULL;
+}
+
+void mb_bidder_free(struct mb_bidder *b)
+{
+    if (!b) {
+        return;
+    }
+    free_generation(b);
+    mb_script_free(b->script);
+    mb__bidder_states_fini(b);
+    mb_buf_fini(&b->body);
+    mb_buf_fini(&b->scratch);
+    mb_buf_fini(&b->token_body);
+    mb_buf_fini(&b->expanded);
+    mb_arena_fini(&b->arena);
+    free(b);
+}
+
+static void *array(size_t count, size_t size)
+{
+    void *p = calloc(count ? count : 1, size);
+
+    if (!p) {
+        abort();
+    }
+    return p;
+}
+
+struct mb_script *mb_bidder_take_script(struct mb_bidder *b, struct mb_script *script)
+{
+    struct mb_script *before = b->script;
+    const struct mb_strategy *const *strategies;
+    size_t count, i;
+
+    free_generation(b);
+    b->script = script;
+    b->has_request = false;
+    b->n_decisions = 0;
+    if (!script) {
+        return before;
+    }
+    strategies = mb_script_strategies(script, &count);
+    b->index = mb_xindex_new(strategies, count);
+    b->found = array(count, sizeof(*b->found));
+    b->why = array(count, sizeof(*b->why));
+    b->state_of = array(count, sizeof(struct strategy_state *));
+    for (i = 0; i < count; i++) {
+        b->state_of[i] = mb__bidder_state(b, strategies[i]->name);
+        b->state_of[i]->benched = false;
+        b->state_of[i]->breaches = 0;
+    }
+    return before;
+}
+
+struct mb_script *mb_bidder_script(const struct mb_bidder *b)
+{
+    return b->script;
+}
+
+/* --- answers --- */
+
+void mb__bidder_refuse(struct mb_bidder *b, struct mb_bidder_out *out, int status, const char *text,
+                       long at)
+{
+    struct mb_json_writer w;
+
+    mb_buf_clear(&b->body);
+    mb_json_writer_init(&w, &b->body);
+    mb_jsonw_object(&w);
+    mb_jsonw_key(&w, "error");
+    mb_jsonw_str(&w, mb_slice_of(text));
+    if (at >= 0) {
+        mb_jsonw_key(&w, "at");
+        mb_jsonw_i64(&w, at);
+    }
+    mb_jsonw_object_end(&w);
+    out->status = status;
+    out->content_type = "application/json";
+    out->body = mb_buf_slice(&b->body);
+    out->kind = "error";
+}
+
+void mb__bidder_refuse_error(struct mb_bidder *b, struct mb_bidder_out *out,
+                             const struct mb_error *err)
+{
+    char text[sizeof(err->where) + sizeof(err->what) + 4];
+
+    snprintf(text, sizeof(text), "%s%s%s", err->where, err->where[0] ? ": " : "",
+             err->what[0] ? err->what : mb_err_text(err->code));
+    mb__bidder_refuse(b, out, 400, text, err->at < 0 ? 0 : err->at);
+}
+
+static void refuse_method(struct mb_bidder *b, struct mb_bidder_out *out, bool get_too)
+{
+    mb__bidder_refuse(b, out, 405, "method not allowed", -1);
+    out->extra_headers =
+        get_too ? MB_SLICE("Allow: GET, HEAD, POST\r\n") : MB_SLICE("Allow: POST\r\n");
+}
+
+static void answer_ready(struct mb_bidder *b, bool draining, struct mb_bidder_out *out)
+{
+    const struct mb_strategy *const *strategies;
+    size_t count = 0, i, enabled = 0;
+
+    if (b->script) {
+        strategies = mb_script_strategies(b->script, &count);
+        for (i = 0; i < count; i++) {
+            enabled += strategies[i]->enabled;
+        }
+    }
+    out->kind = "ready";
+    out->status = 200;
+    out->content_type = "text/plain";
+    /* "Ready" is a body with the character 1 anywhere, so the other one has none (Xandr, ready request). */
+    out->body = enabled > 0 && !draining ? MB_SLICE("1") : MB_SLICE("0");
+}
+
+/* --- bid requests --- */
+
+/* What the exchange does not send is derived: country from the address, device from the user agent. */
+static void derive(struct mb_bidder *b, struct mb_request *r)
+{
+    struct mb_geo_answer geo;
+    struct mb_geo_device device;
+
+    if (mb_slice_empty(r->geo.country)) {
+        geo = mb_geo_look_up(b->options.geo, r->device.ip);
+        r->geo.country = geo.country;
+        if (mb_slice_empty(r->geo.region)) {
+            r->geo.region = geo.region;
+        }
+        if (mb_slice_empty(r->geo.city)) {
+            r->geo.city = geo.city;
+        }
+    }
+    if (mb_slice_empty(r->device.ua)) {
+        return;
+    }
+    device = mb_geo_device(r->device.ua);
+    if (mb_slice_empty(r->device.type)) {
+        r->device.type = device.type;
+    }
+    if (mb_slice_empty(r->device.os)) {
+        r->device.os = device.os;
+        r->device.os_version = device.os_version;
+    }
+    if (mb_slice_empty(r->device.browser)) {
+        r->device.browser = device.browser;
+    }
+}
+
+static void answer_bid(struct mb_bidder *b, const struct mb_codec *codec,
+                       const struct mb_endpoint *endpoint, const struct mb_bidder_in *in,
+                       struct mb_bidder_out *out)
+{
+    struct mb_wire_in wire = {.endpoint = endpoint,
+                              .is_get = in->method == MB_BIDDER_GET,
+                              .query = in->query,
+                              .body = in->body,
+                              .house_currency = b->options.config->currency,
+                              .now_ms = in->now_ms,
+                              .arena = &b->arena,
+                              .slips = b->slips};
+    struct mb_error err = {.at = -1};
+    uint32_t margin = endpoint->margin_ms;
+
+    out->kind = "bid";
+    b->totals.requests++;
+    memset(&b->request, 0, sizeof(b->request));
+    b->request.endpoint = endpoint;
+    if (codec->decode_request(&wire, &b->request, &err)) {
+        b->totals.bad_requests++;
+        mb__bidder_refuse_error(b, out, &err);
+        return;
+    }
+    b->has_request = true;
+    derive(b, &b->request);
+    b->deadline_ms = in->now_ms + b->request.timeout_ms -
+                     (margin < b->request.timeout_ms ? margin : b->request.timeout_ms);
+    mb__bidder_bid(b, codec, in->draining, out);
+}
+
+/* --- routing --- */
+
+/* The endpoint whose paths `path` belongs to, and what it asks; codecs compare whole path segments. */
+static const struct mb_endpoint *route(const struct mb_bidder *b, struct mb_slice path,
+                                       enum mb_wire_path *what)
+{
+    const struct mb_config *config = b->options.config;
+    size_t i;
+
+    for (i = 0; i < config->n_endpoints; i++) {
+        const struct mb_endpoint *endpoint = &config->endpoints[i];
+
+        *what = mb_exchange_codec(endpoint->exchange)->path(endpoint, path);
+        if (*what != MB_WIRE_UNKNOWN) {
+            return endpoint;
+        }
+    }
+    return NULL;
+}
+
+static bool is_ready_path(const struct mb_bidder *b, struct mb_slice path)
+{
+    const struct mb_config *config = b->options.config;
+    size_t i;
+
+    if (mb_slice_is(path, "/ready")) {
+        return true;
+    }
+    for (i = 0; i < config->n_endpoints; i++) {
+        struct mb_slice prefix = config->endpoints[i].path;
+
+        if (config->endpoints[i].exchange == MB_EXCHANGE_XANDR && mb_slice_starts(path, prefix) &&
+            mb_slice_is(mb_slice(path.data + prefix.len, path.len - prefix.len), "/ready")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ExoClick's requests come by POST and, as a courtesy, by GET; Xandr's by POST. */
+static bool takes_get(const struct mb_endpoint *endpoint)
+{
+    return endpoint->exchange == MB_EXCHANGE_EXOCLICK;
+}
+
+static void answer_endpoint(struct mb_bidder *b, const struct mb_endpoint *endpoint,
+                            enum mb_wire_path what, const struct mb_bidder_in *in,
+                            struct mb_bidder_out *out)
+{
+    const struct mb_codec *codec = mb_exchange_codec(endpoint->exchange);
+
+    out->endpoint = endpoint;
+    if (in->method == MB_BIDDER_OTHER ||
+        (in->method == MB_BIDDER_GET && !takes_get(endpoint))) {
+        refuse_method(b, out, takes_get(endpoint));
+    } else if (what == MB_WIRE_BID) {
+        answer_bid(b, codec, endpoint, in, out);
+    } else {
+        mb__bidder_exchange_notice(b, codec, endpoint, what, in, out);
+    }
+}
+
+void mb_bidder_handle(struct mb_bidder *b, const struct mb_bidder_in *in, struct mb_bidder_out *out)
+{
+    const struct mb_endpoint *endpoint;
+    enum mb_wire_path what = MB_WIRE_UNKNOWN;
+
+    memset(out, 0, sizeof(*out));
+    mb_arena_reset(&b->arena);
+    mb_buf_clear(&b->body);
+    b->decisions = NULL;
+    b->n_decisions = b->decisions_size = b->n_candidates = 0;
+    b->has_request = false;
+    b->now_ms = in->now_ms;
+    b->seed = in->seed;
+    out->kind = "error";
+    endpoint = route(b, in->path, &what);
+    if (endpoint) {
+        answer_endpoint(b, endpoint, what, in, out);
+    } else if (mb_slice_starts(in->path, MB_SLICE("/n/")) && in->method == MB_BIDDER_GET) {
+        mb__bidder_own_notice(b, in, out);
+    } else if (is_ready_path(b, in->path) && in->method != MB_BIDDER_OTHER) {
+        answer_ready(b, in->draining, out);
+    } else if (mb_slice_starts(in->path, MB_SLICE("/n/")) || is_ready_path(b, in->path)) {
+        refuse_method(b, out, true);
+    } else {
+        mb__bidder_refuse(b, out, 404, "no such path", -1);
+    }
+}
+
+/* --- what the last request came to --- */
+
+const struct mb_decision *mb_bidder_decisions(const struct mb_bidder *b, size_t *count)
+{
+    *count = b->n_decisions;
+    return b->decisions;
+}
+
+const struct mb_request *mb_bidder_request(const struct mb_bidder *b)
+{
+    return b->has_request ? &b->request : NULL;
+}
+
+void mb_bidder_set_trace(struct mb_bidder *b, bool on)
+{
+    b->trace = on;
+}
+
+const struct mb_bidder_counts *mb_bidder_totals(const struct mb_bidder *b)
+{
+    struct mb_bidder *self = (struct mb_bidder *)b;
+    size_t i;
+
+    for (i = 0; i < MB_JSON_SLIP_COUNT; i++) {
+        self->totals.slips[i] = b->slips[i];
+    }
+    return &b->totals;
+}

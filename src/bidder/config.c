@@ -1,0 +1,566 @@
+/* config.c - the config document over the defaults, key by key.
+ *
+ * Idea: a cursor holds the document node and its path as text, so that every error names the key's path and what was expected.
+ * Each table of the config has one function; it names every key that it knows and refuses the rest.
+ */
+#include "moonbid/config.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "moonbid/json_doc.h"
+
+enum { CONFIG_PATH_MAX = 128, CONFIG_LIST_MAX = 256 };
+
+/* One table being read: its node and its path. */
+struct table {
+    struct mb_config *config;
+    const struct mb_doc *node;
+    char path[CONFIG_PATH_MAX];
+    struct mb_error *err;
+};
+
+static int wrong(const struct table *t, const char *key, const char *fmt, ...) MB_PRINTF(3, 4);
+
+static int wrong(const struct table *t, const char *key, const char *fmt, ...)
+{
+    char what[256];
+    char where[CONFIG_PATH_MAX + 64];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(what, sizeof(what), fmt, args);
+    va_end(args);
+    snprintf(where, sizeof(where), "%s%s%s", t->path, t->path[0] && key[0] ? "." : "", key);
+    return mb_fail(t->err, MB_EINVAL, where, "%s", what);
+}
+
+static struct mb_slice keep(struct mb_config *config, const char *text)
+{
+    return mb_xarena_copy(&config->arena, mb_slice_of(text));
+}
+
+static int take_text(struct table *t, const char *key, const char **out)
+{
+    const struct mb_doc *value = mb_doc_get(t->node, key);
+
+    if (!value) {
+        return 0;
+    }
+    if (!mb_doc_is_string(value) || !mb_doc_text(value)[0]) {
+        return wrong(t, key, "expected a text that is not empty");
+    }
+    *out = keep(t->config, mb_doc_text(value)).data;
+    return 0;
+}
+
+static int take_slice(struct table *t, const char *key, struct mb_slice *out)
+{
+    const char *text = NULL;
+    int rc = take_text(t, key, &text);
+
+    if (!rc && text) {
+        *out = mb_slice_of(text);
+    }
+    return rc;
+}
+
+static int take_u32(struct table *t, const char *key, uint32_t least, uint32_t most, uint32_t *out)
+{
+    const struct mb_doc *value = mb_doc_get(t->node, key);
+    double number;
+
+    if (!value) {
+        return 0;
+    }
+    number = mb_doc_number(value, -1);
+    if (!mb_doc_is_number(value) || number < least || number > most ||
+        number != (double)(uint32_t)number) {
+        return wrong(t, key, "expected a whole number from %u to %u", least, most);
+    }
+    *out = (uint32_t)number;
+    return 0;
+}
+
+static int take_duration(struct table *t, const char *key, uint32_t *out_ms)
+{
+    const struct mb_doc *value = mb_doc_get(t->node, key);
+    int64_t ms;
+
+    if (!value) {
+        return 0;
+    }
+    if (!mb_doc_is_string(value) ||
+        !mb_time_parse_duration(mb_slice_of(mb_doc_text(value)), &ms) || ms > 86400000) {
+        return wrong(t, key, "expected a duration of at most a day such as '10s' or '15m'");
+    }
+    *out_ms = (uint32_t)ms;
+    return 0;
+}
+
+static int take_texts(struct table *t, const char *key, struct mb_slices *out)
+{
+    const struct mb_doc *list = mb_doc_get(t->node, key);
+    const struct mb_doc *item;
+    struct mb_slice *items;
+    size_t count = 0;
+
+    if (!list) {
+        return 0;
+    }
+    if (!mb_doc_is_array(list) || mb_doc_count(list) < 1 || mb_doc_count(list) > CONFIG_LIST_MAX) {
+        return wrong(t, key, "expected a list of 1 to %d texts", CONFIG_LIST_MAX);
+    }
+    items = mb_xarena_array(&t->config->arena, (size_t)mb_doc_count(list), sizeof(*items));
+    for (item = mb_doc_first(list); item; item = mb_doc_next(item)) {
+        if (!mb_doc_is_string(item) || !mb_doc_text(item)[0]) {
+            return wrong(t, key, "expected texts in the list");
+        }
+        items[count++] = keep(t->config, mb_doc_text(item));
+    }
+    out->items = items;
+    out->count = count;
+    return 0;
+}
+
+/* Keys that a table may have; `known` ends with NULL. */
+static int refuse_unknown(const struct table *t, const char *const *known)
+{
+    const struct mb_doc *member;
+    const char *const *name;
+
+    if (!mb_doc_is_object(t->node) && mb_doc_count(t->node) > 0) {
+        return wrong(t, "", "expected a table with named keys");
+    }
+    for (member = mb_doc_first(t->node); member; member = mb_doc_next(member)) {
+        for (name = known; *name && strcmp(*name, mb_doc_name(member)) != 0; name++) {
+        }
+        if (!*name) {
+            return wrong(t, mb_doc_name(member), "unknown key");
+        }
+    }
+    return 0;
+}
+
+static struct table inner(const struct table *outer, const char *key)
+{
+    struct table t = {.config = outer->config, .node = mb_doc_get(outer->node, key), .err = outer->err};
+
+    snprintf(t.path, sizeof(t.path), "%s%s%s", outer->path, outer->path[0] ? "." : "", key);
+    return t;
+}
+
+/* A key of the contract whose work is not in this version: said once, so that nobody relies on it. */
+static void warn_unused(const struct table *t, const char *key)
+{
+    if (mb_doc_get(t->node, key)) {
+        mb_log(MB_LOG_WARN, "config", "key has no effect in this version", "key=%s%s%s", t->path,
+               t->path[0] ? "." : "", key);
+    }
+}
+
+static bool is_name(struct mb_slice s, size_t most)
+{
+    size_t i;
+
+    for (i = 0; i < s.len; i++) {
+        char c = s.data[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-')) {
+            return false;
+        }
+    }
+    return s.len >= 1 && s.len <= most;
+}
+
+static bool is_currency(struct mb_slice s)
+{
+    return s.len == 3 && s.data[0] >= 'A' && s.data[0] <= 'Z' && s.data[1] >= 'A' &&
+           s.data[1] <= 'Z' && s.data[2] >= 'A' && s.data[2] <= 'Z';
+}
+
+static int take_rates(struct table *outer)
+{
+    struct table t = inner(outer, "rates");
+    const struct mb_doc *member;
+    struct mb_pair *pairs;
+    size_t count = 0;
+
+    if (!t.node) {
+        return 0;
+    }
+    pairs = mb_xarena_array(&t.config->arena, (size_t)mb_doc_count(t.node) + 1, sizeof(*pairs));
+    for (member = mb_doc_first(t.node); member; member = mb_doc_next(member)) {
+        struct mb_price rate = {0};
+        struct mb_buf text = {0};
+
+        if (!mb_doc_name(member) || !is_currency(mb_slice_of(mb_doc_name(member))) ||
+            !mb_doc_is_number(member) ||
+            !mb_money_price_from_double(mb_doc_number(member, 0), &rate) || rate.micros <= 0) {
+            return wrong(&t, mb_doc_name(member) ? mb_doc_name(member) : "",
+                         "expected a currency code = what one unit is worth, such as EUR = 1.08");
+        }
+        mb_xbuf_add_price(&text, rate);
+        pairs[count].name = keep(t.config, mb_doc_name(member));
+        pairs[count].value = mb_xarena_copy(&t.config->arena, mb_buf_slice(&text));
+        mb_buf_fini(&text);
+        count++;
+    }
+    t.config->rates = (struct mb_pairs){pairs, count};
+    return 0;
+}
+
+static int take_tokens(struct table *outer, struct mb_endpoint *endpoint)
+{
+    struct table t = inner(outer, "tokens");
+    const struct mb_doc *member;
+    struct mb_pair *pairs;
+    size_t count = 0;
+
+    if (!t.node) {
+        return 0;
+    }
+    pairs = mb_xarena_array(&t.config->arena, (size_t)mb_doc_count(t.node) + 1, sizeof(*pairs));
+    for (member = mb_doc_first(t.node); member; member = mb_doc_next(member)) {
+        if (!mb_doc_name(member) || !mb_doc_is_string(member) || !mb_doc_text(member)[0]) {
+            return wrong(&t, mb_doc_name(member) ? mb_doc_name(member) : "",
+                         "expected parameter = 'token name', such as zone = 'zone_id'");
+        }
+        pairs[count].name = keep(t.config, mb_doc_name(member));
+        pairs[count].value = keep(t.config, mb_doc_text(member));
+        count++;
+    }
+    endpoint->tokens = (struct mb_pairs){pairs, count};
+    return 0;
+}
+
+static int take_exchange(struct table *t, struct mb_endpoint *endpoint)
+{
+    const char *text = NULL;
+    int rc = take_text(t, "exchange", &text);
+
+    if (rc) {
+        return rc;
+    }
+    endpoint->exchange = mb_exchange_of(mb_slice_of(text));
+    if (text && strcmp(text, "openrtb") == 0) {
+        return wrong(t, "exchange", "'openrtb' is not supported by this version: exoclick or xandr");
+    }
+    if (endpoint->exchange == MB_EXCHANGE_NONE) {
+        return wrong(t, "exchange", "required: 'exoclick' or 'xandr'");
+    }
+    return 0;
+}
+
+static int take_endpoint(struct table *t, struct mb_endpoint *endpoint)
+{
+    static const char *const known[] = {"name",       "path",      "exchange", "currency",
+                                        "tokens",     "timeout_ms", "margin_ms", "allow",
+                                        "member",     NULL};
+    const char *text = NULL;
+    struct mb_slices allow = {0};
+    size_t i;
+    int rc;
+
+    if ((rc = refuse_unknown(t, known)) || (rc = take_exchange(t, endpoint)) ||
+        (rc = take_slice(t, "name", &endpoint->name)) ||
+        (rc = take_slice(t, "path", &endpoint->path)) ||
+        (rc = take_slice(t, "currency", &endpoint->currency)) ||
+        (rc = take_slice(t, "member", &endpoint->member)) || (rc = take_tokens(t, endpoint)) ||
+        (rc = take_texts(t, "allow", &allow)) || (rc = take_text(t, "path", &text))) {
+        return rc;
+    }
+    endpoint->timeout_ms = endpoint->exchange == MB_EXCHANGE_EXOCLICK ? 300 : 100;
+    endpoint->margin_ms = endpoint->exchange == MB_EXCHANGE_EXOCLICK ? 50 : 20;
+    if ((rc = take_u32(t, "timeout_ms", 2, 60000, &endpoint->timeout_ms)) ||
+        (rc = take_u32(t, "margin_ms", 0, 59999, &endpoint->margin_ms))) {
+        return rc;
+    }
+    if (!is_name(endpoint->name, 32)) {
+        return wrong(t, "name", "required: 1 to 32 of a-z 0-9 _ -");
+    }
+    if (endpoint->path.len < 2 || endpoint->path.data[0] != '/') {
+        return wrong(t, "path", "required: begins with '/', such as '/exoclick/bid'");
+    }
+    if (endpoint->margin_ms >= endpoint->timeout_ms) {
+        return wrong(t, "margin_ms", "must be less than timeout_ms (%u)", endpoint->timeout_ms);
+    }
+    if (!mb_slice_present(endpoint->currency)) {
+        if (endpoint->exchange == MB_EXCHANGE_EXOCLICK) {
+            return wrong(t, "currency", "required: ExoClick's requests name no currency");
+        }
+        endpoint->currency = t->config->currency;
+    }
+    for (i = 0; i < allow.count; i++) {
+        if (!mb_slice_is(allow.items[i], "0.0.0.0/0") && !mb_slice_is(allow.items[i], "::/0")) {
+            return wrong(t, "allow", "address lists are not supported by this version; only "
+                                     "'0.0.0.0/0' and '::/0' are taken: filter before moonbid");
+        }
+    }
+    return 0;
+}
+
+static int take_endpoints(struct table *outer)
+{
+    const struct mb_doc *list = mb_doc_get(outer->node, "endpoints");
+    const struct mb_doc *item;
+    struct mb_config *config = outer->config;
+    size_t i = 0, k;
+
+    if (!list) {
+        return 0;
+    }
+    if (!mb_doc_is_array(list) || mb_doc_count(list) < 1 || mb_doc_count(list) > CONFIG_LIST_MAX) {
+        return wrong(outer, "endpoints", "expected a list of 1 to %d endpoints", CONFIG_LIST_MAX);
+    }
+    config->n_endpoints = (size_t)mb_doc_count(list);
+    config->endpoints =
+        mb_xarena_array(&config->arena, config->n_endpoints, sizeof(*config->endpoints));
+    for (item = mb_doc_first(list); item; item = mb_doc_next(item), i++) {
+        struct table t = {.config = config, .node = item, .err = outer->err};
+        int rc;
+
+        snprintf(t.path, sizeof(t.path), "endpoints[%zu]", i + 1);
+        if ((rc = take_endpoint(&t, &config->endpoints[i]))) {
+            return rc;
+        }
+        config->endpoints[i].index = (uint32_t)i;
+        for (k = 0; k < i; k++) {
+            if (mb_slice_eq(config->endpoints[k].name, config->endpoints[i].name)) {
+                return wrong(&t, "name", "used by endpoints[%zu] already", k + 1);
+            }
+            if (mb_slice_eq(config->endpoints[k].path, config->endpoints[i].path)) {
+                return wrong(&t, "path", "used by endpoints[%zu] already", k + 1);
+            }
+        }
+    }
+    return 0;
+}
+
+static int take_limits(struct table *outer)
+{
+    static const char *const known[] = {"header_bytes", "body_bytes", "connections", "idle",
+                                        "header",       "body",       NULL};
+    struct table t = inner(outer, "limits");
+    struct mb_config *c = outer->config;
+    int rc;
+
+    if (!t.node) {
+        return 0;
+    }
+    if ((rc = refuse_unknown(&t, known)) ||
+        (rc = take_u32(&t, "header_bytes", 1024, 1 << 20, &c->header_bytes)) ||
+        (rc = take_u32(&t, "body_bytes", 1024, 1 << 26, &c->body_bytes)) ||
+        (rc = take_u32(&t, "connections", 1, 1000000, &c->connections)) ||
+        (rc = take_duration(&t, "idle", &c->idle_ms)) ||
+        (rc = take_duration(&t, "header", &c->header_ms)) ||
+        (rc = take_duration(&t, "body", &c->body_ms))) {
+        return rc;
+    }
+    return 0;
+}
+
+static int take_script(struct table *outer)
+{
+    static const char *const known[] = {"cpu_ms", "memory_mb", "hard_ms", NULL};
+    struct table t = inner(outer, "script");
+    struct mb_config *c = outer->config;
+    int rc;
+
+    if (!t.node) {
+        return 0;
+    }
+    if ((rc = refuse_unknown(&t, known)) ||
+        (rc = take_u32(&t, "cpu_ms", 1, 1000, &c->script_cpu_ms)) ||
+        (rc = take_u32(&t, "memory_mb", 1, 65536, &c->script_memory_mb)) ||
+        (rc = take_u32(&t, "hard_ms", 10, 60000, &c->script_hard_ms))) {
+        return rc;
+    }
+    warn_unused(&t, "hard_ms");
+    return 0;
+}
+
+static int take_workers(struct table *t)
+{
+    const struct mb_doc *value = mb_doc_get(t->node, "workers");
+
+    if (mb_doc_is_string(value) && strcmp(mb_doc_text(value), "auto") == 0) {
+        t->config->workers = 0;
+        return 0;
+    }
+    return take_u32(t, "workers", 1, 1024, &t->config->workers);
+}
+
+static bool is_loopback(struct mb_slice address)
+{
+    return mb_slice_starts(address, MB_SLICE("127.")) || mb_slice_starts(address, MB_SLICE("[::1]")) ||
+           mb_slice_starts(address, MB_SLICE("localhost"));
+}
+
+/* What two keys must say together. */
+static int check_whole(struct table *t)
+{
+    struct mb_config *c = t->config;
+    long scheme = mb_slice_find(c->notice_url, MB_SLICE("://"));
+    struct mb_slice host;
+    size_t i;
+
+    if (!is_currency(c->currency)) {
+        return wrong(t, "currency", "expected three capital letters such as USD");
+    }
+    for (i = 0; i < c->n_endpoints; i++) {
+        char path[64];
+
+        if (!mb_config_rate(c, c->endpoints[i].currency, &c->endpoints[i].rate)) {
+            snprintf(path, sizeof(path), "endpoints[%zu].currency", i + 1);
+            return wrong(t, path, "'%.*s' has no entry in rates (the house currency is %.*s)",
+                         MB_SLICE_ARG(c->endpoints[i].currency), MB_SLICE_ARG(c->currency));
+        }
+    }
+    if (scheme != 4 && scheme != 5) {
+        return wrong(t, "notice_url", "expected http://HOST or https://HOST");
+    }
+    while (mb_slice_ends(c->notice_url, MB_SLICE("/"))) {
+        c->notice_url.len--;
+    }
+    host = mb_slice(c->notice_url.data + scheme + 3, c->notice_url.len - (size_t)scheme - 3);
+    for (i = 0; i < c->listen.count; i++) {
+        if (is_loopback(host) && !is_loopback(c->listen.items[i])) {
+            return wrong(t, "notice_url", "is a loopback address, but listen (%.*s) is not: "
+                                          "exchanges could never send a notice",
+                         MB_SLICE_ARG(c->listen.items[i]));
+        }
+    }
+    if (c->admin && !is_loopback(mb_slice_of(c->admin)) && !c->admin_token) {
+        return wrong(t, "admin_token", "required where admin (%s) is not loopback", c->admin);
+    }
+    return 0;
+}
+
+static int take_top(struct table *t)
+{
+    static const char *const known[] = {
+        "listen",     "admin",     "admin_token", "workers",     "scripts",  "data",   "timezone",
+        "currency",   "rates",     "notice_url",  "click_url",   "pixel_url", "notice_keys",
+        "geoip",      "trusted_proxies", "endpoints", "limits",  "script",   "recorder", NULL};
+    struct mb_config *c = t->config;
+    int rc;
+
+    if ((rc = refuse_unknown(t, known)) || (rc = take_texts(t, "listen", &c->listen)) ||
+        (rc = take_text(t, "admin", &c->admin)) ||
+        (rc = take_text(t, "admin_token", &c->admin_token)) || (rc = take_workers(t)) ||
+        (rc = take_text(t, "scripts", &c->scripts)) || (rc = take_text(t, "data", &c->data)) ||
+        (rc = take_text(t, "timezone", &c->timezone)) ||
+        (rc = take_slice(t, "currency", &c->currency)) || (rc = take_rates(t)) ||
+        (rc = take_slice(t, "notice_url", &c->notice_url)) ||
+        (rc = take_texts(t, "notice_keys", &c->notice_keys)) ||
+        (rc = take_text(t, "geoip", &c->geoip)) || (rc = take_endpoints(t)) ||
+        (rc = take_limits(t)) || (rc = take_script(t))) {
+        return rc;
+    }
+    warn_unused(t, "click_url");
+    warn_unused(t, "pixel_url");
+    warn_unused(t, "trusted_proxies");
+    warn_unused(t, "recorder");
+    return check_whole(t);
+}
+
+static void set_default_endpoints(struct mb_config *c)
+{
+    struct mb_endpoint *e = mb_xarena_array(&c->arena, 2, sizeof(*e));
+
+    e[0] = (struct mb_endpoint){.name = MB_SLICE("exoclick"),
+                                .path = MB_SLICE("/exoclick/bid"),
+                                .exchange = MB_EXCHANGE_EXOCLICK,
+                                .timeout_ms = 300,
+                                .margin_ms = 50};
+    e[1] = (struct mb_endpoint){.name = MB_SLICE("xandr"),
+                                .path = MB_SLICE("/xandr"),
+                                .exchange = MB_EXCHANGE_XANDR,
+                                .timeout_ms = 100,
+                                .margin_ms = 20,
+                                .index = 1};
+    e[0].currency = e[1].currency = MB_SLICE("USD");
+    e[0].rate = e[1].rate = (struct mb_rate){1000000};
+    c->endpoints = e;
+    c->n_endpoints = 2;
+}
+
+struct mb_config *mb_xconfig_default(void)
+{
+    static const struct mb_slice listen[] = {{"127.0.0.1:8080", 14}};
+    static const struct mb_slice keys[] = {{"file:var/notice.key", 19}};
+    struct mb_config *c = calloc(1, sizeof(*c));
+
+    if (!c) {
+        abort();
+    }
+    mb_arena_init(&c->arena, 16384);
+    c->listen = (struct mb_slices){listen, 1};
+    c->admin = "127.0.0.1:9090";
+    c->scripts = "scripts";
+    c->data = "var";
+    c->timezone = "UTC";
+    c->currency = MB_SLICE("USD");
+    c->notice_url = MB_SLICE("http://127.0.0.1:8080");
+    c->notice_keys = (struct mb_slices){keys, 1};
+    c->header_bytes = 16384;
+    c->body_bytes = 262144;
+    c->connections = 20000;
+    c->idle_ms = 150000;
+    c->header_ms = c->body_ms = 10000;
+    c->script_cpu_ms = 5;
+    c->script_memory_mb = 64;
+    c->script_hard_ms = 250;
+    set_default_endpoints(c);
+    return c;
+}
+
+int mb_config_from_doc(const struct mb_doc *doc, struct mb_config **out, struct mb_error *err)
+{
+    struct table t = {.config = mb_xconfig_default(), .node = doc, .err = err};
+    int rc = take_top(&t);
+
+    *out = t.config;
+    if (rc) {
+        mb_config_free(t.config);
+        *out = NULL;
+    }
+    return rc;
+}
+
+void mb_config_free(struct mb_config *config)
+{
+    if (config) {
+        mb_arena_fini(&config->arena);
+        free(config);
+    }
+}
+
+bool mb_config_rate(const struct mb_config *config, struct mb_slice currency, struct mb_rate *out)
+{
+    struct mb_price rate;
+
+    if (mb_slice_eq(currency, config->currency)) {
+        out->millionths = 1000000;
+        return true;
+    }
+    if (!mb_money_parse_price(mb_pairs_get(config->rates, currency), &rate) || rate.micros <= 0) {
+        return false;
+    }
+    out->millionths = rate.micros;
+    return true;
+}
+
+const struct mb_endpoint *mb_config_endpoint(const struct mb_config *config, struct mb_slice name)
+{
+    size_t i;
+
+    for (i = 0; i < config->n_endpoints; i++) {
+        if (mb_slice_eq(config->endpoints[i].name, name)) {
+            return &config->endpoints[i];
+        }
+    }
+    return NULL;
+}

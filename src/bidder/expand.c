@@ -1,0 +1,201 @@
+/* expand.c - dynamic tokens: {name} and {name:raw} in the texts and URLs of a bid.
+ *
+ * Order of look-up (lua-api.md section 4): the strategy's own, the built-in ones, the endpoint's query parameters under our name or the name
+ * on the wire, ExoClick's eight names (absent means empty). Whatever is none of these stays as it is, byte for
+ * byte: {email_encoded} and ${MACRO} belong to the exchange.
+ */
+#include "internal.h"
+
+enum { TOKEN_NAME_MAX = 64 };
+
+static bool is_name_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+static struct mb_slice price_text(struct mb_bidder *b, struct mb_price price)
+{
+    struct mb_buf *buf = &b->scratch;
+
+    mb_buf_clear(buf);
+    mb_xbuf_add_price(buf, price);
+    return mb_xarena_copy(&b->arena, mb_buf_slice(buf));
+}
+
+/* A built-in: true where `name` is one; an absent value is empty. */
+static bool built_in(struct mb_bidder *b, const struct mb_bid *bid, struct mb_slice name,
+                     struct mb_slice *out)
+{
+    const struct mb_request *r = &b->request;
+    const struct {
+        struct mb_slice name;
+        struct mb_slice value;
+    } fields[] = {
+        {MB_SLICE("request_id"), r->id},           {MB_SLICE("imp_id"), bid->imp->id},
+        {MB_SLICE("bid_id"), bid->id},             {MB_SLICE("endpoint"), r->endpoint->name},
+        {MB_SLICE("country"), r->geo.country},     {MB_SLICE("strategy"), bid->strategy->name},
+        {MB_SLICE("user_id"), r->user.id},         {MB_SLICE("domain"), r->site.domain},
+        {MB_SLICE("data"), bid->data},             {MB_SLICE("version"), mb_script_version(b->script)},
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        if (mb_slice_eq(name, fields[i].name)) {
+            *out = fields[i].value;
+            return true;
+        }
+    }
+    if (mb_slice_is(name, "exchange")) {
+        *out = mb_slice_of(mb_exchange_name(r->endpoint->exchange));
+    } else if (mb_slice_is(name, "price")) {
+        *out = price_text(b, bid->price);
+    } else if (mb_slice_is(name, "timestamp")) {
+        *out = mb_xarena_printf(&b->arena, "%lld", (long long)b->now_ms);
+    } else if (mb_slice_is(name, "click_token")) {
+        *out = mb__bidder_token(b, MB_EVENT_CONVERSION);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static bool own_token(const struct mb_strategy *strategy, struct mb_slice name)
+{
+    size_t i;
+
+    for (i = 0; i < strategy->tokens.count; i++) {
+        if (mb_slice_eq(strategy->tokens.items[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* True where `name` is known; then *out is its value, absent for empty. */
+static bool look_up(struct mb_bidder *b, const struct mb_bid *bid, struct mb_slice name,
+                    struct mb_slice *out)
+{
+    const struct mb_request *r = &b->request;
+    struct mb_slice renamed;
+
+    *out = MB_SLICE_NONE;
+    if (own_token(bid->strategy, name)) {
+        if (!mb_script_token(b->script, bid->strategy, bid, name, out)) {
+            b->totals.token_failures++;
+        }
+        return true;
+    }
+    if (built_in(b, bid, name, out)) {
+        return true;
+    }
+    *out = mb_pairs_get(r->tokens, name);
+    if (mb_slice_present(*out)) {
+        return true;
+    }
+    renamed = mb_pairs_get(r->endpoint->tokens, name);
+    if (mb_slice_present(renamed)) {
+        *out = mb_pairs_get(r->tokens, renamed);
+        return true;
+    }
+    return mb_exchange_is_token(name);
+}
+
+/* At '{' of `text[at]`: the name and how long the whole is, or 0 where it is no token. */
+static size_t parse_token(struct mb_slice text, size_t at, struct mb_slice *name, bool *raw)
+{
+    size_t end = at + 1;
+
+    while (end < text.len && end - at - 1 < TOKEN_NAME_MAX && is_name_char(text.data[end])) {
+        end++;
+    }
+    *name = mb_slice(text.data + at + 1, end - at - 1);
+    *raw = text.len - end >= 5 && memcmp(text.data + end, ":raw}", 5) == 0;
+    if (name->len == 0 || (at > 0 && text.data[at - 1] == '$')) {
+        return 0;
+    }
+    if (*raw) {
+        return end + 5 - at;
+    }
+    return end < text.len && text.data[end] == '}' ? end + 1 - at : 0;
+}
+
+static struct mb_slice expand(struct mb_bidder *b, const struct mb_bid *bid, struct mb_slice text,
+                              bool is_url)
+{
+    struct mb_buf *out = &b->expanded; /* not scratch: looking a token up uses that */
+    size_t at = 0, plain = 0;
+
+    if (mb_slice_empty(text) || !memchr(text.data, '{', text.len)) {
+        return text;
+    }
+    mb_buf_clear(out);
+    while (at < text.len) {
+        struct mb_slice name, value;
+        bool raw = false;
+        size_t len = text.data[at] == '{' ? parse_token(text, at, &name, &raw) : 0;
+
+        if (len == 0 || !look_up(b, bid, name, &value)) {
+            at++;
+            continue;
+        }
+        mb_xbuf_add(out, text.data + plain, at - plain);
+        if (is_url && !raw) {
+            mb_xbuf_add_urlencoded(out, value);
+        } else {
+            mb_xbuf_add_slice(out, value);
+        }
+        at += len;
+        plain = at;
+    }
+    mb_xbuf_add(out, text.data + plain, text.len - plain);
+    return mb_xarena_copy(&b->arena, mb_buf_slice(out));
+}
+
+static void expand_icons(struct mb_bidder *b, struct mb_bid *bid)
+{
+    struct mb_icon *icons;
+    size_t i;
+
+    if (bid->n_icons == 0) {
+        return;
+    }
+    icons = mb_xarena_array(&b->arena, bid->n_icons, sizeof(*icons));
+    for (i = 0; i < bid->n_icons; i++) {
+        icons[i] = bid->icons[i];
+        icons[i].url = expand(b, bid, icons[i].url, true);
+    }
+    bid->icons = icons;
+}
+
+static void expand_macros(struct mb_bidder *b, struct mb_bid *bid)
+{
+    struct mb_pair *macros;
+    size_t i;
+
+    if (bid->custom_macros.count == 0) {
+        return;
+    }
+    macros = mb_xarena_array(&b->arena, bid->custom_macros.count, sizeof(*macros));
+    for (i = 0; i < bid->custom_macros.count; i++) {
+        macros[i] = bid->custom_macros.items[i];
+        macros[i].value = expand(b, bid, macros[i].value, false);
+    }
+    bid->custom_macros.items = macros;
+}
+
+void mb__bidder_expand(struct mb_bidder *b, struct mb_bid *bid)
+{
+    struct mb_slice *const urls[] = {&bid->click_url, &bid->image_url, &bid->url,
+                                     &bid->imptracker, &bid->pixel_url};
+    struct mb_slice *const texts[] = {&bid->title, &bid->description};
+    size_t i;
+
+    for (i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+        *urls[i] = expand(b, bid, *urls[i], true);
+    }
+    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        *texts[i] = expand(b, bid, *texts[i], false);
+    }
+    expand_icons(b, bid);
+    expand_macros(b, bid);
+}

@@ -1,0 +1,97 @@
+/* internal.h - what the files of the bidder share.
+ *
+ * Part of: bidder (private).
+ */
+#ifndef MB_BIDDER_INTERNAL_H
+#define MB_BIDDER_INTERNAL_H
+
+#include "moonbid/bidder.h"
+#include "moonbid/exchange.h"
+#include "moonbid/index.h"
+
+enum {
+    BIDDER_BREACHES_TO_BENCH = 100, /* lua-api.md section 6: in a row */
+    BIDDER_BIDS_MAX = 256,          /* one answer's candidates; what is beyond is outranked */
+    BIDDER_ARENA_KEEP = 256 * 1024,
+};
+
+/* A strategy's counts under its name, kept over reloads. */
+struct strategy_state {
+    struct mb_strategy_counts counts;
+    uint32_t breaches; /* in a row */
+    bool benched;      /* until the next generation */
+};
+
+/* A bid that passed the strategy, on its way to the answer. */
+struct candidate {
+    struct mb_bid *bid;
+    struct mb_decision *decision;
+    uint64_t draw; /* seeded, for ties */
+};
+
+struct mb_bidder {
+    struct mb_bidder_options options;
+    struct mb_script *script; /* NULL before the first take */
+    struct mb_index *index;
+    struct mb_map states; /* strategy name -> struct strategy_state, owned */
+    struct mb_arena arena; /* of the current request */
+    struct mb_buf body, scratch, token_body, expanded;
+    uint32_t *found; /* place for the index's answer, one a strategy */
+    uint8_t *why;
+    struct strategy_state **state_of; /* by strategy index of this generation */
+    bool trace;
+
+    struct mb_request request;
+    bool has_request;
+    int64_t now_ms;
+    int64_t deadline_ms;
+    uint64_t seed; /* state of the draws and, without random_bytes, of bid ids */
+    struct mb_decision *decisions;
+    size_t n_decisions, decisions_size;
+    struct candidate candidates[BIDDER_BIDS_MAX];
+    size_t n_candidates;
+    uint32_t slips[MB_JSON_SLIP_COUNT];
+    struct mb_bidder_counts totals;
+};
+
+/* bid.c: a bid request, from decoded request to answer. */
+void mb__bidder_bid(struct mb_bidder *b, const struct mb_codec *codec, bool draining,
+                    struct mb_bidder_out *out);
+
+/* price.c: fills the prices of a script's bid in house and wire currency, and holds it against floor and limits.
+ * MB_NOBID_BID, or CURRENCY, INVALID_BID (field set), OVER_MAX_BID, BELOW_FLOOR. */
+enum mb_nobid mb__bidder_price(const struct mb_bidder *b, struct mb_bid *bid, const char **field);
+
+/* sign.c: gives the bid its id and its notice tokens. MB_NOBID_BID or INVALID_BID (field set). */
+enum mb_nobid mb__bidder_sign(struct mb_bidder *b, struct mb_bid *bid, const char **field);
+
+/* expand.c: replaces {name} in the bid's texts and URLs. Before it mb__bidder_sign has run, for {bid_id} and {click_token}. */
+void mb__bidder_expand(struct mb_bidder *b, struct mb_bid *bid);
+
+/* sign.c: the token of a kind for the bid that was signed last (its body is kept). Arena. */
+struct mb_slice mb__bidder_token(struct mb_bidder *b, enum mb_event_type kind);
+
+/* notice.c: a notice URL of ours, and what an exchange tells by a call of its protocol. */
+void mb__bidder_own_notice(struct mb_bidder *b, const struct mb_bidder_in *in,
+                           struct mb_bidder_out *out);
+void mb__bidder_exchange_notice(struct mb_bidder *b, const struct mb_codec *codec,
+                                const struct mb_endpoint *endpoint, enum mb_wire_path path,
+                                const struct mb_bidder_in *in, struct mb_bidder_out *out);
+
+/* bidder.c: an error answer, `{"error":"...","at":N}` (at < 0: left out). */
+void mb__bidder_refuse(struct mb_bidder *b, struct mb_bidder_out *out, int status, const char *text,
+                       long at);
+/* The same as 400 for a body that a codec refused. */
+void mb__bidder_refuse_error(struct mb_bidder *b, struct mb_bidder_out *out,
+                             const struct mb_error *err);
+
+/* states.c: the state of that name, made where there is none. */
+struct strategy_state *mb__bidder_state(struct mb_bidder *b, struct mb_slice strategy);
+void mb__bidder_states_fini(struct mb_bidder *b);
+void mb__bidder_count_decision(struct strategy_state *state, const struct mb_decision *decision);
+
+/* draw.c: the next seeded number; and bytes for a bid id. */
+uint64_t mb__bidder_draw(struct mb_bidder *b);
+void mb__bidder_random(struct mb_bidder *b, void *out, size_t len);
+
+#endif /* MB_BIDDER_INTERNAL_H */

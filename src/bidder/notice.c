@@ -1,0 +1,297 @@
+/* notice.c - notices to events: our own URLs, and what an exchange tells by a call of its protocol.
+ *
+ * Only a token whose signature holds names a bid, so only such an event may book money, and never more than the bid's price.
+ * What no token names is recorded as unattributed: it books nothing and nobody hears of it.
+ *
+ * The key makes an event distinct. Attributed: bid id and type (a click also its time: two clicks on one ad are two).
+ * Unattributed: endpoint, auction, impression, type and time, because Xandr's auction ids come again after an hour.
+ */
+#include "internal.h"
+
+enum { KEY_MAX = 160 };
+
+/* Which event books a bid's money (lua-api.md section 6): one per bid. */
+static enum mb_event_type booking_event(const struct mb_endpoint *endpoint)
+{
+    return endpoint->exchange == MB_EXCHANGE_XANDR ? MB_EVENT_WIN : MB_EVENT_BILLING;
+}
+
+static struct mb_amount cost_of(enum mb_model model, struct mb_price price)
+{
+    return model == MB_MODEL_CPM ? mb_money_cost_of_impression(price)
+                                 : mb_money_cost_of_click(price);
+}
+
+static void set_key(struct mb_bidder *b, struct mb_event *e)
+{
+    struct mb_slice key;
+
+    if (e->attributed && e->type != MB_EVENT_CLICK) {
+        e->key = mb_xarena_printf(&b->arena, "%.*s:%s", MB_SLICE_ARG(e->bid_id),
+                                  mb_event_name(e->type));
+        return;
+    }
+    key = mb_xarena_printf(&b->arena, "%.*s:%s:%.*s:%.*s:%.*s:%.*s:%.*s",
+                           MB_SLICE_ARG(e->attributed ? e->bid_id : e->endpoint),
+                           mb_event_name(e->type), MB_SLICE_ARG(e->auction_id),
+                           MB_SLICE_ARG(e->tag_id), MB_SLICE_ARG(e->exchange_time),
+                           MB_SLICE_ARG(e->member_id), MB_SLICE_ARG(e->reason));
+    if (key.len > KEY_MAX) {
+        key = mb_xarena_printf(&b->arena, "%.*s:%016llx", KEY_MAX - 24, key.data,
+                               (unsigned long long)mb_slice_hash(key));
+    }
+    e->key = key;
+}
+
+/* What the token knows of the bid goes into the event; what the exchange told itself stays. */
+static void attribute(struct mb_bidder *b, struct mb_event *e, const struct mb_notice *n)
+{
+    char id[22];
+
+    mb_notice_bid_id_text(n->bid_id, id);
+    e->bid_id = mb_xarena_copy(&b->arena, mb_slice(id, sizeof(id)));
+    e->attributed = true;
+    e->strategy = n->strategy;
+    e->version = n->version;
+    e->arm = n->arm;
+    e->data = n->data;
+    e->model = n->model;
+    e->bid_time_ms = n->bid_time_ms;
+    e->has_price_bid = true;
+    e->price_bid = n->price;
+    e->test = e->test || n->test;
+    e->country = n->country;
+    if (!mb_slice_present(e->auction_id)) {
+        e->auction_id = n->auction_id;
+    }
+    if (!mb_slice_present(e->imp_id)) {
+        e->imp_id = mb_slice_present(n->imp_id) ? n->imp_id : e->auction_id;
+    }
+    if (!mb_slice_present(e->site_id)) {
+        e->site_id = n->site_id;
+    }
+    if (!mb_slice_present(e->zone_id)) {
+        e->zone_id = n->zone_id;
+    }
+    if (!mb_slice_present(e->creative_id)) {
+        e->creative_id = n->creative_id;
+    }
+}
+
+/* The price that the exchange says it took, in house currency; false where it says none that can be. */
+static bool paid_price(const struct mb_endpoint *endpoint, const struct mb_event *e,
+                       struct mb_price *out)
+{
+    if (!e->has_price_paid || e->price_paid.micros < 0) {
+        return false;
+    }
+    *out = mb_money_to_house(e->price_paid, endpoint->rate);
+    return true;
+}
+
+/* Books the price paid, or the bid's own where none was told; never more than the bid. */
+static void set_cost(struct mb_event *e, const struct mb_endpoint *endpoint)
+{
+    struct mb_price price = e->price_bid, paid;
+
+    if (!e->attributed || e->test || e->type != booking_event(endpoint)) {
+        return;
+    }
+    if (paid_price(endpoint, e, &paid) && paid.micros < price.micros) {
+        price = paid;
+    }
+    e->books = true;
+    e->cost = cost_of(e->model, price);
+}
+
+static void events_out(struct mb_bidder_out *out, const struct mb_event *events, size_t count)
+{
+    out->status = 200;
+    out->events = events;
+    out->n_events = count;
+}
+
+void mb__bidder_own_notice(struct mb_bidder *b, const struct mb_bidder_in *in,
+                           struct mb_bidder_out *out)
+{
+    struct mb_slice token = mb_slice(in->path.data + 3, in->path.len - 3);
+    struct mb_event *e = mb_xarena_alloc(&b->arena, sizeof(*e));
+    const struct mb_endpoint *endpoint;
+    struct mb_notice notice;
+    struct mb_pairs query;
+
+    out->kind = "notice";
+    if (mb_notice_verify(b->options.keys, MB_EVENT_BILLING, token, &b->arena, &notice) ||
+        !(endpoint = mb_config_endpoint(b->options.config, notice.endpoint))) {
+        b->totals.forged++;
+        mb__bidder_refuse(b, out, 404, "no such notice", -1);
+        return;
+    }
+    e->type = MB_EVENT_BILLING;
+    e->time_ms = in->now_ms;
+    e->exchange = mb_slice_of(mb_exchange_name(endpoint->exchange));
+    e->endpoint = endpoint->name;
+    e->currency = b->options.config->currency;
+    e->response_time_ms = -1;
+    e->post_pending = -1;
+    attribute(b, e, &notice);
+    /* ExoClick documents no price macro for bUrl; where a price comes back all the same it is believed downwards only, and what
+     * cannot be read ("AUDIT", an unfilled macro, nothing) leaves the bid's own price. */
+    query = mb_exchange_tokens(in->query, (struct mb_pairs){0}, &b->arena);
+    e->has_price_paid = mb_money_parse_price(mb_pairs_get(query, MB_SLICE("p")), &e->price_paid);
+    set_cost(e, endpoint);
+    if (e->has_price_paid) {
+        e->price_paid = mb_money_to_house(e->price_paid, endpoint->rate);
+    }
+    set_key(b, e);
+    out->endpoint = endpoint;
+    b->totals.notices++;
+    events_out(out, e, 1);
+}
+
+/* custom_notify_data is "TOKEN" or "TOKEN.the trader's own text"; anything else is not ours. */
+static void attribute_by_custom_data(struct mb_bidder *b, struct mb_event *e)
+{
+    struct mb_slice rest = e->custom_data;
+    struct mb_slice token;
+    struct mb_notice notice;
+
+    if (!mb_slice_present(rest)) {
+        return;
+    }
+    token = mb_slice_cut(&rest, '.');
+    if (mb_notice_verify(b->options.keys, MB_EVENT_WIN, token, &b->arena, &notice) ||
+        !mb_slice_eq(notice.endpoint, e->endpoint)) {
+        b->totals.forged++;
+        return;
+    }
+    e->custom_data = rest;
+    attribute(b, e, &notice);
+}
+
+/* A token of one auction says nothing of another: a mixed-up or replayed one must not book. */
+static bool names_other_auction(const struct mb_event *e)
+{
+    return e->attributed && mb_slice_present(e->imp_id) && mb_slice_present(e->auction_id) &&
+           !mb_slice_eq(e->imp_id, e->auction_id);
+}
+
+static void to_house(struct mb_event *e, const struct mb_endpoint *endpoint,
+                     struct mb_slice house)
+{
+    if (!e->attributed && e->has_price_bid) {
+        e->price_bid = mb_money_to_house(e->price_bid, endpoint->rate);
+    }
+    if (e->has_price_paid) {
+        e->price_paid = mb_money_to_house(e->price_paid, endpoint->rate);
+    }
+    if (e->has_price_sold_for) {
+        e->price_sold_for = mb_money_to_house(e->price_sold_for, endpoint->rate);
+    }
+    if (e->has_min_to_win) {
+        e->min_to_win = mb_money_to_house(e->min_to_win, endpoint->rate);
+    }
+    e->currency = house;
+}
+
+static void complete(struct mb_bidder *b, const struct mb_endpoint *endpoint, struct mb_event *e,
+                     int64_t now_ms)
+{
+    e->time_ms = now_ms;
+    e->exchange = mb_slice_of(mb_exchange_name(endpoint->exchange));
+    e->endpoint = endpoint->name;
+    attribute_by_custom_data(b, e);
+    if (names_other_auction(e)) {
+        b->totals.forged++;
+        e->attributed = false;
+        e->strategy = e->bid_id = MB_SLICE_NONE;
+    }
+    set_cost(e, endpoint);
+    to_house(e, endpoint, b->options.config->currency);
+    set_key(b, e);
+    b->totals.unattributed += !e->attributed;
+}
+
+void mb__bidder_exchange_notice(struct mb_bidder *b, const struct mb_codec *codec,
+                                const struct mb_endpoint *endpoint, enum mb_wire_path path,
+                                const struct mb_bidder_in *in, struct mb_bidder_out *out)
+{
+    struct mb_wire_in wire = {.endpoint = endpoint,
+                              .is_get = in->method == MB_BIDDER_GET,
+                              .query = in->query,
+                              .body = in->body,
+                              .house_currency = b->options.config->currency,
+                              .now_ms = in->now_ms,
+                              .arena = &b->arena,
+                              .slips = b->slips};
+    struct mb_error err = {.at = -1};
+    struct mb_event *events = NULL;
+    size_t count = 0, i;
+
+    out->kind = path == MB_WIRE_CLICK ? "click" : "notify";
+    if (codec->decode_notice(&wire, path, &events, &count, &err)) {
+        b->totals.bad_requests++;
+        mb__bidder_refuse_error(b, out, &err);
+        return;
+    }
+    for (i = 0; i < count; i++) {
+        complete(b, endpoint, &events[i], in->now_ms);
+    }
+    b->totals.notices++;
+    events_out(out, events, count);
+}
+
+/* Tells the strategy, when its name is still among the loaded ones. */
+static void tell(struct mb_bidder *b, const struct mb_strategy *strategy,
+                 const struct mb_event *event, int64_t now_ms)
+{
+    struct mb_slice problem = MB_SLICE_NONE;
+
+    if (strategy->handlers & (MB_STRATEGY_ON(event->type) | MB_STRATEGY_ON_NOTIFY)) {
+        (void)mb_script_event(b->script, strategy, event, now_ms, &problem);
+    }
+}
+
+static const struct mb_strategy *strategy_of(const struct mb_bidder *b,
+                                             const struct mb_event *event)
+{
+    return b->script && event->attributed ? mb_script_strategy(b->script, event->strategy) : NULL;
+}
+
+static void book(struct mb_bidder *b, const struct mb_event *event)
+{
+    const struct mb_strategy *strategy = strategy_of(b, event);
+    uint32_t slot;
+
+    if (!event->attributed) {
+        return;
+    }
+    slot = strategy ? strategy->guard_slot : mb_guard_slot(b->options.guard, event->strategy);
+    if (slot != MB_GUARD_NO_SLOT) {
+        mb_guard_book(b->options.guard, strategy, slot, event);
+    }
+    mb__bidder_state(b, event->strategy)->counts.events[event->type]++;
+}
+
+void mb_bidder_settle(struct mb_bidder *b, const struct mb_event *event, bool duplicate,
+                      int64_t now_ms)
+{
+    const struct mb_strategy *strategy = strategy_of(b, event);
+
+    if (duplicate) {
+        b->totals.duplicates++;
+        if (event->attributed) {
+            mb__bidder_state(b, event->strategy)->counts.duplicates++;
+        }
+        return;
+    }
+    book(b, event);
+    if (strategy) {
+        tell(b, strategy, event, now_ms);
+    }
+}
+
+void mb_bidder_replay(struct mb_bidder *b, const struct mb_event *event)
+{
+    book(b, event);
+}

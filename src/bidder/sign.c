@@ -1,0 +1,77 @@
+/* sign.c - a bid's id and the signed tokens that come back with its notices.
+ *
+ * The body of the token is encoded once a bid and kept, so that each kind of notice costs one MAC.
+ */
+#include "internal.h"
+
+enum { CUSTOM_DATA_MAX = 1000 }; /* Xandr's advice for all custom data of a response (bid response page) */
+
+static void describe(struct mb_bidder *b, const struct mb_bid *bid, struct mb_notice *n)
+{
+    const struct mb_request *r = &b->request;
+
+    n->strategy = bid->strategy->name;
+    n->version = mb_script_version(b->script);
+    n->arm = bid->arm;
+    n->endpoint = r->endpoint->name;
+    n->auction_id = r->id;
+    n->imp_id = mb_slice_eq(r->id, bid->imp->id) ? MB_SLICE_NONE : bid->imp->id;
+    n->zone_id = r->site.zone_id;
+    n->site_id = r->site.id;
+    n->creative_id = mb_slice_present(bid->creative_id) ? bid->creative_id : bid->creative_code;
+    n->country = r->geo.country;
+    n->data = bid->data;
+    n->price = bid->price;
+    n->price_wire = bid->price_wire;
+    n->model = bid->model;
+    n->bid_time_ms = b->now_ms;
+    n->test = r->test || r->debug;
+}
+
+struct mb_slice mb__bidder_token(struct mb_bidder *b, enum mb_event_type kind)
+{
+    mb_buf_clear(&b->scratch);
+    mb_notice_sign(b->options.keys, kind, mb_buf_slice(&b->token_body), &b->scratch);
+    return mb_xarena_copy(&b->arena, mb_buf_slice(&b->scratch));
+}
+
+/* What travels in custom_notify_data: the token, and behind a dot the trader's own text. */
+static bool set_custom_data(struct mb_bidder *b, struct mb_bid *bid)
+{
+    struct mb_slice token = mb__bidder_token(b, MB_EVENT_WIN);
+
+    if (mb_slice_empty(bid->custom_notify_data)) {
+        bid->notice_token = token;
+        return true;
+    }
+    bid->notice_token = mb_xarena_printf(&b->arena, "%.*s.%.*s", MB_SLICE_ARG(token),
+                                         MB_SLICE_ARG(bid->custom_notify_data));
+    return bid->notice_token.len <= CUSTOM_DATA_MAX;
+}
+
+enum mb_nobid mb__bidder_sign(struct mb_bidder *b, struct mb_bid *bid, const char **field)
+{
+    struct mb_notice notice = {0};
+    char id[22];
+
+    mb__bidder_random(b, notice.bid_id, sizeof(notice.bid_id));
+    mb_notice_bid_id_text(notice.bid_id, id);
+    bid->id = mb_xarena_copy(&b->arena, mb_slice(id, sizeof(id)));
+    describe(b, bid, &notice);
+    mb_buf_clear(&b->token_body);
+    if (mb_notice_encode(&notice, &b->token_body)) {
+        *field = "data";
+        return MB_NOBID_INVALID_BID;
+    }
+    if (b->request.endpoint->exchange == MB_EXCHANGE_XANDR) {
+        if (!set_custom_data(b, bid)) {
+            *field = "custom_notify_data";
+            return MB_NOBID_INVALID_BID;
+        }
+        return MB_NOBID_BID;
+    }
+    bid->notice_url = mb_xarena_printf(&b->arena, "%.*s/n/%.*s",
+                                       MB_SLICE_ARG(b->options.config->notice_url),
+                                       MB_SLICE_ARG(mb__bidder_token(b, MB_EVENT_BILLING)));
+    return MB_NOBID_BID;
+}
