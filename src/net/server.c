@@ -1,0 +1,219 @@
+/* server.c - listens, accepts, drains, and goes when the last handle, connection and exchange has gone.
+ *
+ * `refs` begins with the three handles of every server and counts listeners, connections and exchanges besides.
+ * Nothing is freed but by the close callbacks of the loop or by the answer of an exchange that outlived them.
+ */
+#include "internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define BACKLOG 1024 /* the kernel cuts it to net.core.somaxconn */
+
+struct mb_http_limits mb_http_limits_default(void)
+{
+    return (struct mb_http_limits){
+        .header_bytes = 16384,
+        .body_bytes = 262144,
+        .connections = 20000,
+        .idle_ms = 150000,
+        .header_ms = 10000,
+        .body_ms = 10000,
+        .pipeline = 64,
+        .write_bytes = 1048576,
+    };
+}
+
+const struct mb_http_counters *mb_http_server_counters(const struct mb_http_server *server)
+{
+    return &server->counters;
+}
+
+/* --- the end --- */
+
+void mb__net_server_release(struct mb_http_server *server)
+{
+    assert(server->refs > 0);
+    if (--server->refs > 0)
+        return;
+    mb__net_pool_fini(server);
+    free(server);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    mb__net_server_release(handle->data);
+}
+
+static void on_listener_closed(uv_handle_t *handle)
+{
+    struct mb__net_listener *listener = MB__NET_OF(handle, struct mb__net_listener, tcp);
+    mb__net_server_release(listener->server);
+    free(listener);
+}
+
+static void close_listeners(struct mb_http_server *server)
+{
+    while (!mb__net_link_alone(&server->listeners)) {
+        struct mb__net_link *link = server->listeners.next;
+        struct mb__net_listener *listener = MB__NET_OF(link, struct mb__net_listener, link);
+        mb__net_link_remove(link);
+        uv_close((uv_handle_t *)&listener->tcp, on_listener_closed);
+    }
+}
+
+static void close_conns(struct mb_http_server *server)
+{
+    for (int wait = 0; wait < MB__NET_WAITS; wait++) {
+        struct mb__net_link *ring = &server->waits[wait];
+        while (!mb__net_link_alone(ring))
+            mb__net_conn_close(MB__NET_OF(ring->next, struct mb__net_conn, wait_link));
+    }
+}
+
+void mb_http_server_close(struct mb_http_server *server)
+{
+    if (server->closing)
+        return;
+    server->closing = true;
+    server->on_drained = NULL;
+    close_listeners(server);
+    close_conns(server);
+    uv_close((uv_handle_t *)&server->timer, on_handle_closed);
+    uv_close((uv_handle_t *)&server->turn, on_handle_closed);
+    uv_close((uv_handle_t *)&server->grace, on_handle_closed);
+}
+
+/* --- draining --- */
+
+static void finish_drain(struct mb_http_server *server)
+{
+    void (*on_drained)(void *user) = server->on_drained;
+    if (server->counters.open > 0 || on_drained == NULL)
+        return;
+    server->on_drained = NULL;
+    uv_timer_stop(&server->grace);
+    on_drained(server->drained_user);
+}
+
+void mb__net_server_conn_gone(struct mb_http_server *server)
+{
+    server->counters.open--;
+    server->counters.closed++;
+    finish_drain(server);
+    mb__net_server_release(server);
+}
+
+static void on_grace(uv_timer_t *timer)
+{
+    struct mb_http_server *server = timer->data;
+    close_conns(server);
+    finish_drain(server);
+}
+
+void mb_http_server_drain(struct mb_http_server *server, uint32_t grace_ms,
+                          void (*on_drained)(void *user), void *user)
+{
+    if (server->draining || server->closing)
+        return;
+    server->draining = true;
+    server->on_drained = on_drained;
+    server->drained_user = user;
+    close_listeners(server);
+    /* A turn closes those that are idle; the caller may be a handler inside the turn of one that is not. */
+    const struct mb__net_link *ring = &server->waits[MB__NET_WAIT_REQUEST];
+    for (struct mb__net_link *link = ring->next; link != ring; link = link->next)
+        mb__net_conn_want_turn(MB__NET_OF(link, struct mb__net_conn, wait_link));
+    uv_timer_start(&server->grace, on_grace, server->counters.open > 0 ? grace_ms : 0, 0);
+}
+
+/* --- the beginning --- */
+
+static void on_turns(uv_prepare_t *prepare)
+{
+    struct mb_http_server *server = prepare->data;
+    while (!mb__net_link_alone(&server->turns)) {
+        struct mb__net_link *link = server->turns.next;
+        mb__net_link_remove(link);
+        mb__net_conn_turn(MB__NET_OF(link, struct mb__net_conn, turn_link), NULL, 0);
+    }
+    uv_prepare_stop(prepare);
+}
+
+void mb__net_server_add_turn(struct mb_http_server *server, struct mb__net_conn *conn)
+{
+    mb__net_link_add(&server->turns, &conn->turn_link);
+    uv_prepare_start(&server->turn, on_turns);
+}
+
+static bool limits_hold(const struct mb_http_limits *limits)
+{
+    return limits->header_bytes > 0 && limits->body_bytes > 0 && limits->connections > 0 &&
+           limits->idle_ms > 0 && limits->header_ms > 0 && limits->body_ms > 0 &&
+           limits->pipeline > 0 && limits->write_bytes > 0;
+}
+
+int mb_http_server_new(const struct mb_http_server_options *options, struct mb_http_server **out,
+                       struct mb_error *err)
+{
+    if (!limits_hold(&options->limits))
+        return mb_fail(err, MB_EINVAL, "limits", "every limit must be above 0");
+    struct mb_http_server *server = calloc(1, sizeof(*server));
+    if (server == NULL)
+        abort();
+    server->options = *options;
+    server->refs = 3;
+    mb__net_link_init(&server->listeners);
+    mb__net_link_init(&server->turns);
+    mb__net_timers_init(server);
+    uv_prepare_init(options->loop, &server->turn);
+    uv_timer_init(options->loop, &server->grace);
+    server->turn.data = server->grace.data = server;
+    *out = server;
+    return 0;
+}
+
+static void on_connection(uv_stream_t *stream, int status)
+{
+    /* A failed accept (descriptors used up) is libuv's to retry. */
+    if (status == 0)
+        mb__net_conn_accept(MB__NET_OF(stream, struct mb__net_listener, tcp));
+}
+
+/* The port that a bound handle has. */
+static uint16_t port_of(const uv_tcp_t *tcp)
+{
+    struct sockaddr_storage address = {0};
+    int size = sizeof(address);
+    if (uv_tcp_getsockname(tcp, (struct sockaddr *)&address, &size) != 0)
+        return 0;
+    if (address.ss_family == AF_INET6)
+        return ntohs(((const struct sockaddr_in6 *)&address)->sin6_port);
+    return ntohs(((const struct sockaddr_in *)&address)->sin_port);
+}
+
+int mb_http_server_listen(struct mb_http_server *server, const char *address, uint16_t *port,
+                          struct mb_error *err)
+{
+    struct sockaddr_storage parsed;
+    if (!mb__net_parse_address(address, &parsed))
+        return mb_fail(err, MB_EINVAL, address, "not of the form 127.0.0.1:8080 or [::1]:8080");
+    struct mb__net_listener *listener = calloc(1, sizeof(*listener));
+    if (listener == NULL)
+        abort();
+    listener->server = server;
+    server->refs++;
+    uv_tcp_init(server->options.loop, &listener->tcp);
+    mb__net_link_add(&server->listeners, &listener->link);
+    int code = uv_tcp_bind(&listener->tcp, (const struct sockaddr *)&parsed, 0);
+    if (code == 0)
+        code = uv_listen((uv_stream_t *)&listener->tcp, BACKLOG, on_connection);
+    if (code != 0) {
+        mb__net_link_remove(&listener->link);
+        uv_close((uv_handle_t *)&listener->tcp, on_listener_closed);
+        return mb_fail(err, code == UV_EADDRINUSE ? MB_EBUSY : MB_EIO, address, "%s",
+                       uv_strerror(code));
+    }
+    *port = port_of(&listener->tcp);
+    return 0;
+}
