@@ -9,33 +9,32 @@
  */
 #include "internal.h"
 
-static struct mb_decision *add_decision(struct mb_bidder *b, const struct mb_strategy *strategy,
-                                        const struct mb_imp *imp, enum mb_nobid outcome)
-{
-    struct mb_decision *d;
+enum { DECISIONS_FIRST = 16 };
 
+/* Gives the new decision's place. The list moves when it grows, so whoever adds keeps places, not pointers. */
+static size_t add_decision(struct mb_bidder *b, const struct mb_strategy *strategy,
+                           const struct mb_imp *imp, enum mb_nobid outcome)
+{
     if (b->n_decisions == b->decisions_size) {
-        return NULL; /* only an array of more bids than any exchange takes gets here */
+        size_t size = b->decisions_size ? b->decisions_size * 2 : DECISIONS_FIRST;
+        struct mb_decision *more = mb_xarena_alloc_raw(&b->arena, size * sizeof(*more));
+
+        if (b->n_decisions > 0) {
+            memcpy(more, b->decisions, b->n_decisions * sizeof(*more));
+        }
+        b->decisions = more;
+        b->decisions_size = size;
     }
-    d = &b->decisions[b->n_decisions++];
-    *d = (struct mb_decision){.strategy = strategy, .imp = imp, .outcome = outcome};
-    return d;
+    b->decisions[b->n_decisions] =
+        (struct mb_decision){.strategy = strategy, .imp = imp, .outcome = outcome};
+    return b->n_decisions++;
 }
 
-/* One decision a strategy and impression, and one more for each further bid of an array. */
-static void make_room(struct mb_bidder *b, size_t n_strategies)
+static void refuse(struct mb_bidder *b, size_t decision, enum mb_nobid reason, const char *field)
 {
-    b->decisions_size = b->request.n_imps * n_strategies + BIDDER_BIDS_MAX;
-    b->decisions =
-        mb_xarena_alloc_raw(&b->arena, b->decisions_size * sizeof(struct mb_decision));
-    b->n_decisions = 0;
-}
-
-static void refuse(struct mb_decision *decision, enum mb_nobid reason, const char *field)
-{
-    decision->outcome = reason;
+    b->decisions[decision].outcome = reason;
     if (field) {
-        decision->problem = mb_slice_of(field);
+        b->decisions[decision].problem = mb_slice_of(field);
     }
 }
 
@@ -55,12 +54,12 @@ static void log_first(struct mb_bidder *b, const struct mb_decision *d)
 }
 
 static void take_bid(struct mb_bidder *b, const struct mb_codec *codec, struct mb_bid *bid,
-                     struct mb_decision *decision)
+                     size_t decision)
 {
     const char *field = NULL;
     enum mb_nobid reason;
 
-    decision->bid = bid;
+    b->decisions[decision].bid = bid;
     reason = mb__bidder_price(b, bid, &field);
     if (reason == MB_NOBID_BID) {
         reason = codec->check_bid(&b->request, bid, &field);
@@ -69,7 +68,7 @@ static void take_bid(struct mb_bidder *b, const struct mb_codec *codec, struct m
         reason = MB_NOBID_OUTRANKED;
     }
     if (reason != MB_NOBID_BID) {
-        refuse(decision, reason, field);
+        refuse(b, decision, reason, field);
         return;
     }
     b->candidates[b->n_candidates++] =
@@ -102,62 +101,60 @@ static bool late(const struct mb_bidder *b)
 
 /* Runs the script; gives its bids to take_bid. */
 static void call_script(struct mb_bidder *b, const struct mb_codec *codec,
-                        struct strategy_state *state, struct mb_decision *decision)
+                        struct strategy_state *state, const struct mb_strategy *strategy,
+                        const struct mb_imp *imp)
 {
-    const struct mb_strategy *strategy = decision->strategy;
+    size_t decision = add_decision(b, strategy, imp, MB_NOBID_BID);
     struct mb_script_result result;
     size_t i;
 
     state->counts.calls++;
-    mb_script_bid(b->script, strategy, decision->imp, &result);
+    mb_script_bid(b->script, strategy, imp, &result);
     note_breach(state, strategy, result.outcome);
-    decision->outcome = result.outcome;
-    decision->own_reason = result.own_reason;
-    decision->problem = result.problem;
+    b->decisions[decision].outcome = result.outcome;
+    b->decisions[decision].own_reason = result.own_reason;
+    b->decisions[decision].problem = result.problem;
     if (result.outcome != MB_NOBID_BID) {
         return;
     }
     if (late(b)) {
-        decision->outcome = MB_NOBID_DEADLINE;
+        b->decisions[decision].outcome = MB_NOBID_DEADLINE;
         return;
     }
     for (i = 0; i < result.n_bids; i++) {
-        struct mb_decision *d =
-            i == 0 ? decision : add_decision(b, strategy, decision->imp, MB_NOBID_BID);
-
-        if (!d) {
-            return;
+        if (i > 0) {
+            decision = add_decision(b, strategy, imp, MB_NOBID_BID);
         }
         result.bids[i].strategy = strategy;
-        result.bids[i].imp = decision->imp;
-        take_bid(b, codec, &result.bids[i], d);
+        result.bids[i].imp = imp;
+        take_bid(b, codec, &result.bids[i], decision);
     }
+}
+
+/* Whether the strategy may be asked at all now: MB_NOBID_BID, or why not. */
+static enum mb_nobid may_ask(struct mb_bidder *b, const struct strategy_state *state,
+                             const struct mb_strategy *strategy)
+{
+    if (state->benched) {
+        return MB_NOBID_BENCHED;
+    }
+    if (late(b)) {
+        return MB_NOBID_DEADLINE;
+    }
+    return mb_guard_may(b->options.guard, strategy, b->now_ms);
 }
 
 static void ask(struct mb_bidder *b, const struct mb_codec *codec,
                 const struct mb_strategy *strategy, const struct mb_imp *imp)
 {
     struct strategy_state *state = b->state_of[strategy->index];
-    struct mb_decision *decision = add_decision(b, strategy, imp, MB_NOBID_BID);
-    enum mb_nobid may;
+    enum mb_nobid may = may_ask(b, state, strategy);
 
-    if (!decision) {
-        return;
-    }
-    if (state->benched) {
-        decision->outcome = MB_NOBID_BENCHED;
-        return;
-    }
-    if (late(b)) {
-        decision->outcome = MB_NOBID_DEADLINE;
-        return;
-    }
-    may = mb_guard_may(b->options.guard, strategy, b->now_ms);
     if (may != MB_NOBID_BID) {
-        decision->outcome = may;
+        add_decision(b, strategy, imp, may);
         return;
     }
-    call_script(b, codec, state, decision);
+    call_script(b, codec, state, strategy, imp);
 }
 
 /* Strategies that the index passed over get their reason too when somebody wants to see it. */
@@ -263,7 +260,7 @@ static size_t choose(struct mb_bidder *b, const struct mb_codec *codec, struct m
         if (reason == MB_NOBID_BID) {
             chosen[count++] = c->bid;
         } else {
-            refuse(c->decision, reason, field);
+            refuse(b, c->decision, reason, field);
         }
     }
     return count;
@@ -327,7 +324,6 @@ void mb__bidder_bid(struct mb_bidder *b, const struct mb_codec *codec, bool drai
         out->outcome = draining ? MB_NOBID_DRAINING : MB_NOBID_NO_STRATEGY;
         b->totals.nobids++;
     } else {
-        make_room(b, count);
         decide(b, codec, strategies, count);
         n_bids = choose(b, codec, chosen);
         mb_script_end(b->script);

@@ -25,7 +25,7 @@ struct strategy_state {
 /* A bid that passed the strategy, on its way to the answer. */
 struct candidate {
     struct mb_bid *bid;
-    struct mb_decision *decision;
+    size_t decision; /* its place in the list */
     uint64_t draw; /* seeded, for ties */
 };
 
