@@ -50,7 +50,8 @@ struct mb_rate {
     int64_t millionths; /* > 0 */
 };
 
-/* price * rate and price / rate, to the nearest micro-unit, halves away from zero (128-bit inside). */
+/* price * rate and price / rate, to the nearest micro-unit, halves away from zero (128-bit inside).
+ * A price stays within MB_PRICE_MAX_MICROS and an amount within 64 bits: beyond, the limit is the result. */
 struct mb_price mb_money_to_house(struct mb_price price, struct mb_rate rate);
 struct mb_price mb_money_from_house(struct mb_price price, struct mb_rate rate);
 struct mb_amount mb_money_amount_to_house(struct mb_amount amount, struct mb_rate rate);

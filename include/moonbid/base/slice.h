@@ -77,6 +77,10 @@ struct mb_slice mb_slice_cut(struct mb_slice *rest, char sep);
  * not one or does not fit. */
 bool mb_slice_to_i64(struct mb_slice s, int64_t *out);
 
+/* Bytes (1 to 4) of the well-formed UTF-8 sequence that `s` begins with; 0 where it does not begin with one:
+ * overlong forms, surrogates and what is past U+10FFFF are not well-formed. */
+size_t mb_slice_utf8(struct mb_slice s);
+
 /* 64-bit hash for tables in this process (not for anything signed or stored). */
 uint64_t mb_slice_hash(struct mb_slice s);
 

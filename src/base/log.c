@@ -1,0 +1,180 @@
+/* log.c - a line is built on the stack and handed to the system in one write.
+ *
+ * A log that blocks stops bidding, so the descriptor is asked first whether it takes a line: a pipe that polls
+ * writable has room for PIPE_BUF bytes, and no line is longer. (O_NONBLOCK is not set here: it would belong to
+ * everybody who shares the terminal or pipe.) What does not go out is counted and said on the next line that does.
+ */
+#include "moonbid/base/log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "moonbid/base/time.h"
+
+/* Kept free in a line for its end: the count of what was dropped, closing quote and brace, newline. */
+#define TAIL_BYTES 64
+
+struct line {
+    char data[MB_LOG_LINE_MAX];
+    size_t len;
+    size_t limit; /* len stays at or below it */
+    bool json;
+};
+
+static struct {
+    enum mb_log_level least;
+    enum mb_log_format format;
+    void (*sink)(void *user, enum mb_log_level level, const char *line, size_t len);
+    void *user;
+    _Atomic uint64_t dropped;  /* ever */
+    _Atomic uint64_t reported; /* of these, said on a line */
+} state = {.least = MB_LOG_INFO};
+
+static const char *const level_names[] = {"debug", "info", "warn", "error"};
+
+void mb_log_setup(enum mb_log_level least, enum mb_log_format format)
+{
+    state.least = least;
+    state.format = format;
+}
+
+void mb_log_redirect(void (*sink)(void *user, enum mb_log_level level, const char *line, size_t len),
+                     void *user)
+{
+    state.sink = sink;
+    state.user = user;
+}
+
+uint64_t mb_log_dropped(void)
+{
+    return atomic_load_explicit(&state.dropped, memory_order_relaxed);
+}
+
+/* All or nothing, so that no escape is cut in two. */
+static bool put(struct line *line, const char *data, size_t len)
+{
+    if (line->limit - line->len < len)
+        return false;
+    memcpy(line->data + line->len, data, len);
+    line->len += len;
+    return true;
+}
+
+static bool put_text(struct line *line, const char *text)
+{
+    return put(line, text, strlen(text));
+}
+
+/* A control character, or the two bytes of one of U+0080..U+009F, which terminals obey too. */
+static bool is_control(const char *p, size_t len)
+{
+    unsigned char c = (unsigned char)p[0];
+    return c < 0x20 || c == 0x7f || (len == 2 && c == 0xc2 && (unsigned char)p[1] < 0xa0);
+}
+
+/* Control characters and what is not UTF-8 as \xNN; in a JSON line the backslash of that is doubled. */
+static void put_escaped(struct line *line, struct mb_slice s)
+{
+    const char *escape_form = line->json ? "\\\\x%02x" : "\\x%02x";
+    while (s.len) {
+        size_t len = mb_slice_utf8(s);
+        char escape[8];
+        bool fits;
+        if (len == 0 || is_control(s.data, len)) {
+            len = 1;
+            snprintf(escape, sizeof(escape), escape_form, (unsigned)(unsigned char)s.data[0]);
+            fits = put_text(line, escape);
+        } else if (line->json && (s.data[0] == '"' || s.data[0] == '\\')) {
+            fits = put(line, (const char[]){'\\', s.data[0]}, 2);
+        } else {
+            fits = put(line, s.data, len);
+        }
+        if (!fits)
+            return;
+        s = mb_slice(s.data + len, s.len - len);
+    }
+}
+
+static void put_head(struct line *line, enum mb_log_level level, const char *module,
+                     const char *message)
+{
+    struct mb_buf time = {0};
+    mb_xbuf_add_time(&time, mb_time_now_ms());
+    const char *between = line->json ? "\",\"level\":\"" : " ";
+    put_text(line, line->json ? "{\"time\":\"" : "");
+    put(line, time.data, time.len);
+    put_text(line, between);
+    put_text(line, level_names[level]);
+    put_text(line, line->json ? "\",\"module\":\"" : " ");
+    put_escaped(line, mb_slice_of(module));
+    put_text(line, line->json ? "\",\"message\":\"" : " ");
+    put_escaped(line, mb_slice_of(message));
+    mb_buf_fini(&time);
+}
+
+static void put_tail(struct line *line, uint64_t dropped)
+{
+    char text[48];
+    line->limit += TAIL_BYTES - 1; /* the newline's byte stays free */
+    put_text(line, line->json ? "\"" : "");
+    if (dropped) {
+        snprintf(text, sizeof(text), line->json ? ",\"dropped\":%llu" : " dropped=%llu",
+                 (unsigned long long)dropped);
+        put_text(line, text);
+    }
+    put_text(line, line->json ? "}" : "");
+}
+
+static bool write_line(struct line *line)
+{
+    struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (poll(&ready, 1, 0) != 1 || !(ready.revents & POLLOUT))
+        return false;
+    line->data[line->len] = '\n';
+    ssize_t n;
+    do {
+        n = write(STDERR_FILENO, line->data, line->len + 1);
+    } while (n < 0 && errno == EINTR);
+    return n >= 0;
+}
+
+void mb_log(enum mb_log_level level, const char *module, const char *message, const char *fmt, ...)
+{
+    if (level < state.least)
+        return;
+    int saved_errno = errno;
+    struct line line;
+    line.len = 0;
+    line.limit = sizeof(line.data) - TAIL_BYTES;
+    line.json = state.format == MB_LOG_JSON;
+    put_head(&line, level, module, message);
+    if (fmt) {
+        char values[MB_LOG_LINE_MAX];
+        va_list args;
+        va_start(args, fmt);
+        int len = vsnprintf(values, sizeof(values), fmt, args);
+        va_end(args);
+        size_t n = len < 0 ? 0 : (size_t)len;
+        put_text(&line, line.json ? "\",\"detail\":\"" : " ");
+        put_escaped(&line, mb_slice(values, n < sizeof(values) ? n : sizeof(values) - 1));
+    }
+    uint64_t dropped = mb_log_dropped();
+    uint64_t reported = atomic_load_explicit(&state.reported, memory_order_relaxed);
+    put_tail(&line, dropped - reported);
+
+    if (state.sink) {
+        state.sink(state.user, level, line.data, line.len);
+        atomic_store_explicit(&state.reported, dropped, memory_order_relaxed);
+    } else if (write_line(&line)) {
+        atomic_store_explicit(&state.reported, dropped, memory_order_relaxed);
+    } else {
+        atomic_fetch_add_explicit(&state.dropped, 1, memory_order_relaxed);
+    }
+    errno = saved_errno;
+}
