@@ -1,0 +1,58 @@
+/* document.c - the body as a JSON document, and the readings that both protocols need. */
+#include "internal.h"
+
+int mb__exchange_parse(const struct mb_wire_in *in, struct mb_json **out, struct mb_error *err)
+{
+    struct mb_json *doc = mb_xarena_alloc(in->arena, sizeof *doc);
+    int rc = mb_json_parse(doc, in->arena, in->body, err);
+    if (rc == MB_ENOMEM) {
+        /* Sound JSON, but deeper or longer than any request of the protocol. */
+        rc = MB_EPROTOCOL;
+        if (err) {
+            err->code = rc;
+        }
+    }
+    *out = doc;
+    return rc;
+}
+
+void mb__exchange_count_slips(const struct mb_wire_in *in, const struct mb_json *doc)
+{
+    for (size_t i = 0; in->slips && i < MB_JSON_SLIP_COUNT; i++) {
+        in->slips[i] += doc->slips[i];
+    }
+}
+
+struct mb_slices mb__exchange_ids(const struct mb_wire_in *in, struct mb_json_value list)
+{
+    uint32_t room = mb_json_list_count(list);
+    if (room > MB_WIRE_LIST_MAX) {
+        room = MB_WIRE_LIST_MAX;
+    }
+    if (room == 0) {
+        return (struct mb_slices){NULL, 0};
+    }
+    struct mb_slice *items = mb_xarena_array(in->arena, room, sizeof *items);
+    size_t count = 0;
+    for (struct mb_json_value v = mb_json_list_first(list); v.type != MB_JSON_NONE && count < room;
+         v = mb_json_list_next(list, v)) {
+        struct mb_slice id = mb_json_id(v);
+        if (!mb_slice_empty(id)) {
+            items[count++] = id;
+        }
+    }
+    return (struct mb_slices){items, count};
+}
+
+struct mb_slice mb__exchange_embedded(struct mb_json_value value)
+{
+    if (value.type == MB_JSON_OBJECT || value.type == MB_JSON_ARRAY) {
+        return mb_json_text(value);
+    }
+    return mb__exchange_filled(mb_json_str(value));
+}
+
+struct mb_raw mb__exchange_raw(struct mb_json_value value)
+{
+    return (struct mb_raw){value.doc, value.token, value.type};
+}

@@ -1,0 +1,198 @@
+/* exoclick_request.c - ExoClick's own request: one flat object, or the same names in a query string.
+ *
+ * A field is asked for by name from whichever of the two came in, so there is one decoder. Of the fields that the exchange
+ * calls mandatory only `id` is insisted on: without it no answer is possible, while real callers do leave the
+ * others out. A type that nobody knows is a request without a format, hence no bid.
+ *
+ * The e-mail address of `el` (base64) is personal data. It is never read; it is taken out of the tokens and of the document
+ * that scripts see as `raw`. user.email_hash stays absent: a hash of an address without a key is as good as
+ * the address, and the key is not the codec's.
+ */
+#include "internal.h"
+
+static const struct {
+    const char *type;
+    enum mb_format format;
+} types[] = {
+    {"banner", MB_FORMAT_BANNER},
+    {"popunder", MB_FORMAT_POPUNDER},
+    {"push_notification", MB_FORMAT_PUSH},
+    {"in_page_push_notification", MB_FORMAT_IN_PAGE_PUSH},
+    {"direct_link", MB_FORMAT_DIRECT_LINK},
+    {"email_click", MB_FORMAT_EMAIL_CLICK},
+    {"email_clicks", MB_FORMAT_EMAIL_CLICK},
+};
+
+/* Members that say: this is OpenRTB, sent to the wrong place. */
+static const char *const openrtb_names[] = {"imp", "seatbid", "openrtb"};
+
+#define EMAIL MB_SLICE("el")
+
+/* Where fields come from. */
+struct source {
+    struct mb_json_value root; /* none for GET */
+    struct mb_pairs query;     /* empty for POST */
+};
+
+/* A field's text, digits of a number included; absent where it is missing, blank, or no scalar. */
+static struct mb_slice field(const struct source *from, const char *name)
+{
+    struct mb_slice key = mb_slice_of(name);
+    return mb__exchange_filled(from->root.doc ? mb_json_str(mb_json_get(from->root, key))
+                                              : mb_pairs_get(from->query, key));
+}
+
+/* The same for a field that is an integer by contract and a string with some callers. */
+static struct mb_slice id_field(const struct source *from, const char *name)
+{
+    if (!from->root.doc) {
+        return field(from, name);
+    }
+    return mb__exchange_filled(mb_json_id(mb_json_get(from->root, mb_slice_of(name))));
+}
+
+/* Makes every `el` of the document null, before anybody can look. */
+static void forget_email(struct mb_json_value root)
+{
+    for (struct mb_json_value v = mb_json_first(root); v.type != MB_JSON_NONE; v = mb_json_next(root, v)) {
+        if (mb_slice_eq(mb_json_key(v), EMAIL)) {
+            root.doc->tokens[v.token].type = MB_JSON_NULL;
+        }
+    }
+}
+
+static int open_source(const struct mb_wire_in *in, struct source *from, struct mb_error *err)
+{
+    if (in->is_get) {
+        from->query = mb__exchange_query(in->query, (struct mb_pairs){NULL, 0}, EMAIL, in->arena);
+        return 0;
+    }
+    struct mb_json *doc = NULL;
+    int rc = mb__exchange_parse(in, &doc, err);
+    if (rc < 0) {
+        return rc;
+    }
+    from->root = mb_json_root(doc);
+    if (from->root.type != MB_JSON_OBJECT) {
+        return mb_fail(err, MB_EPROTOCOL, "body", "a bid request is a JSON object");
+    }
+    for (size_t i = 0; i < sizeof openrtb_names / sizeof openrtb_names[0]; i++) {
+        if (mb_json_get(from->root, mb_slice_of(openrtb_names[i])).type != MB_JSON_NONE) {
+            return mb_fail(err, MB_EPROTOCOL, openrtb_names[i], "this is OpenRTB, not the flat request");
+        }
+    }
+    forget_email(from->root);
+    return 0;
+}
+
+/* The id exactly as sent, since it is echoed: not even blanks around it are touched. */
+static struct mb_slice read_id(const struct source *from)
+{
+    if (!mb_slice_present(field(from, "id"))) {
+        return MB_SLICE_NONE;
+    }
+    return from->root.doc ? mb_json_str(mb_json_get(from->root, MB_SLICE("id")))
+                          : mb_pairs_get(from->query, MB_SLICE("id"));
+}
+
+static enum mb_format read_format(const struct source *from)
+{
+    struct mb_slice type = field(from, "type");
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        if (mb_slice_eq_nocase(type, mb_slice_of(types[i].type))) {
+            return types[i].format;
+        }
+    }
+    return MB_FORMAT_NONE;
+}
+
+/* A push request without a size means the small icon. */
+static struct mb_size read_size(const struct source *from, enum mb_format format)
+{
+    struct mb_size size = {0, 0};
+    if (!mb_size_parse(field(from, "size"), &size) && format == MB_FORMAT_PUSH) {
+        size = (struct mb_size){192, 192};
+    }
+    return size;
+}
+
+static struct mb_slice either(struct mb_slice first, struct mb_slice second)
+{
+    return mb_slice_present(first) ? first : second;
+}
+
+static struct mb_slice token(const struct mb_request *request, const char *name)
+{
+    return mb__exchange_filled(mb_pairs_get(request->tokens, mb_slice_of(name)));
+}
+
+static void read_site(const struct source *from, struct mb_request *out, struct mb_arena *arena)
+{
+    struct mb_site *site = &out->site;
+    struct mb_slice keywords = field(from, "keyword");
+    site->id = token(out, "site_id");
+    site->zone_id = token(out, "zone_id");
+    site->sub = id_field(from, "sub");
+    site->page = field(from, "url");
+    site->domain = mb__exchange_host(either(token(out, "src_hostname"), site->page), arena);
+    site->keywords = mb__exchange_split(either(keywords, token(out, "tags")), ',', arena);
+    out->user.keyword = either(keywords, token(out, "keyword"));
+}
+
+static void read_device(const struct source *from, struct mb_request *out, struct mb_arena *arena)
+{
+    struct mb_device *device = &out->device;
+    /* The exchange's own page for publishers spells it `remove_addr`. */
+    device->remote_ip = either(field(from, "remote_addr"), field(from, "remove_addr"));
+    device->ip = either(field(from, "ip"), device->remote_ip);
+    device->forwarded_for = field(from, "x_forwarded_for");
+    device->ua = field(from, "ua");
+    device->language = mb__exchange_language(either(field(from, "language"), token(out, "language")), arena);
+}
+
+static struct mb_imp *read_imp(const struct source *from, const struct mb_request *request,
+                               struct mb_arena *arena)
+{
+    struct mb_imp *imp = mb_xarena_alloc(arena, sizeof *imp);
+    imp->id = request->id;
+    imp->format = read_format(from);
+    imp->size = read_size(from, imp->format);
+    if (imp->size.width > 0) {
+        imp->sizes = &imp->size;
+        imp->n_sizes = 1;
+    }
+    imp->currency_wire = request->currency;
+    imp->raw = request->raw;
+    return imp;
+}
+
+int mb__exoclick_decode_request(const struct mb_wire_in *in, struct mb_request *out, struct mb_error *err)
+{
+    struct source from = {0};
+    int rc = open_source(in, &from, err);
+    if (rc < 0) {
+        return rc;
+    }
+    *out = (struct mb_request){
+        .endpoint = in->endpoint,
+        .id = read_id(&from),
+        .currency = in->endpoint->currency,
+        .timeout_ms = in->endpoint->timeout_ms,
+        .regs = {.gdpr = -1, .coppa = -1},
+        .tokens = mb__exchange_query(in->query, in->endpoint->tokens, EMAIL, in->arena),
+        .raw = mb__exchange_raw(from.root),
+    };
+    if (!mb_slice_present(out->id)) {
+        return mb_fail(err, MB_EPROTOCOL, "id", "a bid request has an id: the answer repeats it");
+    }
+    out->answer_form = mb_slice_eq_nocase(field(&from, "export"), MB_SLICE("xml")) ? MB_ANSWER_XML : MB_ANSWER_JSON;
+    read_site(&from, out, in->arena);
+    read_device(&from, out, in->arena);
+    out->user.id = mb__exchange_known_id(field(&from, "user_id"));
+    out->imps = read_imp(&from, out, in->arena);
+    out->n_imps = 1;
+    if (from.root.doc) {
+        mb__exchange_count_slips(in, from.root.doc);
+    }
+    return 0;
+}

@@ -1,0 +1,108 @@
+/* internal.h - what the codecs of this folder share; nobody outside includes it.
+ *
+ * Part of: exchange.
+ */
+#ifndef MB_EXCHANGE_INTERNAL_H
+#define MB_EXCHANGE_INTERNAL_H
+
+#include "moonbid/exchange.h"
+
+enum {
+    MB_WIRE_LIST_MAX = 256, /* elements taken of one list: what lies beyond is no help to a decision */
+    MB_WIRE_TOKENS_MAX = 64 /* names taken of one query string */
+};
+
+/* --- codecs, one a protocol --- */
+
+extern const struct mb_codec mb__exoclick_codec;
+extern const struct mb_codec mb__xandr_codec;
+
+/* --- document.c: the body as JSON --- */
+
+/* Parses the body into a document of the arena. Fails: MB_ESYNTAX, not JSON; MB_EPROTOCOL, JSON past the parser's limits. */
+int mb__exchange_parse(const struct mb_wire_in *in, struct mb_json **out, struct mb_error *err);
+
+/* Adds what the getters had to convert to the endpoint's counters; call when all fields were read. */
+void mb__exchange_count_slips(const struct mb_wire_in *in, const struct mb_json *doc);
+
+/* Ids or texts of an array (a scalar counts as one); others and empty ones are left out. */
+struct mb_slices mb__exchange_ids(const struct mb_wire_in *in, struct mb_json_value list);
+
+/* A string's text, or an object or array as it stands: how exchanges send a document inside a document. */
+struct mb_slice mb__exchange_embedded(struct mb_json_value value);
+
+struct mb_raw mb__exchange_raw(struct mb_json_value value);
+
+/* --- text.c: values as both protocols write them --- */
+
+/* Absent where it is empty or only blanks, else trimmed. */
+struct mb_slice mb__exchange_filled(struct mb_slice text);
+
+/* Absent for the exchanges' "no such user": "0", "-1", empty. */
+struct mb_slice mb__exchange_known_id(struct mb_slice id);
+
+/* "en-US,de;q=0.8" -> "en"; absent where it does not begin with two letters that stand alone. */
+struct mb_slice mb__exchange_language(struct mb_slice text, struct mb_arena *arena);
+
+/* "https://user@Pub.Example:8080/x" or "Pub.Example" -> "pub.example". */
+struct mb_slice mb__exchange_host(struct mb_slice url, struct mb_arena *arena);
+
+struct mb_slice mb__exchange_upper(struct mb_slice text, struct mb_arena *arena);
+
+/* "a, b,,c" -> a b c */
+struct mb_slices mb__exchange_split(struct mb_slice text, char sep, struct mb_arena *arena);
+
+/* Well-formed UTF-8 (RFC 3629); with `for_xml` also free of what XML 1.0 cannot hold. */
+bool mb__exchange_encodable(struct mb_slice text, bool for_xml);
+
+/* A decimal integer as JSON writes it: what goes out bare must be one. */
+bool mb__exchange_is_integer(struct mb_slice text);
+
+/* --- tokens.c --- */
+
+/* Percent-decodes once, '+' is a blank; a broken %X stays. A text without either is given back as it is. */
+struct mb_slice mb__exchange_decode(struct mb_slice text, struct mb_arena *arena);
+
+/* As mb_exchange_tokens, leaving out the wire name `skip`. */
+struct mb_pairs mb__exchange_query(struct mb_slice query, struct mb_pairs rename, struct mb_slice skip,
+                                   struct mb_arena *arena);
+
+/* --- ExoClick --- */
+
+int mb__exoclick_decode_request(const struct mb_wire_in *in, struct mb_request *out, struct mb_error *err);
+
+enum mb_nobid mb__exoclick_check_bid(const struct mb_request *request, struct mb_bid *bid, const char **field);
+void mb__exoclick_encode_answer(const struct mb_request *request, struct mb_bid *const *bids, size_t count,
+                                struct mb_wire_out *out);
+
+/* One member of the answer, in the order of the wire. */
+struct mb__exoclick_field {
+    const char *name;
+    enum { MB_EXOCLICK_TEXT, MB_EXOCLICK_TEXTS, MB_EXOCLICK_INTEGER, MB_EXOCLICK_PRICE } kind;
+    struct mb_slice text; /* TEXT, and the one element of TEXTS */
+    int64_t integer;
+    struct mb_price price;
+};
+
+/* The same fields as XML: the layout is not published, so it is all in here. */
+void mb__exoclick_write_xml(struct mb_buf *buf, const struct mb__exoclick_field *fields, size_t count);
+
+/* --- Xandr --- */
+
+int mb__xandr_decode_request(const struct mb_wire_in *in, struct mb_request *out, struct mb_error *err);
+enum mb_nobid mb__xandr_check_bid(const struct mb_request *request, struct mb_bid *bid, const char **field);
+void mb__xandr_encode_answer(const struct mb_request *request, struct mb_bid *const *bids, size_t count,
+                             struct mb_wire_out *out);
+int mb__xandr_decode_notice(const struct mb_wire_in *in, enum mb_wire_path path, struct mb_event **out,
+                            size_t *count, struct mb_error *err);
+
+/* The currency of an endpoint's prices. */
+struct mb_slice mb__xandr_currency(const struct mb_endpoint *endpoint);
+
+/* The symbol of a bid error, without the exchange's prefix; absent for ids that have none. */
+struct mb_slice mb__xandr_error_name(int64_t error_id);
+
+/* The exchange's number of bids in one answer. */
+enum { MB_XANDR_BIDS_MAX = 15 };
+
+#endif /* MB_EXCHANGE_INTERNAL_H */

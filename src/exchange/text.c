@@ -1,0 +1,169 @@
+/* text.c - values as both protocols write them, and what may be written back. */
+#include "internal.h"
+
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static struct mb_slice copy_lower(struct mb_slice text, struct mb_arena *arena)
+{
+    char *out = mb_xarena_alloc_raw(arena, text.len + 1);
+    for (size_t i = 0; i < text.len; i++) {
+        out[i] = lower(text.data[i]);
+    }
+    out[text.len] = '\0';
+    return mb_slice(out, text.len);
+}
+
+struct mb_slice mb__exchange_upper(struct mb_slice text, struct mb_arena *arena)
+{
+    if (!mb_slice_present(text)) {
+        return text;
+    }
+    char *out = mb_xarena_alloc_raw(arena, text.len + 1);
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+        out[i] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+    }
+    out[text.len] = '\0';
+    return mb_slice(out, text.len);
+}
+
+struct mb_slice mb__exchange_filled(struct mb_slice text)
+{
+    if (!mb_slice_present(text)) {
+        return text;
+    }
+    text = mb_slice_trim(text);
+    return mb_slice_empty(text) ? MB_SLICE_NONE : text;
+}
+
+struct mb_slice mb__exchange_known_id(struct mb_slice id)
+{
+    id = mb__exchange_filled(id);
+    return mb_slice_is(id, "0") || mb_slice_is(id, "-1") ? MB_SLICE_NONE : id;
+}
+
+struct mb_slice mb__exchange_language(struct mb_slice text, struct mb_arena *arena)
+{
+    text = mb__exchange_filled(text);
+    if (text.len < 2 || !is_letter(text.data[0]) || !is_letter(text.data[1]) ||
+        (text.len > 2 && !memchr("-_,; ", text.data[2], 5))) {
+        return MB_SLICE_NONE;
+    }
+    return copy_lower(mb_slice(text.data, 2), arena);
+}
+
+struct mb_slice mb__exchange_host(struct mb_slice url, struct mb_arena *arena)
+{
+    url = mb__exchange_filled(url);
+    if (!mb_slice_present(url)) {
+        return url;
+    }
+    struct mb_slice host = url;
+    long scheme = mb_slice_find(url, MB_SLICE("://"));
+    if (scheme >= 0) {
+        host = mb_slice(url.data + scheme + 3, url.len - (size_t)scheme - 3);
+    }
+    for (size_t i = 0; i < host.len; i++) {
+        if (memchr("/?#", host.data[i], 3)) {
+            host.len = i;
+        }
+    }
+    for (size_t i = host.len; i > 0; i--) {
+        if (host.data[i - 1] == '@') {
+            host = mb_slice(host.data + i, host.len - i);
+            break;
+        }
+    }
+    /* The colon of a port, not those inside an IPv6 literal. */
+    long colon = mb_slice_find_char(host, ':');
+    if (colon >= 0 && host.data[0] != '[') {
+        host.len = (size_t)colon;
+    }
+    return mb_slice_empty(host) ? MB_SLICE_NONE : copy_lower(host, arena);
+}
+
+struct mb_slices mb__exchange_split(struct mb_slice text, char sep, struct mb_arena *arena)
+{
+    size_t room = 1;
+    for (size_t i = 0; i < text.len && room < MB_WIRE_LIST_MAX; i++) {
+        room += text.data[i] == sep;
+    }
+    if (mb_slice_empty(text)) {
+        return (struct mb_slices){NULL, 0};
+    }
+    struct mb_slice *items = mb_xarena_array(arena, room, sizeof *items);
+    size_t count = 0;
+    while (mb_slice_present(text) && count < room) {
+        struct mb_slice item = mb__exchange_filled(mb_slice_cut(&text, sep));
+        if (mb_slice_present(item)) {
+            items[count++] = item;
+        }
+    }
+    return (struct mb_slices){items, count};
+}
+
+/* Reads one character of well-formed UTF-8. Returns its length, or 0. */
+static size_t read_utf8(const unsigned char *at, size_t left, uint32_t *out)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t len = at[0] < 0x80 ? 1 : at[0] < 0xC2 ? 0 : at[0] < 0xE0 ? 2 : at[0] < 0xF0 ? 3 : at[0] < 0xF5 ? 4 : 0;
+    if (len == 0 || len > left) {
+        return 0;
+    }
+    uint32_t code = len == 1 ? at[0] : at[0] & (0xFFu >> (len + 1));
+    for (size_t i = 1; i < len; i++) {
+        if ((at[i] & 0xC0) != 0x80) {
+            return 0;
+        }
+        code = code << 6 | (at[i] & 0x3Fu);
+    }
+    if (code < least[len] || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) {
+        return 0;
+    }
+    *out = code;
+    return len;
+}
+
+/* The production Char of XML 1.0, surrogates being out already. */
+static bool is_xml_char(uint32_t code)
+{
+    return code >= 0x20 ? code != 0xFFFE && code != 0xFFFF : code == '\t' || code == '\n' || code == '\r';
+}
+
+bool mb__exchange_encodable(struct mb_slice text, bool for_xml)
+{
+    const unsigned char *at = (const unsigned char *)text.data;
+    size_t left = text.len;
+    while (left > 0) {
+        uint32_t code = 0;
+        size_t len = read_utf8(at, left, &code);
+        if (len == 0 || (for_xml && !is_xml_char(code))) {
+            return false;
+        }
+        at += len;
+        left -= len;
+    }
+    return true;
+}
+
+bool mb__exchange_is_integer(struct mb_slice text)
+{
+    size_t at = text.len > 0 && text.data[0] == '-';
+    if (text.len == at || (text.data[at] == '0' && text.len > at + 1)) {
+        return false;
+    }
+    for (; at < text.len; at++) {
+        if (text.data[at] < '0' || text.data[at] > '9') {
+            return false;
+        }
+    }
+    return true;
+}
