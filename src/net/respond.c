@@ -12,17 +12,42 @@
 
 #include <assert.h>
 
+/* Statuses that this program gives; the phrase is for people and may be empty (RFC 9112, 4). */
 static const char *reason_of(int status)
 {
-    switch (status) {
-#define XX(number, name, text)                                                                     \
-    case number:                                                                                   \
-        return #text;
-        HTTP_STATUS_MAP(XX)
-#undef XX
-    default:
-        return "UNKNOWN";
+    static const struct {
+        int status;
+        const char *reason;
+    } reasons[] = {
+        {200, "OK"},
+        {204, "No Content"},
+        {302, "Found"},
+        {304, "Not Modified"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {408, "Request Timeout"},
+        {409, "Conflict"},
+        {411, "Length Required"},
+        {413, "Content Too Large"},
+        {414, "URI Too Long"},
+        {415, "Unsupported Media Type"},
+        {417, "Expectation Failed"},
+        {422, "Unprocessable Content"},
+        {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {503, "Service Unavailable"},
+        {505, "HTTP Version Not Supported"},
+    };
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        if (reasons[i].status == status)
+            return reasons[i].reason;
     }
+    return "";
 }
 
 struct mb_buf *mb__net_conn_out(struct mb__net_conn *conn)
