@@ -12,7 +12,8 @@
 #include "moonbid/auction.h"
 #include "moonbid/strategy.h"
 
-enum { MB_GUARD_SLOTS_MAX = 16384, MB_GUARD_NO_SLOT = 0xffffffff };
+enum { MB_GUARD_SLOTS_MAX = 16384 };
+#define MB_GUARD_NO_SLOT UINT32_MAX
 
 struct mb_guard;
 

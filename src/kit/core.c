@@ -1,0 +1,445 @@
+/* core.c - moonbid.core: the engine as a Lua module, for strategy tests inside busted.
+ *
+ *     local core = require 'moonbid.core'
+ *     local bidder = core.new { scripts = 'scripts', only = { 'de_push' }, now = 1772442000000, seed = 7 }
+ *     local out = bidder:handle('POST', '/exoclick/bid', 'zone=1', body, '192.0.2.1')
+ *
+ * The same C code and the same sandboxed state as the server, without socket, clock or file: time, chance and geo are the test's. What
+ * the server makes durable, a test keeps in a set of keys, so that duplicates are told as they would be there.
+ * This file only checks arguments, calls, and pushes; scripts/moonbid/kit.lua makes it pleasant.
+ */
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdlib.h>
+
+#include "moonbid/bidder.h"
+#include "moonbid/json_doc.h"
+#include "moonbid/limiter.h"
+
+#define CLASS "moonbid.bidder"
+
+/* A bidder of a test and all that it stands on. Zeroed is valid for close_all. */
+struct core {
+    struct mb_config *config;
+    struct mb_guard *guard;
+    struct mb_notice_keys *keys;
+    struct mb_geo *geo;
+    struct mb_bidder *bidder;
+    struct mb_map seen; /* event keys */
+    int64_t now_ms;
+    uint64_t seed;
+};
+
+static bool limiter_runs;
+
+static void close_all(struct core *c)
+{
+    mb_bidder_free(c->bidder);
+    mb_geo_close(c->geo);
+    mb_notice_keys_free(c->keys);
+    mb_guard_close(c->guard);
+    mb_config_free(c->config);
+    mb_map_fini(&c->seen);
+    memset(c, 0, sizeof(*c));
+}
+
+static struct core *check_core(lua_State *L)
+{
+    struct core *c = luaL_checkudata(L, 1, CLASS);
+
+    luaL_argcheck(L, c->bidder, 1, "closed");
+    return c;
+}
+
+static struct mb_slice check_slice(lua_State *L, int index)
+{
+    size_t len;
+    const char *data = luaL_checklstring(L, index, &len);
+
+    return mb_slice(data, len);
+}
+
+static struct mb_slice opt_slice(lua_State *L, int index)
+{
+    return lua_isnoneornil(L, index) ? MB_SLICE_NONE : check_slice(L, index);
+}
+
+static void push_slice(lua_State *L, struct mb_slice s)
+{
+    if (mb_slice_present(s)) {
+        lua_pushlstring(L, s.data, s.len);
+    } else {
+        lua_pushnil(L);
+    }
+}
+
+static void set_slice(lua_State *L, const char *key, struct mb_slice s)
+{
+    push_slice(L, s);
+    lua_setfield(L, -2, key);
+}
+
+/* --- loading --- */
+
+static int open_config(lua_State *L, struct core *c, struct mb_error *err)
+{
+    struct mb_doc *doc = NULL;
+    int rc;
+
+    lua_getfield(L, 1, "config");
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        c->config = mb_xconfig_default();
+        return 0;
+    }
+    rc = mb_script_read_table(luaL_checkstring(L, -1), &doc, err);
+    lua_pop(L, 1);
+    if (!rc) {
+        rc = mb_config_from_doc(doc, &c->config, err);
+    }
+    mb_doc_free(doc);
+    return rc;
+}
+
+/* geo = { ['192.0.2.10'] = 'DE' } */
+static void fill_geo(lua_State *L, struct core *c)
+{
+    c->geo = mb_xgeo_table();
+    lua_getfield(L, 1, "geo");
+    if (lua_istable(L, -1)) {
+        lua_pushnil(L);
+        while (lua_next(L, -2)) { /* geo, ip, country */
+            if (lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TSTRING) {
+                mb_xgeo_put(c->geo, mb_slice_of(lua_tostring(L, -2)),
+                            mb_slice_of(lua_tostring(L, -1)));
+            }
+            lua_pop(L, 1);
+        }
+    }
+    lua_pop(L, 1);
+}
+
+static int open_parts(lua_State *L, struct core *c, struct mb_error *err)
+{
+    static const uint8_t key[MB_NOTICE_KEY_BYTES] = "moonbid test key";
+    struct mb_guard_options guard = {.counters_max = 4096};
+    struct mb_bidder_options options;
+    int rc;
+
+    /* One timer for the process's life: it ticks while scripts run and otherwise finds nothing to do. */
+    if (!limiter_runs && (rc = mb_limiter_start(err))) {
+        return rc;
+    }
+    limiter_runs = true;
+    if ((rc = open_config(L, c, err)) || (rc = mb_guard_open(&guard, &c->guard, err))) {
+        return rc;
+    }
+    c->keys = mb_xnotice_keys_new();
+    if ((rc = mb_notice_keys_add(c->keys, key))) {
+        return mb_fail(err, rc, "notice keys", "cannot add the test key");
+    }
+    fill_geo(L, c);
+    options = (struct mb_bidder_options){
+        .config = c->config, .guard = c->guard, .keys = c->keys, .geo = c->geo};
+    rc = mb_bidder_new(&options, &c->bidder, err);
+    if (!rc) {
+        mb_bidder_set_trace(c->bidder, true);
+    }
+    return rc;
+}
+
+/* Every problem on a line of its own, as `moonbid check` prints them. */
+static void push_report(lua_State *L, const struct mb_script_report *report)
+{
+    luaL_Buffer text;
+    size_t i;
+
+    luaL_buffinit(L, &text);
+    for (i = 0; i < report->count; i++) {
+        const struct mb_script_problem *p = &report->problems[i];
+
+        if (!p->warning) {
+            lua_pushfstring(L, "%s:%d: %s\n", p->file, p->line, p->text);
+            luaL_addvalue(&text);
+        }
+    }
+    luaL_pushresult(&text);
+}
+
+static struct mb_slices read_only_names(lua_State *L, struct mb_slice *names, size_t size)
+{
+    struct mb_slices only = {.items = names};
+    size_t i;
+
+    lua_getfield(L, 1, "only");
+    if (lua_istable(L, -1)) {
+        for (i = 0; i < lua_objlen(L, -1) && i < size; i++) {
+            lua_rawgeti(L, -1, (int)i + 1);
+            names[i] = mb_slice_of(lua_tostring(L, -1)); /* anchored by the table */
+            lua_pop(L, 1);
+        }
+        only.count = i;
+    }
+    lua_pop(L, 1);
+    return only;
+}
+
+/* Loads the scripts and takes them into use: true, or nil and the report. Pushes what it returns. */
+static int load_scripts(lua_State *L, struct core *c)
+{
+    struct mb_slice names[64];
+    struct mb_script_report report = {0};
+    struct mb_script *script = NULL;
+    struct mb_script_options options = {.endpoints = c->config->endpoints,
+                                        .n_endpoints = c->config->n_endpoints,
+                                        .has_geo = true,
+                                        .guard = c->guard,
+                                        .timezone = c->config->timezone};
+    int rc;
+
+    lua_getfield(L, 1, "scripts");
+    options.dir = luaL_optstring(L, -1, c->config->scripts);
+    options.only = read_only_names(L, names, sizeof(names) / sizeof(names[0]));
+    rc = mb_script_load(&options, &script, &report);
+    lua_pop(L, 1);
+    if (rc) {
+        lua_pushnil(L);
+        push_report(L, &report);
+        mb_script_report_fini(&report);
+        return 2;
+    }
+    mb_script_report_fini(&report);
+    mb_script_free(mb_bidder_take_script(c->bidder, script));
+    return 1;
+}
+
+/* core.new(options) -> bidder, or nil and what was wrong */
+static int lua_core_new(lua_State *L)
+{
+    struct mb_error err = {0};
+    struct core *c;
+
+    luaL_checktype(L, 1, LUA_TTABLE);
+    c = lua_newuserdata(L, sizeof(*c)); /* before anything is acquired: its __gc frees all */
+    memset(c, 0, sizeof(*c));
+    luaL_getmetatable(L, CLASS);
+    lua_setmetatable(L, -2);
+    lua_getfield(L, 1, "now");
+    c->now_ms = (int64_t)luaL_optnumber(L, -1, 0);
+    lua_getfield(L, 1, "seed");
+    c->seed = (uint64_t)luaL_optnumber(L, -1, 1);
+    lua_pop(L, 2);
+    if (open_parts(L, c, &err)) {
+        lua_pushnil(L);
+        lua_pushfstring(L, "%s: %s", err.where, err.what);
+        return 2;
+    }
+    if (load_scripts(L, c) == 2) { /* bidder, nil, report */
+        return 2;
+    }
+    return 1;
+}
+
+/* --- one request --- */
+
+static enum mb_bidder_method method_of(struct mb_slice name)
+{
+    if (mb_slice_is(name, "GET") || mb_slice_is(name, "HEAD")) {
+        return MB_BIDDER_GET;
+    }
+    return mb_slice_is(name, "POST") ? MB_BIDDER_POST : MB_BIDDER_OTHER;
+}
+
+static void push_bid(lua_State *L, const struct mb_bid *bid)
+{
+    lua_createtable(L, 0, 16);
+    set_slice(L, "id", bid->id);
+    set_slice(L, "imp_id", bid->imp->id);
+    set_slice(L, "strategy", bid->strategy->name);
+    set_slice(L, "model", mb_slice_of(mb_model_name(bid->model)));
+    set_slice(L, "click_url", bid->click_url);
+    set_slice(L, "image_url", bid->image_url);
+    set_slice(L, "url", bid->url);
+    set_slice(L, "title", bid->title);
+    set_slice(L, "description", bid->description);
+    set_slice(L, "imptracker", bid->imptracker);
+    set_slice(L, "data", bid->data);
+    set_slice(L, "creative_id", bid->creative_id);
+    set_slice(L, "member_id", bid->member_id);
+    set_slice(L, "deal_id", bid->deal_id);
+    set_slice(L, "notice_url", bid->notice_url);
+    set_slice(L, "notice_token", bid->notice_token);
+    if (bid->n_icons > 0) {
+        set_slice(L, "icon_url", bid->icons[0].url);
+    }
+    lua_pushnumber(L, mb_money_price_to_double(bid->price));
+    lua_setfield(L, -2, "price");
+    lua_pushnumber(L, mb_money_price_to_double(bid->price_wire));
+    lua_setfield(L, -2, "price_wire");
+}
+
+static void push_decision(lua_State *L, const struct mb_decision *d)
+{
+    lua_createtable(L, 0, 6);
+    set_slice(L, "strategy", d->strategy->name);
+    set_slice(L, "imp_id", d->imp->id);
+    if (d->outcome == MB_NOBID_BID) {
+        push_bid(L, d->bid);
+        lua_setfield(L, -2, "bid");
+        return;
+    }
+    set_slice(L, "reason",
+              d->outcome == MB_NOBID_SCRIPT ? d->own_reason : mb_slice_of(mb_nobid_name(d->outcome)));
+    set_slice(L, "problem", d->problem);
+}
+
+static void push_out(lua_State *L, const struct core *c, const struct mb_bidder_out *out)
+{
+    const struct mb_decision *decisions;
+    size_t count, i;
+
+    lua_createtable(L, 0, 6);
+    lua_pushinteger(L, out->status);
+    lua_setfield(L, -2, "status");
+    set_slice(L, "content_type", mb_slice_of(out->content_type));
+    set_slice(L, "body", mb_slice_empty(out->body) ? MB_SLICE("") : out->body);
+    set_slice(L, "outcome", mb_slice_of(mb_nobid_name(out->outcome)));
+    decisions = mb_bidder_decisions(c->bidder, &count);
+    lua_createtable(L, (int)count, 0);
+    for (i = 0; i < count; i++) {
+        push_decision(L, &decisions[i]);
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+    lua_setfield(L, -2, "decisions");
+    lua_pushinteger(L, (lua_Integer)out->n_events);
+    lua_setfield(L, -2, "events");
+}
+
+/* What the server does once the ledger has the event. The next handle ends the events' lives, so they are copied. */
+static void settle(struct core *c, const struct mb_bidder_out *out)
+{
+    size_t i;
+
+    for (i = 0; i < out->n_events; i++) {
+        struct mb_event *event = mb_xevent_clone(&out->events[i]);
+        bool duplicate = mb_xmap_put(&c->seen, event->key, c) != NULL;
+
+        mb_bidder_settle(c->bidder, event, duplicate, c->now_ms);
+        free(event);
+    }
+}
+
+/* bidder:handle(method, path, query, body, remote_ip) -> { status, content_type, body, outcome, decisions, events } */
+static int lua_core_handle(lua_State *L)
+{
+    struct core *c = check_core(L);
+    struct mb_bidder_in in = {.method = method_of(check_slice(L, 2)),
+                              .path = check_slice(L, 3),
+                              .query = opt_slice(L, 4),
+                              .body = opt_slice(L, 5),
+                              .remote_ip = opt_slice(L, 6),
+                              .now_ms = c->now_ms,
+                              .seed = c->seed++};
+    struct mb_bidder_out out;
+
+    mb_bidder_handle(c->bidder, &in, &out);
+    push_out(L, c, &out);
+    settle(c, &out);
+    return 1;
+}
+
+/* --- time and money --- */
+
+/* bidder:now() -> ms; bidder:now(ms) sets it */
+static int lua_core_now(lua_State *L)
+{
+    struct core *c = check_core(L);
+
+    if (!lua_isnoneornil(L, 2)) {
+        c->now_ms = (int64_t)luaL_checknumber(L, 2);
+    }
+    lua_pushnumber(L, (lua_Number)c->now_ms);
+    return 1;
+}
+
+static uint32_t check_slot(lua_State *L, struct core *c)
+{
+    const struct mb_strategy *strategy =
+        mb_script_strategy(mb_bidder_script(c->bidder), check_slice(L, 2));
+
+    luaL_argcheck(L, strategy, 2, "no loaded strategy of that name");
+    return strategy->guard_slot;
+}
+
+/* bidder:spend(strategy, amount): as if that much had been booked */
+static int lua_core_spend(lua_State *L)
+{
+    struct core *c = check_core(L);
+    uint32_t slot = check_slot(L, c);
+    struct mb_amount amount;
+
+    luaL_argcheck(L, mb_money_amount_from_double(luaL_checknumber(L, 3), &amount), 3,
+                  "not an amount of money");
+    mb_guard_add_spend(c->guard, slot, amount, c->now_ms);
+    return 0;
+}
+
+/* bidder:spent(strategy, 'total' | 'day' | 'hour') -> number */
+static int lua_core_spent(lua_State *L)
+{
+    static const char *const names[] = {"hour", "day", "total", NULL};
+    struct core *c = check_core(L);
+    uint32_t slot = check_slot(L, c);
+    int period = luaL_checkoption(L, 3, "total", names);
+
+    lua_pushnumber(L, mb_money_amount_to_double(mb_guard_spent(
+                          c->guard, slot, (enum mb_guard_period)period, c->now_ms)));
+    return 1;
+}
+
+/* bidder:count(strategy, event type) -> distinct events so far */
+static int lua_core_count(lua_State *L)
+{
+    struct core *c = check_core(L);
+    uint32_t slot = check_slot(L, c);
+    enum mb_event_type type = mb_event_of(check_slice(L, 3));
+
+    luaL_argcheck(L, type != MB_EVENT_NONE, 3, "no such event");
+    lua_pushnumber(L, (lua_Number)mb_guard_events(c->guard, slot, type));
+    return 1;
+}
+
+static int lua_core_version(lua_State *L)
+{
+    push_slice(L, mb_script_version(mb_bidder_script(check_core(L)->bidder)));
+    return 1;
+}
+
+static int lua_core_close(lua_State *L)
+{
+    close_all(luaL_checkudata(L, 1, CLASS));
+    return 0;
+}
+
+int luaopen_moonbid_core(lua_State *L);
+
+int luaopen_moonbid_core(lua_State *L)
+{
+    static const luaL_Reg methods[] = {
+        {"handle", lua_core_handle},   {"now", lua_core_now},     {"spend", lua_core_spend},
+        {"spent", lua_core_spent},     {"count", lua_core_count}, {"version", lua_core_version},
+        {"close", lua_core_close},     {NULL, NULL},
+    };
+    static const luaL_Reg functions[] = {{"new", lua_core_new}, {NULL, NULL}};
+
+    luaL_newmetatable(L, CLASS);
+    lua_newtable(L);
+    luaL_register(L, NULL, methods);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, lua_core_close);
+    lua_setfield(L, -2, "__gc");
+    lua_pop(L, 1);
+    lua_newtable(L);
+    luaL_register(L, NULL, functions);
+    return 1;
+}
