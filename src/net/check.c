@@ -28,6 +28,8 @@ static bool check_request_line(struct mb__net_message *msg)
         return mb__net_message_fail(msg, 400, "no HTTP version behind the target", end + 1);
     if (!versioned || msg->parser.http_major != 1)
         return mb__net_message_fail(msg, 505, "only HTTP/1.0 and HTTP/1.1 are spoken here", end);
+    if (msg->parser.method == HTTP_CONNECT) /* a 2xx would turn the connection into a tunnel */
+        return mb__net_message_fail(msg, 501, "no tunnels here", 0);
     return true;
 }
 
@@ -40,8 +42,11 @@ static bool check_lines(struct mb__net_message *msg)
     if (nul != NULL)
         return mb__net_message_fail(msg, 400, "NUL in the headers", (uint64_t)(nul - at));
     while (at < end) {
+        uint64_t place = (uint64_t)(at - msg->base);
         if (*at == ' ' || *at == '\t')
-            return mb__net_message_fail(msg, 400, "folded header line", (uint64_t)(at - msg->base));
+            return mb__net_message_fail(msg, 400, "folded header line", place);
+        if (*at == ':')
+            return mb__net_message_fail(msg, 400, "header without a name", place);
         const char *cr = memchr(at, '\r', (size_t)(end - at));
         const char *lf = memchr(at, '\n', (size_t)(end - at));
         if (cr == NULL || lf != cr + 1) {

@@ -110,20 +110,27 @@ static inline void rig_on_request(void *user, struct mb_http_exchange *exchange,
     }
 }
 
-static inline void rig_start(struct rig *rig, const struct mb_http_limits *limits)
+static inline void rig_start_with(struct rig *rig, const struct mb_http_limits *limits,
+                                  void (*on_request)(void *, struct mb_http_exchange *,
+                                                     const struct mb_http_request *))
 {
     memset(rig, 0, sizeof(*rig));
     assert_int_equal(uv_loop_init(&rig->loop), 0);
     struct mb_http_server_options options = {
         .loop = &rig->loop,
         .limits = limits ? *limits : mb_http_limits_default(),
-        .on_request = rig_on_request,
+        .on_request = on_request,
         .user = rig,
     };
     struct mb_error err;
     assert_int_equal(mb_http_server_new(&options, &rig->server, &err), 0);
     assert_int_equal(mb_http_server_listen(rig->server, "127.0.0.1:0", &rig->port, &err), 0);
     assert_int_not_equal(rig->port, 0);
+}
+
+static inline void rig_start(struct rig *rig, const struct mb_http_limits *limits)
+{
+    rig_start_with(rig, limits, rig_on_request);
 }
 
 /* Lets the loop run for a moment, or until something happens on `fd` (-1: nowhere else). */
