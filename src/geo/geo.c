@@ -1,0 +1,170 @@
+/* geo.c - from an address to a place.
+ *
+ * A database is one mapped file, so the texts of an answer point into the mapping and nothing is copied. Addresses are parsed by
+ * inet_pton and looked up in binary: MMDB_lookup_string would call getaddrinfo, MMDB_get_value would allocate.
+ * An IPv4 address in IPv6 clothes (::ffff:192.0.2.1) counts as IPv4 whatever aliases the database has.
+ *
+ * Whoever brings a newer database must rename it into place: a mapped file that is cut short kills its readers.
+ */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#include <maxminddb.h>
+
+#include "moonbid/geo.h"
+
+struct mb_geo {
+    bool is_table;
+    MMDB_s db;           /* of a database */
+    struct mb_map table; /* of a table: binary address -> country, a string of ours */
+};
+
+struct address {
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    };
+    struct mb_slice bytes; /* 4 or 16, within this struct */
+};
+
+static bool parse_address(struct mb_slice text, struct address *out)
+{
+    char terminated[INET6_ADDRSTRLEN];
+    if (text.len == 0 || text.len >= sizeof terminated || memchr(text.data, 0, text.len)) {
+        return false;
+    }
+    memcpy(terminated, text.data, text.len);
+    terminated[text.len] = 0;
+
+    memset(out, 0, sizeof *out);
+    if (inet_pton(AF_INET6, terminated, &out->v6.sin6_addr) == 1) {
+        if (!IN6_IS_ADDR_V4MAPPED(&out->v6.sin6_addr)) {
+            out->v6.sin6_family = AF_INET6;
+            out->bytes = mb_slice((const char *)&out->v6.sin6_addr, sizeof out->v6.sin6_addr);
+            return true;
+        }
+        struct in_addr inner;
+        memcpy(&inner, &out->v6.sin6_addr.s6_addr[12], sizeof inner);
+        memset(out, 0, sizeof *out);
+        out->v4.sin_addr = inner;
+    } else if (inet_pton(AF_INET, terminated, &out->v4.sin_addr) != 1) {
+        return false;
+    }
+    out->v4.sin_family = AF_INET;
+    out->bytes = mb_slice((const char *)&out->v4.sin_addr, sizeof out->v4.sin_addr);
+    return true;
+}
+
+static struct mb_geo *make(void)
+{
+    struct mb_geo *geo = calloc(1, sizeof *geo);
+    if (!geo) {
+        abort();
+    }
+    return geo;
+}
+
+int mb_geo_open(const char *path, struct mb_geo **out, struct mb_error *err)
+{
+    struct mb_geo *geo = make();
+    int rc = MMDB_open(path, MMDB_MODE_MMAP, &geo->db);
+    if (rc != MMDB_SUCCESS) {
+        free(geo);
+        int code = rc == MMDB_FILE_OPEN_ERROR || rc == MMDB_IO_ERROR ? MB_EIO : MB_ESYNTAX;
+        return mb_fail(err, code, path, "cannot use the geo database: %s", MMDB_strerror(rc));
+    }
+    *out = geo;
+    return 0;
+}
+
+struct mb_geo *mb_xgeo_table(void)
+{
+    struct mb_geo *geo = make();
+    geo->is_table = true;
+    return geo;
+}
+
+void mb_xgeo_put(struct mb_geo *geo, struct mb_slice ip, struct mb_slice country)
+{
+    struct address address;
+    if (!parse_address(ip, &address)) {
+        return; /* no look-up could ever ask for it */
+    }
+    char *text = strndup(country.data ? country.data : "", country.len);
+    if (!text) {
+        abort();
+    }
+    free(mb_xmap_put(&geo->table, address.bytes, text));
+}
+
+void mb_geo_close(struct mb_geo *geo)
+{
+    if (!geo) {
+        return;
+    }
+    if (geo->is_table) {
+        size_t at = 0;
+        const struct mb_map_entry *entry;
+        while ((entry = mb_map_next(&geo->table, &at))) {
+            free(entry->value);
+        }
+        mb_map_fini(&geo->table);
+    } else {
+        MMDB_close(&geo->db);
+    }
+    free(geo);
+}
+
+static struct mb_slice text_at(MMDB_entry_s *entry, const char *const *path)
+{
+    MMDB_entry_data_s data;
+    if (MMDB_aget_value(entry, &data, path) != MMDB_SUCCESS || !data.has_data ||
+        data.type != MMDB_DATA_TYPE_UTF8_STRING) {
+        return MB_SLICE_NONE;
+    }
+    return mb_slice(data.utf8_string, data.data_size);
+}
+
+static struct mb_slice first_text_of(MMDB_entry_s *entry, const char *const *path,
+                                     const char *const *other_path)
+{
+    struct mb_slice text = text_at(entry, path);
+    return mb_slice_present(text) ? text : text_at(entry, other_path);
+}
+
+/* The rest of the engine compares countries byte for byte. */
+static struct mb_slice alpha2_or_none(struct mb_slice s)
+{
+    bool ok = s.len == 2 && s.data[0] >= 'A' && s.data[0] <= 'Z' && s.data[1] >= 'A' && s.data[1] <= 'Z';
+    return ok ? s : MB_SLICE_NONE;
+}
+
+struct mb_geo_answer mb_geo_look_up(const struct mb_geo *geo, struct mb_slice ip)
+{
+    /* Nested as MaxMind has it; flat as in the free databases. */
+    static const char *const country[] = {"country", "iso_code", NULL};
+    static const char *const flat_country[] = {"country_code", NULL};
+    static const char *const region[] = {"subdivisions", "0", "iso_code", NULL};
+    static const char *const city[] = {"city", "names", "en", NULL};
+    static const char *const flat_city[] = {"city", NULL};
+    struct mb_geo_answer answer = {0};
+    struct address address;
+    int failure = MMDB_SUCCESS;
+
+    if (!geo || !parse_address(ip, &address)) {
+        return answer;
+    }
+    if (geo->is_table) {
+        answer.country = alpha2_or_none(mb_slice_of(mb_map_get(&geo->table, address.bytes)));
+        return answer;
+    }
+    MMDB_lookup_result_s found = MMDB_lookup_sockaddr(&geo->db, &address.any, &failure);
+    if (failure == MMDB_SUCCESS && found.found_entry) {
+        answer.country = alpha2_or_none(first_text_of(&found.entry, country, flat_country));
+        answer.region = text_at(&found.entry, region);
+        answer.city = first_text_of(&found.entry, city, flat_city);
+    }
+    return answer;
+}
