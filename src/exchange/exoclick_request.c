@@ -116,11 +116,6 @@ static struct mb_size read_size(const struct source *from, enum mb_format format
     return size;
 }
 
-static struct mb_slice either(struct mb_slice first, struct mb_slice second)
-{
-    return mb_slice_present(first) ? first : second;
-}
-
 static struct mb_slice token(const struct mb_request *request, const char *name)
 {
     return mb__exchange_filled(mb_pairs_get(request->tokens, mb_slice_of(name)));
@@ -134,20 +129,20 @@ static void read_site(const struct source *from, struct mb_request *out, struct 
     site->zone_id = token(out, "zone_id");
     site->sub = id_field(from, "sub");
     site->page = field(from, "url");
-    site->domain = mb__exchange_host(either(token(out, "src_hostname"), site->page), arena);
-    site->keywords = mb__exchange_split(either(keywords, token(out, "tags")), ',', arena);
-    out->user.keyword = either(keywords, token(out, "keyword"));
+    site->domain = mb__exchange_host(mb__exchange_either(token(out, "src_hostname"), site->page), arena);
+    site->keywords = mb__exchange_split(mb__exchange_either(keywords, token(out, "tags")), ',', arena);
+    out->user.keyword = mb__exchange_either(keywords, token(out, "keyword"));
 }
 
 static void read_device(const struct source *from, struct mb_request *out, struct mb_arena *arena)
 {
     struct mb_device *device = &out->device;
     /* The exchange's own page for publishers spells it `remove_addr`. */
-    device->remote_ip = either(field(from, "remote_addr"), field(from, "remove_addr"));
-    device->ip = either(field(from, "ip"), device->remote_ip);
+    device->remote_ip = mb__exchange_either(field(from, "remote_addr"), field(from, "remove_addr"));
+    device->ip = mb__exchange_either(field(from, "ip"), device->remote_ip);
     device->forwarded_for = field(from, "x_forwarded_for");
     device->ua = field(from, "ua");
-    device->language = mb__exchange_language(either(field(from, "language"), token(out, "language")), arena);
+    device->language = mb__exchange_language(mb__exchange_either(field(from, "language"), token(out, "language")), arena);
 }
 
 static struct mb_imp *read_imp(const struct source *from, const struct mb_request *request,

@@ -38,6 +38,11 @@ struct mb_raw mb__exchange_raw(struct mb_json_value value);
 /* Absent where it is empty or only blanks, else trimmed. */
 struct mb_slice mb__exchange_filled(struct mb_slice text);
 
+static inline struct mb_slice mb__exchange_either(struct mb_slice first, struct mb_slice second)
+{
+    return mb_slice_present(first) ? first : second;
+}
+
 /* Absent for the exchanges' "no such user": "0", "-1", empty. */
 struct mb_slice mb__exchange_known_id(struct mb_slice id);
 

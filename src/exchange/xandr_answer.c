@@ -8,7 +8,7 @@
 
 static const struct mb_price price_max = {INT64_C(999000000)};
 
-/* The one macro value separator of the exchange; it must not stand in names or values. */
+/* The exchange refuses it in names and values of macros. */
 enum { MACRO_RESERVED = '^' };
 
 static bool contains(struct mb_slices list, struct mb_slice item)
@@ -33,12 +33,14 @@ static bool settle_member(const struct mb_request *request, struct mb_bid *bid)
     return is_listed && mb__exchange_is_integer(bid->member_id);
 }
 
-static bool has_creative(const struct mb_bid *bid)
+/* The exchange's number for the creative, or our own code for it. */
+static bool names_creative(const struct mb_bid *bid)
 {
-    return mb_slice_empty(bid->creative_id) || mb__exchange_is_integer(bid->creative_id);
+    return mb_slice_empty(bid->creative_id) ? !mb_slice_empty(bid->creative_code)
+                                            : mb__exchange_is_integer(bid->creative_id);
 }
 
-/* A tag that lists deals takes no others; one that lists none may still have them, the exchange says. */
+/* A tag that lists deals takes no others (error 308). Where it lists none, the exchange shall judge. */
 static bool is_deal_possible(const struct mb_bid *bid)
 {
     return mb_slice_empty(bid->deal_id) ||
@@ -97,9 +99,7 @@ enum mb_nobid mb__xandr_check_bid(const struct mb_request *request, struct mb_bi
         culprit = "price";
     } else if (!settle_member(request, bid)) {
         culprit = "member_id";
-    } else if (!has_creative(bid)) {
-        culprit = "creative_id";
-    } else if (mb_slice_empty(bid->creative_id) && mb_slice_empty(bid->creative_code)) {
+    } else if (!names_creative(bid)) {
         culprit = "creative_id";
     } else if (!is_deal_possible(bid)) {
         culprit = "deal_id";

@@ -48,11 +48,6 @@ static struct mb_slice document(struct mb_json_value object, const char *key)
     return mb_json_present(value) ? mb_json_text(value) : MB_SLICE_NONE;
 }
 
-static struct mb_slice either(struct mb_slice first, struct mb_slice second)
-{
-    return mb_slice_present(first) ? first : second;
-}
-
 static int32_t small_integer(struct mb_json_value value, int32_t fallback)
 {
     int64_t wide = mb_json_i64(value, fallback);
@@ -100,7 +95,7 @@ static void read_error(struct mb_json_value from, struct mb_event *event)
         event->error_id = small_integer(error_id, 0);
         event->error_name = mb__xandr_error_name(event->error_id);
     }
-    event->error = either(event->error, text(from, "error"));
+    event->error = mb__exchange_either(event->error, text(from, "error"));
 }
 
 /* The response that belongs to the only tag, or none. */
@@ -123,7 +118,7 @@ static void read_response(struct mb_json_value response, struct mb_event *event)
 {
     event->result = text(response, "result");
     event->has_price_bid = price(response, "price_bid", &event->price_bid);
-    event->custom_data = either(event->custom_data, custom_data(response));
+    event->custom_data = mb__exchange_either(event->custom_data, custom_data(response));
     read_error(response, event);
 }
 
@@ -138,7 +133,7 @@ static void read_tag(struct mb_json_value tag, struct mb_event *event)
     event->member_id = id(tag, "member_id");
     event->creative_id = id(tag, "creative_id");
     event->payment_rule_id = id(tag, "payment_rule_id");
-    event->user_id = either(id(tag, "user_id_64"), event->user_id);
+    event->user_id = mb__exchange_either(id(tag, "user_id_64"), event->user_id);
     event->custom_data = custom_data(tag);
     event->has_price_paid = price(tag, "price_paid", &event->price_paid);
     event->has_price_sold_for = price(tag, "price_sold_for", &event->price_sold_for);

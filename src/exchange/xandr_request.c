@@ -36,11 +36,6 @@ static struct mb_slice id(struct mb_json_value value, const char *key)
     return mb__exchange_filled(mb_json_id(get(value, key)));
 }
 
-static struct mb_slice either(struct mb_slice first, struct mb_slice second)
-{
-    return mb_slice_present(first) ? first : second;
-}
-
 /* --- tags --- */
 
 /* The media types that decide a tag's format, the first of these rows that the tag allows (the numbers are the exchange's;
@@ -242,7 +237,7 @@ static void read_geo(const struct reader *r)
     }
     geo->region = text(r->info, "region");
     geo->city = text(r->info, "city");
-    geo->zip = either(id(r->info, "postal_code_id"), id(r->info, "postal_code"));
+    geo->zip = mb__exchange_either(id(r->info, "postal_code_id"), id(r->info, "postal_code"));
     if (mb_slice_find_char(loc, ',') > 0) {
         geo->lat = mb__exchange_filled(mb_slice_cut(&loc, ','));
         geo->lon = mb__exchange_filled(loc);
