@@ -4,7 +4,7 @@
  * Threads:  values; a document has one owner.
  * Lifetime: tokens live in the caller's arena and point into the caller's text; both must outlive the view. Nothing is
  *           decoded before it is asked for. A string without escapes is given as a slice of the text; one with
- *           escapes is decoded into the arena.
+ *           escapes is decoded into the arena (a surrogate without its other half becomes U+FFFD).
  * Strict in syntax: RFC 8259, UTF-8, at most MB_JSON_MAX_TOKENS tokens, MB_JSON_MAX_DEPTH deep. Lenient in
  * content: see the getters; each conversion is counted in mb_json.slips.
  * Integers keep their text: 18446744073709551615 is given back digit for digit (mb_json_text).
@@ -58,7 +58,7 @@ struct mb_json_token {
     uint32_t next;  /* index of the token behind this value and all it holds */
     uint32_t count; /* members of an array, key-value pairs of an object */
     uint8_t type;   /* enum mb_json_type */
-    uint8_t flags;  /* private: escapes, key, integer */
+    uint8_t flags;  /* private: escapes, integer */
 };
 
 struct mb_json {
@@ -122,12 +122,12 @@ static inline bool mb_json_present(struct mb_json_value value)
  * (and counts the slip); counts WRONG_TYPE and returns the fallback for the rest.
  * Strings: decoded (may hold zero bytes); a number gives its own text; booleans are WRONG_TYPE. */
 struct mb_slice mb_json_str(struct mb_json_value value);
-/* Integers: a number with a fraction or exponent is rounded towards zero; "12" is 12; true is 1. Beyond 64
- * bits: fallback and WRONG_TYPE. */
+/* Integers: a number with a fraction or exponent is rounded towards zero; "12" is 12; true is 1 and
+ * false 0 (counted as WRONG_TYPE). Beyond 64 bits: fallback and WRONG_TYPE. */
 int64_t mb_json_i64(struct mb_json_value value, int64_t fallback);
 /* Booleans: 0 and 1, "0" "1" "true" "false" converted. */
 bool mb_json_bool(struct mb_json_value value, bool fallback);
-/* Doubles, for what is neither money nor an id. */
+/* Doubles, for what is neither money nor an id. Beyond a double's range: fallback and WRONG_TYPE. */
 double mb_json_f64(struct mb_json_value value, double fallback);
 /* An id: the digits of an integer as sent, or a string's text; absent for anything else. No slip either way. */
 struct mb_slice mb_json_id(struct mb_json_value value);

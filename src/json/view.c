@@ -1,0 +1,362 @@
+/* view.c - reading a tokenized document: look-ups, walks, and getters that forgive.
+ *
+ * In an object each value's token stands directly behind its key's. Getters convert what a sender can have meant and
+ * count each conversion in the document, so that an operator sees which exchange sends what.
+ */
+#include "moonbid/json.h"
+
+#include <math.h>
+
+#include "internal.h"
+
+const char *mb_json_slip_name(enum mb_json_slip slip)
+{
+    static const char *const names[] = {
+#define XX(name, text) text,
+        MB_JSON_SLIP_MAP(XX)
+#undef XX
+    };
+    return (unsigned)slip < MB_JSON_SLIP_COUNT ? names[slip] : "unknown";
+}
+
+static void count_slip(struct mb_json_value value, enum mb_json_slip slip)
+{
+    uint16_t *counter = &value.doc->slips[slip];
+    if (*counter < UINT16_MAX)
+        (*counter)++;
+}
+
+static const struct mb_json_token *token_of(struct mb_json_value value)
+{
+    return &value.doc->tokens[value.token];
+}
+
+static struct mb_json_value value_at(struct mb_json *doc, uint32_t token)
+{
+    return (struct mb_json_value){doc, token, doc->tokens[token].type};
+}
+
+static struct mb_json_value absent(struct mb_json *doc)
+{
+    return (struct mb_json_value){doc, 0, MB_JSON_NONE};
+}
+
+static bool is_container(struct mb_json_value value)
+{
+    return value.type == MB_JSON_ARRAY || value.type == MB_JSON_OBJECT;
+}
+
+/* The bytes of a token; of a string those between the quotes, escapes as they are. */
+static struct mb_slice raw_of(const struct mb_json *doc, const struct mb_json_token *token)
+{
+    return mb_slice(doc->text.data + token->start, token->end - token->start);
+}
+
+/* --- decoding of strings --- */
+
+/* Four hexadecimal digits, which the tokenizer has checked. */
+static uint32_t read_hex4(const char *p)
+{
+    uint32_t code = 0;
+    for (int i = 0; i < 4; i++) {
+        uint32_t c = (unsigned char)p[i];
+        code = code * 16 + (c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+    }
+    return code;
+}
+
+static char *put_utf8(char *out, uint32_t code)
+{
+    if (code < 0x80) {
+        *out++ = (char)code;
+    } else if (code < 0x800) {
+        *out++ = (char)(0xc0 | code >> 6);
+        *out++ = (char)(0x80 | (code & 0x3f));
+    } else if (code < 0x10000) {
+        *out++ = (char)(0xe0 | code >> 12);
+        *out++ = (char)(0x80 | (code >> 6 & 0x3f));
+        *out++ = (char)(0x80 | (code & 0x3f));
+    } else {
+        *out++ = (char)(0xf0 | code >> 18);
+        *out++ = (char)(0x80 | (code >> 12 & 0x3f));
+        *out++ = (char)(0x80 | (code >> 6 & 0x3f));
+        *out++ = (char)(0x80 | (code & 0x3f));
+    }
+    return out;
+}
+
+/* `*p` stands on the digits behind \u; moves it behind the escape, and behind the second of a pair. */
+static uint32_t decode_unicode(const char **p, const char *end)
+{
+    uint32_t code = read_hex4(*p);
+    *p += 4;
+    if (code < 0xd800 || code > 0xdfff)
+        return code;
+    if (code < 0xdc00 && end - *p >= 6 && (*p)[0] == '\\' && (*p)[1] == 'u') {
+        uint32_t low = read_hex4(*p + 2);
+        if (low >= 0xdc00 && low <= 0xdfff) {
+            *p += 6;
+            return 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+        }
+    }
+    return 0xfffd;
+}
+
+/* Never longer than the raw text: \uXXXX is six bytes and gives three at most. */
+static struct mb_slice decode(struct mb_arena *arena, struct mb_slice raw)
+{
+    char *decoded = mb_xarena_alloc_raw(arena, raw.len);
+    char *out = decoded;
+    const char *p = raw.data;
+    const char *end = raw.data + raw.len;
+    while (p < end) {
+        if (*p != '\\') {
+            *out++ = *p++;
+            continue;
+        }
+        char c = p[1];
+        p += 2;
+        switch (c) {
+        case 'b':
+            *out++ = '\b';
+            break;
+        case 'f':
+            *out++ = '\f';
+            break;
+        case 'n':
+            *out++ = '\n';
+            break;
+        case 'r':
+            *out++ = '\r';
+            break;
+        case 't':
+            *out++ = '\t';
+            break;
+        case 'u':
+            out = put_utf8(out, decode_unicode(&p, end));
+            break;
+        default:
+            *out++ = c; /* the quote, the backslash, the slash */
+        }
+    }
+    return mb_slice(decoded, (size_t)(out - decoded));
+}
+
+static struct mb_slice string_of(struct mb_json *doc, uint32_t token)
+{
+    struct mb_slice raw = raw_of(doc, &doc->tokens[token]);
+    return doc->tokens[token].flags & MB__JSON_ESCAPES ? decode(doc->arena, raw) : raw;
+}
+
+/* --- look-ups and walks --- */
+
+struct mb_json_value mb_json_root(struct mb_json *doc)
+{
+    return doc->n_tokens ? value_at(doc, 0) : absent(doc);
+}
+
+struct mb_json_value mb_json_get(struct mb_json_value value, struct mb_slice key)
+{
+    if (value.type != MB_JSON_OBJECT)
+        return absent(value.doc);
+    struct mb_json *doc = value.doc;
+    const struct mb_json_token *tokens = doc->tokens;
+    uint32_t end = tokens[value.token].next;
+    uint32_t found = 0; /* no member has this index */
+    for (uint32_t at = value.token + 1; at < end; at = tokens[at + 1].next) {
+        struct mb_slice name = raw_of(doc, &tokens[at]);
+        if (tokens[at].flags & MB__JSON_ESCAPES)
+            name = decode(doc->arena, name);
+        if (!mb_slice_eq(name, key))
+            continue;
+        if (found)
+            count_slip(value, MB_JSON_SLIP_DUPLICATE_KEY);
+        else
+            found = at + 1;
+    }
+    return found ? value_at(doc, found) : absent(doc);
+}
+
+struct mb_json_value mb_json_at(struct mb_json_value value, uint32_t index)
+{
+    if (value.type != MB_JSON_ARRAY || index >= token_of(value)->count)
+        return absent(value.doc);
+    uint32_t at = value.token + 1;
+    while (index--)
+        at = value.doc->tokens[at].next;
+    return value_at(value.doc, at);
+}
+
+struct mb_json_value mb_json_first(struct mb_json_value container)
+{
+    if (!is_container(container) || token_of(container)->count == 0)
+        return absent(container.doc);
+    uint32_t keys = container.type == MB_JSON_OBJECT ? 1 : 0;
+    return value_at(container.doc, container.token + 1 + keys);
+}
+
+struct mb_json_value mb_json_next(struct mb_json_value container, struct mb_json_value at)
+{
+    if (!is_container(container) || at.type == MB_JSON_NONE)
+        return absent(container.doc);
+    uint32_t next = token_of(at)->next;
+    if (next >= token_of(container)->next)
+        return absent(container.doc);
+    uint32_t keys = container.type == MB_JSON_OBJECT ? 1 : 0;
+    return value_at(container.doc, next + keys);
+}
+
+struct mb_slice mb_json_key(struct mb_json_value member)
+{
+    if (member.type == MB_JSON_NONE || member.token == 0)
+        return MB_SLICE_NONE;
+    return string_of(member.doc, member.token - 1);
+}
+
+uint32_t mb_json_count(struct mb_json_value value)
+{
+    return is_container(value) ? token_of(value)->count : 0;
+}
+
+struct mb_json_value mb_json_list_first(struct mb_json_value value)
+{
+    if (value.type == MB_JSON_ARRAY)
+        return mb_json_first(value);
+    if (!mb_json_present(value))
+        return absent(value.doc);
+    count_slip(value, MB_JSON_SLIP_SCALAR_FOR_ARRAY);
+    return value;
+}
+
+struct mb_json_value mb_json_list_next(struct mb_json_value value, struct mb_json_value at)
+{
+    return value.type == MB_JSON_ARRAY ? mb_json_next(value, at) : absent(value.doc);
+}
+
+uint32_t mb_json_list_count(struct mb_json_value value)
+{
+    if (value.type == MB_JSON_ARRAY)
+        return token_of(value)->count;
+    return mb_json_present(value) ? 1 : 0;
+}
+
+/* --- lenient getters --- */
+
+/* For what cannot be converted; absent and null are no slip. */
+static void count_wrong_type(struct mb_json_value value)
+{
+    if (mb_json_present(value))
+        count_slip(value, MB_JSON_SLIP_WRONG_TYPE);
+}
+
+/* The text of a number, also of one inside a string. False for anything else. */
+static bool number_text(struct mb_json_value value, struct mb_slice *out)
+{
+    if (value.type != MB_JSON_NUMBER && value.type != MB_JSON_STRING)
+        return false;
+    *out = raw_of(value.doc, token_of(value));
+    return value.type == MB_JSON_NUMBER || mb__json_is_number(*out);
+}
+
+static void count_if_string(struct mb_json_value value)
+{
+    if (value.type == MB_JSON_STRING)
+        count_slip(value, MB_JSON_SLIP_STRING_FOR_NUMBER);
+}
+
+struct mb_slice mb_json_str(struct mb_json_value value)
+{
+    if (value.type == MB_JSON_STRING)
+        return string_of(value.doc, value.token);
+    if (value.type == MB_JSON_NUMBER) {
+        count_slip(value, MB_JSON_SLIP_NUMBER_FOR_STRING);
+        return raw_of(value.doc, token_of(value));
+    }
+    count_wrong_type(value);
+    return MB_SLICE_NONE;
+}
+
+int64_t mb_json_i64(struct mb_json_value value, int64_t fallback)
+{
+    struct mb_slice text;
+    int64_t number;
+    if (!number_text(value, &text) || !mb__json_number_i64(text, &number)) {
+        count_wrong_type(value);
+        if (value.type == MB_JSON_TRUE || value.type == MB_JSON_FALSE)
+            return value.type == MB_JSON_TRUE;
+        return fallback;
+    }
+    count_if_string(value);
+    if (value.type == MB_JSON_NUMBER && !mb_json_is_integer(value))
+        count_slip(value, MB_JSON_SLIP_FRACTION_FOR_INTEGER);
+    return number;
+}
+
+bool mb_json_bool(struct mb_json_value value, bool fallback)
+{
+    if (value.type == MB_JSON_TRUE || value.type == MB_JSON_FALSE)
+        return value.type == MB_JSON_TRUE;
+    if (value.type == MB_JSON_NUMBER || value.type == MB_JSON_STRING) {
+        bool is_string = value.type == MB_JSON_STRING;
+        struct mb_slice text = raw_of(value.doc, token_of(value));
+        bool is_true = mb_slice_is(text, "1") || (is_string && mb_slice_is(text, "true"));
+        bool is_false = mb_slice_is(text, "0") || (is_string && mb_slice_is(text, "false"));
+        if (is_true || is_false) {
+            count_slip(value,
+                       is_string ? MB_JSON_SLIP_STRING_FOR_BOOL : MB_JSON_SLIP_NUMBER_FOR_BOOL);
+            return is_true;
+        }
+    }
+    count_wrong_type(value);
+    return fallback;
+}
+
+double mb_json_f64(struct mb_json_value value, double fallback)
+{
+    struct mb_slice text;
+    if (!number_text(value, &text)) {
+        count_wrong_type(value);
+        return fallback;
+    }
+    /* Only a number that is the whole document has nothing behind it. */
+    if (token_of(value)->end == value.doc->text.len)
+        text = mb_xarena_copy(value.doc->arena, text);
+    double number = mb__json_number_f64(text);
+    if (!isfinite(number)) {
+        count_wrong_type(value);
+        return fallback;
+    }
+    count_if_string(value);
+    return number;
+}
+
+struct mb_slice mb_json_id(struct mb_json_value value)
+{
+    if (value.type == MB_JSON_STRING)
+        return string_of(value.doc, value.token);
+    return mb_json_is_integer(value) ? raw_of(value.doc, token_of(value)) : MB_SLICE_NONE;
+}
+
+bool mb_json_price(struct mb_json_value value, struct mb_price *out)
+{
+    struct mb_slice text;
+    if (!number_text(value, &text) || !mb_money_parse_price(text, out)) {
+        count_wrong_type(value);
+        return false;
+    }
+    count_if_string(value);
+    return true;
+}
+
+struct mb_slice mb_json_text(struct mb_json_value value)
+{
+    if (value.type == MB_JSON_NONE)
+        return MB_SLICE_NONE;
+    struct mb_slice raw = raw_of(value.doc, token_of(value));
+    return value.type == MB_JSON_STRING ? mb_slice(raw.data - 1, raw.len + 2) : raw;
+}
+
+bool mb_json_is_integer(struct mb_json_value value)
+{
+    return value.type == MB_JSON_NUMBER && (token_of(value)->flags & MB__JSON_INTEGER);
+}

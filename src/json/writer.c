@@ -1,0 +1,195 @@
+/* writer.c - JSON appended to a buffer. One bit for each depth says whether a comma is due. */
+#include "moonbid/json.h"
+
+#include <assert.h>
+#include <math.h>
+
+#include "internal.h"
+
+void mb_json_writer_init(struct mb_json_writer *w, struct mb_buf *buf)
+{
+    *w = (struct mb_json_writer){.buf = buf};
+}
+
+static void begin_member(struct mb_json_writer *w)
+{
+    uint64_t bit = UINT64_C(1) << w->depth;
+    if (w->comma & bit) {
+        assert(w->depth > 0); /* a document is one value */
+        mb_xbuf_add_char(w->buf, ',');
+    }
+    w->comma |= bit;
+}
+
+static void begin_value(struct mb_json_writer *w)
+{
+    if (w->after_key)
+        w->after_key = false;
+    else
+        begin_member(w);
+}
+
+static void open_container(struct mb_json_writer *w, char bracket)
+{
+    begin_value(w);
+    mb_xbuf_add_char(w->buf, bracket);
+    w->depth++;
+    assert(w->depth < MB_JSON_MAX_DEPTH);
+    w->comma &= ~(UINT64_C(1) << w->depth);
+}
+
+static void close_container(struct mb_json_writer *w, char bracket)
+{
+    assert(w->depth > 0 && !w->after_key);
+    mb_xbuf_add_char(w->buf, bracket);
+    w->depth--;
+}
+
+void mb_jsonw_object(struct mb_json_writer *w)
+{
+    open_container(w, '{');
+}
+
+void mb_jsonw_object_end(struct mb_json_writer *w)
+{
+    close_container(w, '}');
+}
+
+void mb_jsonw_array(struct mb_json_writer *w)
+{
+    open_container(w, '[');
+}
+
+void mb_jsonw_array_end(struct mb_json_writer *w)
+{
+    close_container(w, ']');
+}
+
+/* A byte that may not stand in a string as it is. */
+static void add_escaped(struct mb_buf *buf, unsigned char c)
+{
+    static const char hex[] = "0123456789abcdef";
+    static const char letters[0x20] = {
+        ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
+    char letter = c < 0x20 ? letters[c] : (char)c;
+    if (letter) {
+        mb_xbuf_add(buf, (const char[]){'\\', letter}, 2);
+    } else {
+        mb_xbuf_add(buf, (const char[]){'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]}, 6);
+    }
+}
+
+static void add_string(struct mb_buf *buf, struct mb_slice s)
+{
+    mb_xbuf_reserve(buf, s.len + 2);
+    mb_xbuf_add_char(buf, '"');
+    const char *p = s.data;
+    const char *end = s.len ? s.data + s.len : s.data;
+    while (p < end) {
+        const char *special = mb__json_skip_plain(p, end);
+        mb_xbuf_add(buf, p, (size_t)(special - p));
+        p = special;
+        if (p == end)
+            break;
+        size_t len = 1;
+        if ((unsigned char)*p < 0x80) {
+            add_escaped(buf, (unsigned char)*p);
+        } else {
+            len = mb_slice_utf8(mb_slice(p, (size_t)(end - p)));
+            mb_xbuf_add_slice(buf, len ? mb_slice(p, len) : MB_SLICE("\xef\xbf\xbd"));
+        }
+        p += len ? len : 1;
+    }
+    mb_xbuf_add_char(buf, '"');
+}
+
+void mb_jsonw_key(struct mb_json_writer *w, const char *key)
+{
+    mb_jsonw_key_slice(w, mb_slice_of(key));
+}
+
+void mb_jsonw_key_slice(struct mb_json_writer *w, struct mb_slice key)
+{
+    assert(w->depth > 0 && !w->after_key);
+    begin_member(w);
+    add_string(w->buf, key);
+    mb_xbuf_add_char(w->buf, ':');
+    w->after_key = true;
+}
+
+void mb_jsonw_str(struct mb_json_writer *w, struct mb_slice s)
+{
+    begin_value(w);
+    add_string(w->buf, s);
+}
+
+void mb_jsonw_i64(struct mb_json_writer *w, int64_t value)
+{
+    begin_value(w);
+    mb_xbuf_add_i64(w->buf, value);
+}
+
+void mb_jsonw_u64(struct mb_json_writer *w, uint64_t value)
+{
+    begin_value(w);
+    mb_xbuf_add_u64(w->buf, value);
+}
+
+void mb_jsonw_bool(struct mb_json_writer *w, bool value)
+{
+    mb_jsonw_raw(w, value ? MB_SLICE("true") : MB_SLICE("false"));
+}
+
+void mb_jsonw_null(struct mb_json_writer *w)
+{
+    mb_jsonw_raw(w, MB_SLICE("null"));
+}
+
+void mb_jsonw_price(struct mb_json_writer *w, struct mb_price price)
+{
+    begin_value(w);
+    mb_xbuf_add_price(w->buf, price);
+}
+
+void mb_jsonw_amount(struct mb_json_writer *w, struct mb_amount amount)
+{
+    begin_value(w);
+    mb_xbuf_add_amount(w->buf, amount);
+}
+
+void mb_jsonw_f64(struct mb_json_writer *w, double value)
+{
+    char text[32];
+    if (!isfinite(value)) {
+        mb_jsonw_null(w);
+        return;
+    }
+    mb__json_print_f64(value, text);
+    mb_jsonw_raw(w, mb_slice_of(text));
+}
+
+void mb_jsonw_raw(struct mb_json_writer *w, struct mb_slice json)
+{
+    begin_value(w);
+    mb_xbuf_add_slice(w->buf, json);
+}
+
+static bool is_canonical_integer(struct mb_slice s)
+{
+    size_t i = s.len && s.data[0] == '-' ? 1 : 0;
+    if (i == s.len || (s.data[i] == '0' && s.len > 1))
+        return false;
+    for (; i < s.len; i++) {
+        if (s.data[i] < '0' || s.data[i] > '9')
+            return false;
+    }
+    return true;
+}
+
+void mb_jsonw_id(struct mb_json_writer *w, struct mb_slice id)
+{
+    if (is_canonical_integer(id))
+        mb_jsonw_raw(w, id);
+    else
+        mb_jsonw_str(w, id);
+}
