@@ -2,7 +2,7 @@
  *
  * Part of: net.  Depends on: base, libuv, llhttp.
  * Threads:  everything on the loop's thread.
- * Files:    message.c reads one HTTP message; check.c says what a request must be beyond that; conn.c is the
+ * Files:    message.c reads one HTTP message, chunk.c its chunks; check.c says what a request must be beyond that; conn.c is the
  *           life of a connection; respond.c puts answers in order; timers.c ends what takes too long;
  *           server.c listens, accepts, drains; client.c and client_conn.c are the other side.
  */
@@ -67,6 +67,30 @@ struct mb__net_field {
     uint32_t name_at, name_len, value_at, value_len;
 };
 
+/* What the next byte of a chunked body is part of; chunk.c relies on the order. */
+enum mb__net_chunk {
+    MB__NET_CHUNK_SIZE_FIRST,
+    MB__NET_CHUNK_SIZE,
+    MB__NET_CHUNK_NAME_FIRST,
+    MB__NET_CHUNK_NAME,
+    MB__NET_CHUNK_VALUE_FIRST,
+    MB__NET_CHUNK_VALUE,
+    MB__NET_CHUNK_QUOTED,
+    MB__NET_CHUNK_ESCAPED,
+    MB__NET_CHUNK_QUOTED_END,
+    MB__NET_CHUNK_SIZE_LF,
+    MB__NET_CHUNK_DATA,
+    MB__NET_CHUNK_DATA_CR,
+    MB__NET_CHUNK_DATA_LF,
+    MB__NET_CHUNK_TRAILER_FIRST,
+    MB__NET_CHUNK_TRAILER_NAME,
+    MB__NET_CHUNK_TRAILER_VALUE,
+    MB__NET_CHUNK_TRAILER_LF,
+    MB__NET_CHUNK_END_LF,
+    MB__NET_CHUNK_END,
+    MB__NET_CHUNK_BAD,
+};
+
 struct mb__net_message;
 /* Runs when the headers are whole; false after mb__net_message_fail. */
 typedef bool mb__net_check(struct mb__net_message *msg);
@@ -81,7 +105,6 @@ struct mb__net_message {
     struct mb_buf kept; /* the message so far; empty while it fits in one read */
     char *base;         /* its first byte, during a feed: in the read buffer or in `kept` */
     const char *run_from;   /* where the parser's present run began; the message's byte number `seen` */
-    const char *frame_from; /* chunk framing before this was checked */
     uint64_t seen;      /* bytes of the message parsed */
 
     uint32_t target_at, target_len; /* requests */
@@ -89,7 +112,9 @@ struct mb__net_message {
     uint32_t header_bytes; /* start line and headers; 0 until they are whole. The body begins here */
     uint32_t body_len;     /* chunks joined */
     bool in_name;          /* the last field's name is not whole yet */
-    bool frame_cr;         /* the last framing byte was CR */
+    bool chunked;
+    enum mb__net_chunk chunk;
+    uint64_t chunk_left;   /* size read so far, then bytes of data to come */
     bool keep_alive;       /* the peer allows another message behind it */
     bool expects_continue; /* the peer waits for 100 before it sends the body */
     bool skip_body;        /* a reply to HEAD */
@@ -122,6 +147,10 @@ bool mb__net_message_fail(struct mb__net_message *msg, int status, const char *t
 
 /* The same for a message whose end can still be found: the rest of it is read, then it is answered. */
 void mb__net_message_reject(struct mb__net_message *msg, int status, const char *text, uint64_t at);
+
+/* chunk.c: the same as feed for the part behind the headers of a chunked message; data goes to its place. */
+enum mb__net_step mb__net_chunks_take(struct mb__net_message *msg, const char *from, size_t len,
+                                      size_t *used);
 
 struct mb_slice mb__net_message_name(const struct mb__net_message *msg, uint32_t field);
 struct mb_slice mb__net_message_value(const struct mb__net_message *msg, uint32_t field);

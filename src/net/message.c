@@ -10,11 +10,9 @@
  * A chunk's data is moved down over the framing before it, inside the same memory, which the parser has passed
  * already. What is kept between reads is thus at most header_limit + body_limit bytes.
  *
- * The parser pauses twice: behind the headers, where the check runs, and behind the message, so that whoever
- * handles it is not inside llhttp and may end the connection.
- *
- * llhttp 8.1 takes a few things for line ends that others do not, which is how requests are smuggled. For the
- * headers check.c looks at the lines again; for the framing of chunks it is done here, since those bytes go.
+ * llhttp parses start line and headers and counts a body of known length; chunk.c takes chunks. llhttp pauses
+ * behind the headers, where the check runs, and behind the message, so that whoever handles it is not inside
+ * llhttp and may end the connection.
  */
 #include "internal.h"
 
@@ -69,8 +67,6 @@ static int on_url(llhttp_t *parser, const char *at, size_t len)
 static int on_header_field(llhttp_t *parser, const char *at, size_t len)
 {
     struct mb__net_message *msg = of(parser);
-    if (msg->header_bytes > 0)
-        return 0; /* a trailer: checked by llhttp, used by nobody */
     if (!msg->in_name) {
         if (msg->n_fields == MB__NET_FIELDS_MAX) {
             mb__net_message_fail(msg, 431, "too many headers", position(msg, at));
@@ -92,8 +88,6 @@ static int on_header_field_complete(llhttp_t *parser)
 static int on_header_value(llhttp_t *parser, const char *at, size_t len)
 {
     struct mb__net_message *msg = of(parser);
-    if (msg->header_bytes > 0)
-        return 0;
     struct mb__net_field *field = &msg->fields[msg->n_fields - 1];
     if (field->value_len == 0)
         field->value_at = place(msg, at);
@@ -110,32 +104,14 @@ static int on_headers_complete(llhttp_t *parser)
     return HPE_PAUSED;
 }
 
-/* Every CR of the framing must stand before an LF and every LF behind a CR. */
-static bool check_framing(struct mb__net_message *msg, const char *to)
-{
-    for (const char *at = msg->frame_from; at < to; at++) {
-        if (msg->frame_cr != (*at == '\n'))
-            return mb__net_message_fail(msg, 400, "bare CR or LF between chunks",
-                                        position(msg, at));
-        msg->frame_cr = *at == '\r';
-    }
-    return true;
-}
-
 static int on_body(llhttp_t *parser, const char *at, size_t len)
 {
     struct mb__net_message *msg = of(parser);
-    if ((parser->flags & F_CHUNKED) && !check_framing(msg, at))
-        return HPE_USER;
     if (len > msg->body_limit - msg->body_len) {
         mb__net_message_fail(msg, 413, "body too large", position(msg, at));
         return HPE_USER;
     }
-    char *to = msg->base + msg->header_bytes + msg->body_len;
-    if (to != at)
-        memmove(to, at, len);
-    msg->body_len += (uint32_t)len;
-    msg->frame_from = at + len;
+    msg->body_len += (uint32_t)len; /* behind the headers and in one piece already */
     return 0;
 }
 
@@ -200,8 +176,13 @@ static bool framing_fits(const struct mb__net_message *msg)
 }
 
 /* One run of the parser over at most `len` bytes. */
-static enum mb__net_step run(struct mb__net_message *msg, char *from, size_t len, size_t *used)
+static enum mb__net_step run(struct mb__net_message *msg, const char *from, size_t len, size_t *used)
 {
+    if (msg->chunked) {
+        enum mb__net_step step = mb__net_chunks_take(msg, from, len, used);
+        msg->seen += *used;
+        return step;
+    }
     if (msg->header_bytes == 0) {
         size_t room = msg->header_limit - (size_t)msg->seen;
         if (room == 0) {
@@ -211,12 +192,9 @@ static enum mb__net_step run(struct mb__net_message *msg, char *from, size_t len
         if (len > room)
             len = room;
     }
-    msg->run_from = msg->frame_from = from;
+    msg->run_from = from;
     llhttp_errno_t code = llhttp_execute(&msg->parser, from, len);
     *used = code == HPE_OK ? len : (size_t)(llhttp_get_error_pos(&msg->parser) - from);
-    if ((msg->parser.flags & F_CHUNKED) && msg->header_bytes > 0 &&
-        !check_framing(msg, from + *used))
-        return MB__NET_FAILED;
     msg->seen += *used;
     if (code == HPE_OK)
         return MB__NET_MORE;
@@ -229,6 +207,7 @@ static enum mb__net_step run(struct mb__net_message *msg, char *from, size_t len
         return MB__NET_DONE;
     msg->header_bytes = (uint32_t)msg->seen;
     msg->keep_alive = llhttp_should_keep_alive(&msg->parser);
+    msg->chunked = (msg->parser.flags & F_CHUNKED) && !msg->skip_body;
     if (!msg->check(msg))
         return MB__NET_FAILED;
     /* Without another byte the parser may know already that no body follows. */
@@ -301,7 +280,7 @@ struct mb_slice mb__net_message_body(const struct mb__net_message *msg)
 
 bool mb__net_message_has_body(const struct mb__net_message *msg)
 {
-    return (msg->parser.flags & F_CHUNKED) || msg->parser.content_length > 0;
+    return msg->chunked || msg->parser.content_length > 0;
 }
 
 void mb__net_message_headers(const struct mb__net_message *msg, struct mb_http_header *headers)
