@@ -13,5 +13,6 @@
 #include "moonbid/base/money.h"
 #include "moonbid/base/slice.h"
 #include "moonbid/base/time.h"
+#include "moonbid/base/zone.h"
 
 #endif /* MB_BASE_H */

@@ -28,8 +28,13 @@ void mb_guard_close(struct mb_guard *guard);
 /* The slot of a strategy's name, made on first use. MB_GUARD_NO_SLOT when all are taken. Load time only. */
 uint32_t mb_guard_slot(struct mb_guard *guard, struct mb_slice strategy);
 
-/* May it bid at all now? MB_NOBID_BID, or NOT_STARTED, ENDED, QPS, BUDGET, HOURLY. O(1), no system call. `day_ms`/`hour_ms`: start of
- * the strategy's current day and hour (mb_guard_day). */
+/* Sets the timezone whose days and hours the slot's daily and hourly limits follow (an IANA name; absent: UTC). Load time only: reads
+ * a zone file once a name. It holds for all processes, those that only book included.
+ * Fails: as mb_zone_load, or MB_ENOMEM past 640 distinct zones; the slot follows UTC then. */
+int mb_guard_set_zone(struct mb_guard *guard, uint32_t slot, struct mb_slice timezone, struct mb_error *err) MB_MUST_USE;
+
+/* May it bid at all now? MB_NOBID_BID, or NOT_STARTED, ENDED, BUDGET (total, daily, max_impressions, max_clicks), HOURLY, PACING, QPS,
+ * checked in this order; MONEY_GUARD without a slot. BID takes one of the second's calls (qps). O(1), no system call. */
 enum mb_nobid mb_guard_may(struct mb_guard *guard, const struct mb_strategy *strategy, int64_t now_ms);
 
 /* Reserves what a bid may cost (limits.reserve: the whole cost, or the expected share). MB_NOBID_BID, or BUDGET / HOURLY when the limit would be
@@ -49,8 +54,8 @@ uint64_t mb_guard_events(const struct mb_guard *guard, uint32_t slot, enum mb_ev
 /* For tests and the kit: adds to settled spend. */
 void mb_guard_add_spend(struct mb_guard *guard, uint32_t slot, struct mb_amount amount, int64_t now_ms);
 
-/* Script counters. `key` at most 128 bytes (hashed beyond); the window starts at first use; n may be negative. Gives the new value.
- * Lock-free; O(1). */
+/* Script counters. A key belongs to its strategy, one that begins with "shared:" to all. Only a 96-bit keyed hash of it is kept. The window starts
+ * at first use; n may be negative; values stay within +-2^47. Gives the new value. Lock-free; O(1). */
 int64_t mb_guard_incr(struct mb_guard *guard, struct mb_slice strategy, struct mb_slice key, int64_t n, int64_t window_ms, int64_t now_ms);
 int64_t mb_guard_get(struct mb_guard *guard, struct mb_slice strategy, struct mb_slice key, int64_t now_ms);
 uint64_t mb_guard_evicted(const struct mb_guard *guard);

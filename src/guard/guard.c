@@ -1,0 +1,182 @@
+/* guard.c - the shared mapping: made once before the fork, found by strategy name at load time.
+ *
+ * The mapping has room for every slot there may be, but pages that nobody touched cost nothing, so a dozen strategies take
+ * a dozen slots' worth of memory. Names stand apart from the slots, since looking for one would touch them all. Loading takes a lock
+ * (robust: a holder that is killed leaves it usable); bidding takes none.
+ */
+#include "internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+/* Places names in this mapping only, which no outsider can fill: a fixed key does. */
+static const uint64_t name_seed[2] = {UINT64_C(0x6d6f6f6e62696421), UINT64_C(0x736c6f74206e616d)};
+
+static int make_shared(struct mb__shared **out, struct mb_error *err)
+{
+    pthread_mutexattr_t attributes;
+    struct mb__shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+                                     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (shared == MAP_FAILED) {
+        return mb_fail(err, MB_ENOMEM, NULL, "no shared memory for the guard: %s", strerror(errno));
+    }
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+    pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+    pthread_mutex_init(&shared->load_lock, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+    mb_zone_utc(&shared->zones[0]);
+    shared->zone_names[0] = (struct mb__name){3, "UTC"};
+    shared->n_zones = 1;
+    *out = shared;
+    return 0;
+}
+
+int mb_guard_open(const struct mb_guard_options *options, struct mb_guard **out,
+                  struct mb_error *err)
+{
+    struct mb_guard *guard = calloc(1, sizeof(*guard));
+    int rc = MB_ENOMEM;
+
+    *out = NULL;
+    if (!guard || !(guard->counters = calloc(1, sizeof(*guard->counters)))) {
+        rc = mb_fail(err, MB_ENOMEM, NULL, "no memory for the guard");
+        goto fail;
+    }
+    rc = make_shared(&guard->shared, err);
+    if (rc < 0) {
+        goto fail;
+    }
+    rc = mb__counters_open(options->counters_path, options->counters_max, guard->counters, err);
+    if (rc < 0) {
+        goto fail;
+    }
+    *out = guard;
+    return 0;
+
+fail:
+    mb_guard_close(guard);
+    return rc;
+}
+
+void mb_guard_close(struct mb_guard *guard)
+{
+    if (!guard) {
+        return;
+    }
+    if (guard->counters) {
+        mb__counters_close(guard->counters);
+        free(guard->counters);
+    }
+    if (guard->shared) {
+        munmap(guard->shared, sizeof(*guard->shared));
+    }
+    free(guard);
+}
+
+struct mb__slot *mb__guard_slot(const struct mb_guard *guard, uint32_t slot)
+{
+    return slot < MB_GUARD_SLOTS_MAX ? &guard->shared->slots[slot] : NULL;
+}
+
+const struct mb_zone *mb__guard_zone(const struct mb_guard *guard, const struct mb__slot *slot)
+{
+    return &guard->shared->zones[atomic_load(&slot->zone)];
+}
+
+/* What a killed holder left is whole: a name counts from the moment its length is set. */
+static void lock(struct mb__shared *shared)
+{
+    if (pthread_mutex_lock(&shared->load_lock) == EOWNERDEAD) {
+        pthread_mutex_consistent(&shared->load_lock);
+    }
+}
+
+static void unlock(struct mb__shared *shared)
+{
+    pthread_mutex_unlock(&shared->load_lock);
+}
+
+static bool name_is(const struct mb__name *name, struct mb_slice text)
+{
+    return mb_slice_eq(mb_slice(name->text, name->len), text);
+}
+
+static void set_name(struct mb__name *name, struct mb_slice text)
+{
+    memcpy(name->text, text.data, text.len);
+    atomic_thread_fence(memory_order_release);
+    name->len = (uint32_t)text.len;
+}
+
+uint32_t mb_guard_slot(struct mb_guard *guard, struct mb_slice strategy)
+{
+    struct mb__name *names = guard->shared->names;
+    uint32_t found = MB_GUARD_NO_SLOT;
+    uint64_t hash[2];
+
+    if (strategy.len == 0 || strategy.len > MB__NAME_BYTES_MAX) {
+        return MB_GUARD_NO_SLOT;
+    }
+    mb__hash(name_seed, &strategy, 1, hash);
+    lock(guard->shared);
+    for (uint32_t i = 0; i < MB_GUARD_SLOTS_MAX && found == MB_GUARD_NO_SLOT; i++) {
+        uint32_t at = (uint32_t)((hash[0] + i) % MB_GUARD_SLOTS_MAX);
+
+        if (names[at].len == 0) {
+            set_name(&names[at], strategy);
+        }
+        if (name_is(&names[at], strategy)) {
+            found = at;
+        }
+    }
+    unlock(guard->shared);
+    return found;
+}
+
+/* The zone's place, loading it on first sight. The caller holds the lock. */
+static int find_zone(struct mb__shared *shared, struct mb_slice name, uint32_t *out,
+                     struct mb_error *err)
+{
+    uint32_t at = 0;
+    int rc;
+
+    *out = 0;
+    while (at < shared->n_zones && !name_is(&shared->zone_names[at], name)) {
+        at++;
+    }
+    if (at == shared->n_zones) {
+        if (at == MB__ZONES_MAX) {
+            return mb_fail(err, MB_ENOMEM, NULL, "more than %d timezones", MB__ZONES_MAX);
+        }
+        rc = mb_zone_load(name, &shared->zones[at], err);
+        if (rc < 0) {
+            return rc;
+        }
+        set_name(&shared->zone_names[at], name);
+        shared->n_zones++;
+    }
+    *out = at;
+    return 0;
+}
+
+int mb_guard_set_zone(struct mb_guard *guard, uint32_t slot_index, struct mb_slice timezone,
+                      struct mb_error *err)
+{
+    struct mb__slot *slot = mb__guard_slot(guard, slot_index);
+    uint32_t zone = 0;
+    int rc = 0;
+
+    if (!slot) {
+        return mb_fail(err, MB_EINVAL, NULL, "no such slot");
+    }
+    if (!mb_slice_empty(timezone)) {
+        lock(guard->shared);
+        rc = find_zone(guard->shared, timezone, &zone, err);
+        unlock(guard->shared);
+    }
+    atomic_store(&slot->zone, zone);
+    return rc;
+}

@@ -1,0 +1,255 @@
+/* limits.c - may a strategy bid, what does a bid hold, what has an event booked.
+ *
+ * A limit is held against settled spend plus all that is reserved, whichever day the bids were made: any of them may book
+ * now. Settled spend of a day or hour lies in one of a few cells, chosen by the number of the day; a cell is never zeroed: whoever
+ * moves it to a new day takes out what the old one had left, so that a concurrent booking is not lost and a kill in
+ * between leaves too much spent rather than too little.
+ */
+#include "internal.h"
+
+enum { SECOND_NS = 1000000000, MS_NS = 1000000, QPS_BURST_NS = SECOND_NS / 10 };
+
+/* --- settled spend --- */
+
+static void period_add(struct mb__period *cells, int64_t number, int64_t nanos)
+{
+    struct mb__period *cell = &cells[number & (MB__PERIODS - 1)];
+    int64_t seen = atomic_load(&cell->number);
+
+    while (seen < number) {
+        int64_t old = atomic_load(&cell->spent);
+
+        if (atomic_compare_exchange_strong(&cell->number, &seen, number)) {
+            atomic_fetch_sub(&cell->spent, old);
+            seen = number;
+        }
+    }
+    if (seen == number) { /* else the event is periods late: only the total has it */
+        atomic_fetch_add(&cell->spent, nanos);
+    }
+}
+
+static int64_t period_spent(const struct mb__period *cells, int64_t number)
+{
+    const struct mb__period *cell = &cells[number & (MB__PERIODS - 1)];
+
+    return atomic_load(&cell->number) == number ? atomic_load(&cell->spent) : 0;
+}
+
+static void settle(struct mb__slot *slot, const struct mb_zone *zone, int64_t nanos, int64_t at_ms)
+{
+    atomic_fetch_add(&slot->total, nanos);
+    period_add(slot->days, mb_zone_day_number(zone, at_ms), nanos);
+    period_add(slot->hours, mb_zone_hour_number(zone, at_ms), nanos);
+}
+
+/* --- limits --- */
+
+/* Whether `limit` (0: none) leaves room for `more` above what is spent and held; a limit that is just reached leaves none
+ * even for nothing. */
+static bool has_room(struct mb_amount limit, int64_t spent, int64_t held, int64_t more)
+{
+    int64_t after = spent + held + more;
+
+    return limit.nanos == 0 || (more > 0 ? after <= limit.nanos : after < limit.nanos);
+}
+
+/* The first money limit in the way of `more` nanos. `held` has what others reserved. */
+static enum mb_nobid money_limit(const struct mb__slot *slot, const struct mb_zone *zone,
+                                 const struct mb_limits *limits, int64_t held, int64_t more,
+                                 int64_t now_ms)
+{
+    if (limits->total.nanos && !has_room(limits->total, atomic_load(&slot->total), held, more)) {
+        return MB_NOBID_BUDGET;
+    }
+    if (limits->daily.nanos &&
+        !has_room(limits->daily, period_spent(slot->days, mb_zone_day_number(zone, now_ms)), held,
+                  more)) {
+        return MB_NOBID_BUDGET;
+    }
+    if (limits->hourly.nanos &&
+        !has_room(limits->hourly, period_spent(slot->hours, mb_zone_hour_number(zone, now_ms)),
+                  held, more)) {
+        return MB_NOBID_HOURLY;
+    }
+    return MB_NOBID_BID;
+}
+
+static bool count_reached(int64_t max, uint64_t a, uint64_t b)
+{
+    return max > 0 && (a > b ? a : b) >= (uint64_t)max;
+}
+
+/* Not every exchange reports impressions and clicks; a booking then stands for one. */
+static enum mb_nobid count_limit(const struct mb__slot *slot, const struct mb_limits *limits)
+{
+    if (count_reached(limits->max_impressions, atomic_load(&slot->events[MB_EVENT_IMPRESSION]),
+                      atomic_load(&slot->booked[MB__RING_CPM])) ||
+        count_reached(limits->max_clicks, atomic_load(&slot->events[MB_EVENT_CLICK]),
+                      atomic_load(&slot->booked[MB__RING_CPC]))) {
+        return MB_NOBID_BUDGET;
+    }
+    return MB_NOBID_BID;
+}
+
+/* Even pacing: spend and reservations may be ahead of the day's clock by a fiftieth of the daily limit (half an hour's
+ * worth), no more. Without a daily limit there is nothing to spread. */
+static bool ahead_of_pace(const struct mb__slot *slot, const struct mb_zone *zone,
+                          const struct mb_limits *limits, int64_t now_ms)
+{
+    int64_t start_ms, length_ms, due, spent;
+
+    if (limits->pacing != MB_PACING_EVEN || limits->daily.nanos == 0) {
+        return false;
+    }
+    start_ms = mb_zone_day_start_ms(zone, now_ms);
+    /* 36 hours after its start is within the next day, however long this one is. */
+    length_ms = mb_zone_day_start_ms(zone, start_ms + INT64_C(36) * 3600 * 1000) - start_ms;
+    due = limits->daily.nanos / length_ms * (now_ms - start_ms) + limits->daily.nanos / 50;
+    spent = period_spent(slot->days, mb_zone_day_number(zone, now_ms));
+    return spent + atomic_load(&slot->reserved) > due;
+}
+
+/* Takes one call of the second's `qps`. The slot keeps the instant at which all calls so far would be due at an even rate; it
+ * may lie a tenth of a second ahead of now, which lets small bursts through. */
+static bool take_call(struct mb__slot *slot, uint32_t qps, int64_t now_ms)
+{
+    int64_t now_ns = now_ms * MS_NS;
+    int64_t step_ns = SECOND_NS / (int64_t)qps;
+    int64_t next_ns = atomic_load(&slot->qps_next_ns);
+    int64_t base_ns;
+
+    do {
+        /* Further ahead than any call could have put it: the clock was set back. */
+        bool stale = next_ns > now_ns + QPS_BURST_NS + SECOND_NS;
+
+        base_ns = next_ns < now_ns || stale ? now_ns : next_ns;
+        if (base_ns - now_ns > (step_ns > QPS_BURST_NS ? 0 : QPS_BURST_NS - step_ns)) {
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak(&slot->qps_next_ns, &next_ns, base_ns + step_ns));
+    return true;
+}
+
+enum mb_nobid mb_guard_may(struct mb_guard *guard, const struct mb_strategy *strategy,
+                           int64_t now_ms)
+{
+    struct mb__slot *slot = mb__guard_slot(guard, strategy->guard_slot);
+    const struct mb_limits *limits = &strategy->limits;
+    const struct mb_zone *zone;
+    enum mb_nobid reason;
+
+    if (!slot) {
+        return MB_NOBID_MONEY_GUARD;
+    }
+    if (limits->starts_ms && now_ms < limits->starts_ms) {
+        return MB_NOBID_NOT_STARTED;
+    }
+    if (limits->ends_ms && now_ms >= limits->ends_ms) {
+        return MB_NOBID_ENDED;
+    }
+    zone = mb__guard_zone(guard, slot);
+    mb__ring_advance(slot, MB__RING_CPM, now_ms);
+    mb__ring_advance(slot, MB__RING_CPC, now_ms);
+    reason = count_limit(slot, limits);
+    if (reason == MB_NOBID_BID) {
+        reason = money_limit(slot, zone, limits, atomic_load(&slot->reserved), 0, now_ms);
+    }
+    if (reason == MB_NOBID_BID && ahead_of_pace(slot, zone, limits, now_ms)) {
+        reason = MB_NOBID_PACING;
+    }
+    if (reason == MB_NOBID_BID && limits->qps && !take_call(slot, limits->qps, now_ms)) {
+        reason = MB_NOBID_QPS;
+    }
+    return reason;
+}
+
+enum mb_nobid mb_guard_reserve(struct mb_guard *guard, const struct mb_strategy *strategy,
+                               enum mb_model model, struct mb_price price, int64_t now_ms)
+{
+    struct mb__slot *slot = mb__guard_slot(guard, strategy->guard_slot);
+    const struct mb_limits *limits = &strategy->limits;
+    enum mb__ring_kind kind = mb__ring_of(model);
+    enum mb_nobid reason;
+    int64_t share, held;
+
+    if (!slot) {
+        return MB_NOBID_MONEY_GUARD;
+    }
+    mb__ring_advance(slot, kind, now_ms);
+    share = mb__ring_share(slot, kind, limits->reserve == MB_RESERVE_FULL ? -1 : limits->expect_rate,
+                           mb__ring_cost(model, price), now_ms);
+    /* Raise first, look afterwards: of two bids for the last money at most one gets it. */
+    held = atomic_fetch_add(&slot->reserved, share);
+    reason = money_limit(slot, mb__guard_zone(guard, slot), limits, held, share, now_ms);
+    if (reason != MB_NOBID_BID) {
+        atomic_fetch_sub(&slot->reserved, share);
+        return reason;
+    }
+    mb__ring_hold(slot, kind, share, now_ms);
+    return MB_NOBID_BID;
+}
+
+/* --- events --- */
+
+void mb_guard_book(struct mb_guard *guard, const struct mb_strategy *strategy_or_null,
+                   uint32_t slot_index, const struct mb_event *event)
+{
+    struct mb__slot *slot = mb__guard_slot(
+        guard, strategy_or_null ? strategy_or_null->guard_slot : slot_index);
+    enum mb__ring_kind kind = mb__ring_of(event->model);
+
+    if (!slot || event->test || (unsigned)event->type >= MB_EVENT_COUNT) {
+        return;
+    }
+    atomic_fetch_add(&slot->events[event->type], 1);
+    if (!event->books) {
+        return;
+    }
+    atomic_fetch_add(&slot->booked[kind], 1);
+    settle(slot, mb__guard_zone(guard, slot), event->cost.nanos, event->time_ms);
+    if (event->has_price_bid && event->bid_time_ms > 0) {
+        mb__ring_release(slot, kind, mb__ring_cost(event->model, event->price_bid),
+                         event->bid_time_ms);
+    }
+}
+
+struct mb_amount mb_guard_spent(const struct mb_guard *guard, uint32_t slot_index,
+                                enum mb_guard_period period, int64_t now_ms)
+{
+    const struct mb__slot *slot = mb__guard_slot(guard, slot_index);
+    struct mb_amount spent = {0};
+
+    if (!slot) {
+        return spent;
+    }
+    switch (period) {
+    case MB_GUARD_HOUR:
+        spent.nanos = period_spent(slot->hours, mb_zone_hour_number(mb__guard_zone(guard, slot), now_ms));
+        break;
+    case MB_GUARD_DAY:
+        spent.nanos = period_spent(slot->days, mb_zone_day_number(mb__guard_zone(guard, slot), now_ms));
+        break;
+    case MB_GUARD_TOTAL:
+        spent.nanos = atomic_load(&slot->total);
+        break;
+    }
+    return spent;
+}
+
+uint64_t mb_guard_events(const struct mb_guard *guard, uint32_t slot_index, enum mb_event_type type)
+{
+    const struct mb__slot *slot = mb__guard_slot(guard, slot_index);
+
+    return slot && (unsigned)type < MB_EVENT_COUNT ? atomic_load(&slot->events[type]) : 0;
+}
+
+void mb_guard_add_spend(struct mb_guard *guard, uint32_t slot_index, struct mb_amount amount,
+                        int64_t now_ms)
+{
+    struct mb__slot *slot = mb__guard_slot(guard, slot_index);
+
+    if (slot) {
+        settle(slot, mb__guard_zone(guard, slot), amount.nanos, now_ms);
+    }
+}
