@@ -1,6 +1,6 @@
 /* net.h - HTTP/1.1 server and client on a libuv loop; knows nothing of bids.
  *
- * Part of: net.  Depends on: base, metrics.
+ * Part of: net.  Depends on: base.
  * Threads:  everything on the loop's thread.
  * Lifetime: an mb_http_request and all its slices are lent until on_request returns, or, when the handler keeps the
  *           exchange open (mb_http_defer), nothing of it: copy what is needed later. One mb_http_exchange is answered
@@ -83,12 +83,18 @@ int mb_http_server_new(const struct mb_http_server_options *options, struct mb_h
 int mb_http_server_listen(struct mb_http_server *server, const char *address, uint16_t *port,
                           struct mb_error *err) __attribute__((warn_unused_result));
 
+/* The same for a socket that is bound already, as a worker inherits it; `fd` is taken, also on failure.
+ * Fails: MB_EIO. */
+int mb_http_server_listen_fd(struct mb_http_server *server, int fd, struct mb_error *err)
+    __attribute__((warn_unused_result));
+
 /* Drains: accepts no more, answers carry Connection: close, idle connections are closed, in-flight ones
  * finish. `on_drained` runs once when the last is gone or `grace_ms` has passed (the rest is cut). */
 void mb_http_server_drain(struct mb_http_server *server, uint32_t grace_ms,
                           void (*on_drained)(void *user), void *user);
 
-/* Closes everything at once; frees the server when the loop has run its close callbacks. */
+/* Closes everything at once; frees the server when the loop has run its close callbacks and every deferred exchange
+ * is answered (such an answer goes nowhere). A drain that is not over stays without its on_drained. */
 void mb_http_server_close(struct mb_http_server *server);
 
 const struct mb_http_counters *mb_http_server_counters(const struct mb_http_server *server);
@@ -127,7 +133,7 @@ struct mb_http_client_options {
     const char *host; /* IPv4 or IPv6 address, no name */
     uint16_t port;
     uint32_t connections; /* at most so many at once; requests beyond wait in order */
-    uint32_t timeout_ms;
+    uint32_t timeout_ms;  /* of a request, from mb_http_client_send, so its time in the queue counts */
     uint32_t body_bytes; /* largest reply body taken */
 };
 

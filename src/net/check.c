@@ -1,12 +1,14 @@
-/* check.c - what a request must be beyond what llhttp checks, and the request as the handler sees it.
+/* check.c - what a request must be beyond what llhttp checks, and the request as the handler sees
+ * it.
  *
- * Two kinds of refusal. Where the end of the request is in doubt (line ends, transfer codings, lengths) nothing behind
- * it can be trusted: answered at once, and the connection ends. Where only its content is wrong (Host,
- * Content-Encoding) the body is read to its end, the answer is given in its place, and the connection lives.
- * A client that waits for 100 may or may not send its body after a refusal, so there the first kind serves.
+ * Two kinds of refusal. Where the end of the request is in doubt (line ends, transfer codings,
+ * lengths) nothing behind it can be trusted: answered at once, and the connection ends. Where only
+ * its content is wrong (Host, Content-Encoding) the body is read to its end, the answer is given in
+ * its place, and the connection lives. A client that waits for 100 may or may not send its body
+ * after a refusal, so there the first kind serves.
  *
- * No 411: a request with neither Content-Length nor Transfer-Encoding has no body (RFC 9112, 6.3), so the
- * handler sees an empty one and says what it thinks of that.
+ * No 411: a request with neither Content-Length nor Transfer-Encoding has no body (RFC 9112, 6.3),
+ * so the handler sees an empty one and says what it thinks of that.
  */
 #include "internal.h"
 
@@ -14,7 +16,8 @@
 
 /* --- the lines themselves --- */
 
-/* "METHOD target HTTP/1.x", single blanks. llhttp takes more blanks, other protocols, and no version at all. */
+/* "METHOD target HTTP/1.x", single blanks. llhttp takes more blanks, other protocols, and no
+ * version at all. */
 static bool check_request_line(struct mb__net_message *msg)
 {
     const char *method_end = memchr(msg->base, ' ', msg->header_bytes);
@@ -208,8 +211,8 @@ static enum mb_http_method method_of(uint8_t method)
     }
 }
 
-/* Path and query of a target in origin, absolute, authority or asterisk form. A fragment has no business here
- * and is left out. */
+/* Path and query of a target in origin, absolute, authority or asterisk form. A fragment has no
+ * business here and is left out. */
 static void split_target(struct mb_http_request *out)
 {
     struct mb_slice rest = out->target;

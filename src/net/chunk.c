@@ -2,9 +2,10 @@
  *
  *   size [ ";" name [ "=" value ] ]... CRLF  data CRLF  ...  "0" CRLF  [ trailer CRLF ]...  CRLF
  *
- * llhttp has a decoder of its own, but that of 8.1 refuses quoted values and a second extension, and takes a bare
- * CR or LF in places; with this one what is taken is what the RFC says. Extensions and trailers are checked
- * and thrown away. The optional blanks of the grammar ("bad whitespace") are refused.
+ * llhttp has a decoder of its own, but that of 8.1 refuses quoted values and a second extension,
+ * and takes a bare CR or LF in places; with this one what is taken is what the RFC says. Extensions
+ * and trailers are checked and thrown away. The optional blanks of the grammar ("bad whitespace")
+ * are refused.
  */
 #include "internal.h"
 
@@ -30,7 +31,8 @@ static int hex_value(unsigned char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Behind something in the size line that is whole: another extension, the line's end, or `otherwise`. */
+/* Behind something in the size line that is whole: another extension, the line's end, or
+ * `otherwise`. */
 static enum mb__net_chunk behind_part(unsigned char c, enum mb__net_chunk otherwise)
 {
     if (c == ';')

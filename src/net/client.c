@@ -2,12 +2,14 @@
  *
  *   send -> waiting -> (dispatch: an idle connection, or a new one) -> carried -> on_reply
  *
- * Dispatch runs from uv_prepare, before the loop blocks: so on_reply never runs inside mb_http_client_send, and
- * whatever fails at once fails there. All calls have the same time limit, counted from the sending call (time in
- * the queue is the caller's time too), so `calls` is in order of deadlines and one timer looks at its head.
+ * Dispatch runs from uv_prepare, before the loop blocks: so on_reply never runs inside
+ * mb_http_client_send, and whatever fails at once fails there. All calls have the same time limit,
+ * counted from the sending call (time in the queue is the caller's time too), so `calls` is in
+ * order of deadlines and one timer looks at its head.
  *
- * Lifetimes: a call is freed (to the spares) before its on_reply runs; a connection in its close callback; the
- * client with its last handle or connection. on_reply may send, and may close the client.
+ * Lifetimes: a call is freed (to the spares) before its on_reply runs; a connection in its close
+ * callback; the client with its last handle or connection. on_reply may send, and may close the
+ * client.
  */
 #include "client.h"
 
@@ -119,8 +121,8 @@ int mb_http_client_new(const struct mb_http_client_options *options, struct mb_h
     client->body_limit = options->body_bytes;
     snprintf(client->host, sizeof(client->host), six ? "[%s]:%u" : "%s:%u", options->host,
              (unsigned)options->port);
-    struct mb__net_link *rings[] = {&client->calls, &client->waiting, &client->idle,
-                                    &client->conns, &client->spare_calls};
+    struct mb__net_link *rings[] = {&client->calls, &client->waiting, &client->idle, &client->conns,
+                                    &client->spare_calls};
     for (size_t i = 0; i < sizeof(rings) / sizeof(rings[0]); i++)
         mb__net_link_init(rings[i]);
     client->refs = 2;
@@ -237,8 +239,7 @@ void mb_http_client_close(struct mb_http_client *client)
         return;
     client->closing = true;
     while (!mb__net_link_alone(&client->conns))
-        mb__net_client_conn_close(
-            MB__NET_OF(client->conns.next, struct mb__net_client_conn, all));
+        mb__net_client_conn_close(MB__NET_OF(client->conns.next, struct mb__net_client_conn, all));
     struct mb__net_call *call;
     while ((call = oldest(client)) != NULL)
         mb__net_call_fail(client, call, MB_ECLOSED);

@@ -1,4 +1,5 @@
-/* client.h - what client.c (requests, their order and time) and client_conn.c (one connection) share.
+/* client.h - what client.c (requests, their order and time) and client_conn.c (one connection)
+ * share.
  *
  * Part of: net.  Depends on: internal.h.
  */
@@ -12,8 +13,8 @@
 
 /* One request and what is known of it. */
 struct mb__net_call {
-    struct mb__net_link all;   /* in client->calls: order of sending, so of deadlines too */
-    struct mb__net_link place; /* in client->waiting, or alone; in client->spare_calls */
+    struct mb__net_link all;          /* in client->calls: order of sending, so of deadlines too */
+    struct mb__net_link place;        /* in client->waiting, or alone; in client->spare_calls */
     struct mb__net_client_conn *conn; /* that carries it, or NULL */
     struct mb_buf bytes;              /* the request as sent */
     void (*on_reply)(void *user, const struct mb_http_reply *reply);

@@ -1,25 +1,29 @@
-/* client_conn.c - one connection of a client: connect, carry one request at a time, read its reply, be idle again.
+/* client_conn.c - one connection of a client: connect, carry one request at a time, read its reply,
+ * be idle again.
  *
  *   open -> connecting -> carrying <-> idle -> closing
  *
- * No pipelining: with it one slow reply delays all behind it, and a lost connection leaves open which requests
- * were served. A server may end an idle connection at any time; a request that meets that end before the first
- * byte of a reply is sent once more on another connection, if its method is safe to repeat.
+ * No pipelining: with it one slow reply delays all behind it, and a lost connection leaves open
+ * which requests were served. A server may end an idle connection at any time; a request that meets
+ * that end before the first byte of a reply is sent once more on another connection, if its method
+ * is safe to repeat.
  */
 #include "client.h"
 
 #include <stdlib.h>
 
-static bool take_any(struct mb__net_message *msg)
+static bool check_reply(struct mb__net_message *msg)
 {
-    (void)msg;
+    if (!msg->skip_body && !msg->chunked && (msg->parser.flags & F_CONTENT_LENGTH) &&
+        msg->parser.content_length > msg->body_limit)
+        return mb__net_message_fail(msg, 413, "body too large", msg->seen);
     return true;
 }
 
 static void begin_reply(struct mb__net_client_conn *conn)
 {
     mb__net_message_begin(&conn->reply, HTTP_RESPONSE, MB__NET_REPLY_HEADER_BYTES,
-                          conn->client->body_limit, take_any);
+                          conn->client->body_limit, check_reply);
     conn->reply.skip_body = conn->call->head;
 }
 

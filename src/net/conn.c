@@ -1,32 +1,38 @@
 /* conn.c - the life of a server connection: reading, its turn, waiting, ending.
  *
- *   accept -> [ wait for a request <-> read it <-> wait for answers, write ] -> shut down, linger -> close
+ *   accept -> [ wait for a request <-> read it <-> wait for answers, write ] -> shut down, linger
+ * -> close
  *
- * Turn. Whatever happens to a connection (bytes, a late answer, a finished write, a timeout) ends in one turn:
- * parse and hand over what may be parsed, give all answers to the socket in one write, then decide whether to end,
- * whether to read, and what to wait for. Bytes take a turn at once; the rest asks for one, which runs before the
- * loop blocks again (uv_prepare). So nothing here is re-entered from a handler, and all answers of a read, or of
- * a batch of late answers, leave in one system call.
+ * Turn. Whatever happens to a connection (bytes, a late answer, a finished write, a timeout) ends
+ * in one turn: parse and hand over what may be parsed, give all answers to the socket in one write,
+ * then decide whether to end, whether to read, and what to wait for. Bytes take a turn at once; the
+ * rest asks for one, which runs before the loop blocks again (uv_prepare). So nothing here is
+ * re-entered from a handler, and all answers of a read, or of a batch of late answers, leave in one
+ * system call.
  *
- * Pressure. With `pipeline` unanswered requests or `write_bytes` unsent bytes parsing stops, the unparsed rest of
- * the read goes to the stash, and reading stops until both are below their limits again.
+ * Pressure. With `pipeline` unanswered requests or `write_bytes` unsent bytes parsing stops, the
+ * unparsed rest of the read goes to the stash, and reading stops until both are below their limits
+ * again.
  *
- * Ending. After an answer that closes, our side is shut down and input is thrown away until the peer ends too or
- * MB__NET_LINGER_MS is over. A close with unread input would make the kernel send a reset, and the peer could
- * lose the answer that tells it why.
+ * Ending. After an answer that closes, our side is shut down and input is thrown away until the
+ * peer ends too or MB__NET_LINGER_MS is over. A close with unread input would make the kernel send
+ * a reset, and the peer could lose the answer that tells it why.
  *
  * Lifetimes:
  *  1. A connection is allocated in mb__net_conn_accept and freed in on_closed, nowhere else. From
  *     mb__net_conn_close on (`closing`) it is in no ring and owns only what libuv still holds.
- *  2. mb__net_conn_close may be called at any time and twice; who calls out to a handler looks at `closing` next.
- *  3. A message belongs to its connection while it is incomplete (conn->msg); before on_request it is taken off,
- *     and it goes to the pool when on_request returns. So a handler may close the server and still read its request.
- *  4. An exchange belongs to the handler until mb_http_respond. The connection's queue only points to it; when
- *     the connection closes or ends, exchange->conn becomes NULL and a later answer is thrown away.
- *  5. An outbox belongs to the connection; while `writing`, to libuv too, which gives it back in on_written, before
- *     on_closed at the latest.
- *  6. The server counts its handles, connections and exchanges and is freed with the last of them, so an
- *     exchange may be answered after mb_http_server_close.
+ *  2. mb__net_conn_close may be called at any time and twice; who calls out to a handler looks at
+ * `closing` next.
+ *  3. A message belongs to its connection while it is incomplete (conn->msg); before on_request it
+ * is taken off, and it goes to the pool when on_request returns. So a handler may close the server
+ * and still read its request.
+ *  4. An exchange belongs to the handler until mb_http_respond. The connection's queue only points
+ * to it; when the connection closes or ends, exchange->conn becomes NULL and a later answer is
+ * thrown away.
+ *  5. An outbox belongs to the connection; while `writing`, to libuv too, which gives it back in
+ * on_written, before on_closed at the latest.
+ *  6. The server counts its handles, connections and exchanges and is freed with the last of them,
+ * so an exchange may be answered after mb_http_server_close.
  */
 #include "internal.h"
 
@@ -163,8 +169,8 @@ static void begin_message(struct mb__net_conn *conn)
                           mb__net_check_request);
 }
 
-/* Parses `data` and hands over each complete request. Blank lines between requests belong to none: some
- * clients send one too many behind a body. */
+/* Parses `data` and hands over each complete request. Blank lines between requests belong to none:
+ * some clients send one too many behind a body. */
 static void take_bytes(struct mb__net_conn *conn, char *data, size_t len)
 {
     while (len > 0 && !conn->deaf && !conn->closing) {
@@ -237,7 +243,8 @@ static void set_reading(struct mb__net_conn *conn, bool wanted)
 
 /* --- the turn --- */
 
-/* Says 100 to a client that waits for it, once the answers before this request are out of the way. */
+/* Says 100 to a client that waits for it, once the answers before this request are out of the way.
+ */
 static void invite_body(struct mb__net_conn *conn)
 {
     struct mb__net_message *msg = conn->msg;

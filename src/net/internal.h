@@ -2,9 +2,10 @@
  *
  * Part of: net.  Depends on: base, libuv, llhttp.
  * Threads:  everything on the loop's thread.
- * Files:    message.c reads one HTTP message, chunk.c its chunks; check.c says what a request must be beyond that; conn.c is the
- *           life of a connection; respond.c puts answers in order; timers.c ends what takes too long;
- *           server.c listens, accepts, drains; client.c and client_conn.c are the other side.
+ * Files:    message.c reads one HTTP message, chunk.c its chunks; check.c says what a request must
+ * be beyond that; conn.c is the life of a connection; respond.c puts answers in order; timers.c
+ * ends what takes too long; server.c listens, accepts, drains; client.c and client_conn.c are the
+ * other side.
  */
 #ifndef MB_NET_INTERNAL_H
 #define MB_NET_INTERNAL_H
@@ -62,7 +63,8 @@ static inline void mb__net_link_add(struct mb__net_link *place, struct mb__net_l
 
 /* --- message.c: one request or reply, from its first byte to its last --- */
 
-/* Places are offsets from the message's first byte, because the bytes move when they are kept over a read. */
+/* Places are offsets from the message's first byte, because the bytes move when they are kept over
+ * a read. */
 struct mb__net_field {
     uint32_t name_at, name_len, value_at, value_len;
 };
@@ -104,14 +106,16 @@ struct mb__net_message {
 
     struct mb_buf kept; /* the message so far; empty while it fits in one read */
     char *base;         /* its first byte, during a feed: in the read buffer or in `kept` */
-    const char *run_from;   /* where the parser's present run began; the message's byte number `seen` */
-    uint64_t seen;      /* bytes of the message parsed */
+    const char
+        *run_from; /* where the parser's present run began; the message's byte number `seen` */
+    uint64_t seen; /* bytes of the message parsed */
 
     uint32_t target_at, target_len; /* requests */
     uint32_t n_fields;
-    uint32_t header_bytes; /* start line and headers; 0 until they are whole. The body begins here */
-    uint32_t body_len;     /* chunks joined */
-    bool in_name;          /* the last field's name is not whole yet */
+    uint32_t
+        header_bytes;  /* start line and headers; 0 until they are whole. The body begins here */
+    uint32_t body_len; /* chunks joined */
+    bool in_name;      /* the last field's name is not whole yet */
     bool chunked;
     enum mb__net_chunk chunk;
     uint64_t chunk_left;   /* size read so far, then bytes of data to come */
@@ -120,10 +124,10 @@ struct mb__net_message {
     bool skip_body;        /* a reply to HEAD */
     bool complete;
 
-    int status;            /* of the answer that refuses it, or 0 */
-    bool readable;         /* with status: its end can be found, so the connection may live on */
-    const char *text;      /* with status: plain ASCII, nothing to escape in JSON */
-    uint64_t at;           /* with status: byte of the message */
+    int status;       /* of the answer that refuses it, or 0 */
+    bool readable;    /* with status: its end can be found, so the connection may live on */
+    const char *text; /* with status: plain ASCII, nothing to escape in JSON */
+    uint64_t at;      /* with status: byte of the message */
 
     struct mb__net_field fields[MB__NET_FIELDS_MAX];
 };
@@ -134,8 +138,9 @@ enum mb__net_step { MB__NET_MORE, MB__NET_DONE, MB__NET_FAILED };
 void mb__net_message_begin(struct mb__net_message *msg, llhttp_type_t type, uint32_t header_limit,
                            uint32_t body_limit, mb__net_check *check);
 
-/* Parses up to the message's end; `*used` is what it took of `len`. Joins chunks inside `data`, so it must be
- * writable. After _MORE all bytes needed later are copied; after _DONE slices point to `data` or `kept`. */
+/* Parses up to the message's end; `*used` is what it took of `len`. Joins chunks inside `data`, so
+ * it must be writable. After _MORE all bytes needed later are copied; after _DONE slices point to
+ * `data` or `kept`. */
 enum mb__net_step mb__net_message_feed(struct mb__net_message *msg, char *data, size_t len,
                                        size_t *used);
 
@@ -145,10 +150,12 @@ bool mb__net_message_finish(struct mb__net_message *msg);
 /* Notes why it is refused; the first reason stays. Gives false. */
 bool mb__net_message_fail(struct mb__net_message *msg, int status, const char *text, uint64_t at);
 
-/* The same for a message whose end can still be found: the rest of it is read, then it is answered. */
+/* The same for a message whose end can still be found: the rest of it is read, then it is answered.
+ */
 void mb__net_message_reject(struct mb__net_message *msg, int status, const char *text, uint64_t at);
 
-/* chunk.c: the same as feed for the part behind the headers of a chunked message; data goes to its place. */
+/* chunk.c: the same as feed for the part behind the headers of a chunked message; data goes to its
+ * place. */
 enum mb__net_step mb__net_chunks_take(struct mb__net_message *msg, const char *from, size_t len,
                                       size_t *used);
 
@@ -193,14 +200,15 @@ struct mb__net_outbox {
 
 struct mb_http_exchange {
     struct mb_http_server *server;
-    struct mb__net_conn *conn;     /* NULL: the peer has left */
-    struct mb_http_exchange *next; /* of the same connection, in order of requests; or in the pool */
-    struct mb_buf late;            /* the answer, when one before it is still missing */
-    bool answered;                 /* `late` holds the answer */
-    bool closes;                   /* nothing follows this answer */
-    bool head;                     /* no body in the answer */
-    bool keep_alive;               /* the request allows another behind it */
-    bool old;                      /* HTTP/1.0: say keep-alive aloud */
+    struct mb__net_conn *conn; /* NULL: the peer has left */
+    struct mb_http_exchange
+        *next;          /* of the same connection, in order of requests; or in the pool */
+    struct mb_buf late; /* the answer, when one before it is still missing */
+    bool answered;      /* `late` holds the answer */
+    bool closes;        /* nothing follows this answer */
+    bool head;          /* no body in the answer */
+    bool keep_alive;    /* the request allows another behind it */
+    bool old;           /* HTTP/1.0: say keep-alive aloud */
 };
 
 struct mb__net_conn {
@@ -213,9 +221,10 @@ struct mb__net_conn {
     uint64_t deadline_ms; /* loop time */
     size_t write_left;    /* WAIT_WRITE: unsent bytes when the wait began */
 
-    struct mb__net_link turn_link;  /* in server->turns: has something to do before the loop blocks */
-    struct mb__net_message *msg;    /* the incomplete request, or NULL */
-    struct mb_buf stash;            /* bytes read but not parsed, while paused */
+    struct mb__net_link
+        turn_link;               /* in server->turns: has something to do before the loop blocks */
+    struct mb__net_message *msg; /* the incomplete request, or NULL */
+    struct mb_buf stash;         /* bytes read but not parsed, while paused */
     struct mb_http_exchange *first; /* oldest without an answer in `out` */
     struct mb_http_exchange *last;
     uint32_t n_exchanges;
@@ -248,9 +257,9 @@ struct mb_http_server {
     bool draining;
     bool closing;
 
-    uv_timer_t timer;   /* for server->waits; armed for the earliest deadline or earlier */
-    uv_prepare_t turn;  /* active while `turns` is not empty */
-    uv_timer_t grace;   /* of a drain */
+    uv_timer_t timer;  /* for server->waits; armed for the earliest deadline or earlier */
+    uv_prepare_t turn; /* active while `turns` is not empty */
+    uv_timer_t grace;  /* of a drain */
     void (*on_drained)(void *user);
     void *drained_user;
 

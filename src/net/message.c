@@ -1,24 +1,26 @@
 /* message.c - one HTTP message, from its first byte to its last, over any number of reads.
  *
- * The bytes of a message lie in one piece: in the read buffer while it arrives whole, otherwise in `kept`, to which
- * each further read is appended before it is parsed. So every part of it is an (offset, length), pieces of one
- * span that llhttp reports separately are neighbours, and a message that came in one read is never copied.
+ * The bytes of a message lie in one piece: in the read buffer while it arrives whole, otherwise in
+ * `kept`, to which each further read is appended before it is parsed. So every part of it is an
+ * (offset, length), pieces of one span that llhttp reports separately are neighbours, and a message
+ * that came in one read is never copied.
  *
  *   base                 base + header_bytes          + body_len
  *   | start line, headers | body, chunks joined        | (chunk framing: moved over, not kept)
  *
- * A chunk's data is moved down over the framing before it, inside the same memory, which the parser has passed
- * already. What is kept between reads is thus at most header_limit + body_limit bytes.
+ * A chunk's data is moved down over the framing before it, inside the same memory, which the parser
+ * has passed already. What is kept between reads is thus at most header_limit + body_limit bytes.
  *
- * llhttp parses start line and headers and counts a body of known length; chunk.c takes chunks. llhttp pauses
- * behind the headers, where the check runs, and behind the message, so that whoever handles it is not inside
- * llhttp and may end the connection.
+ * llhttp parses start line and headers and counts a body of known length; chunk.c takes chunks.
+ * llhttp pauses behind the headers, where the check runs, and behind the message, so that whoever
+ * handles it is not inside llhttp and may end the connection.
  */
 #include "internal.h"
 
 #include <string.h>
 
-/* Bytes of framing that a body of single-byte chunks needs ("1 CRLF x CRLF"), with some room for extensions. */
+/* Bytes of framing that a body of single-byte chunks needs ("1 CRLF x CRLF"), with some room for
+ * extensions. */
 #define FRAMING_PER_BODY_BYTE 16
 
 static struct mb__net_message *of(llhttp_t *parser)
@@ -97,7 +99,8 @@ static int on_header_value(llhttp_t *parser, const char *at, size_t len)
 
 static int on_headers_complete(llhttp_t *parser)
 {
-    /* Upgrades and tunnels are not offered, so what follows is HTTP whatever the request asks for. */
+    /* Upgrades and tunnels are not offered, so what follows is HTTP whatever the request asks for.
+     */
     parser->upgrade = 0;
     if (of(parser)->skip_body)
         parser->flags |= F_SKIPBODY;
@@ -176,7 +179,8 @@ static bool framing_fits(const struct mb__net_message *msg)
 }
 
 /* One run of the parser over at most `len` bytes. */
-static enum mb__net_step run(struct mb__net_message *msg, const char *from, size_t len, size_t *used)
+static enum mb__net_step run(struct mb__net_message *msg, const char *from, size_t len,
+                             size_t *used)
 {
     if (msg->chunked) {
         enum mb__net_step step = mb__net_chunks_take(msg, from, len, used);
@@ -286,8 +290,8 @@ bool mb__net_message_has_body(const struct mb__net_message *msg)
 void mb__net_message_headers(const struct mb__net_message *msg, struct mb_http_header *headers)
 {
     for (uint32_t i = 0; i < msg->n_fields; i++)
-        headers[i] = (struct mb_http_header){mb__net_message_name(msg, i),
-                                             mb__net_message_value(msg, i)};
+        headers[i] =
+            (struct mb_http_header){mb__net_message_name(msg, i), mb__net_message_value(msg, i)};
 }
 
 void mb__net_message_fini(struct mb__net_message *msg)

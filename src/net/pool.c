@@ -1,7 +1,9 @@
-/* pool.c - spare messages, outboxes and exchanges of a server, so that a warm request allocates nothing.
+/* pool.c - spare messages, outboxes and exchanges of a server, so that a warm request allocates
+ * nothing.
  *
- * Last in, first out: the one used last is the one in the cache. An object that has grown a large buffer gives the
- * buffer back, and a pool holds at most MB__NET_POOL_MAX: a burst must not stay in memory for ever.
+ * Last in, first out: the one used last is the one in the cache. An object that has grown a large
+ * buffer gives the buffer back, and a pool holds at most MB__NET_POOL_MAX: a burst must not stay in
+ * memory for ever.
  */
 #include "internal.h"
 

@@ -1,12 +1,15 @@
-/* respond.c - exchanges: answers take the place of their requests, whatever the order in which they are given.
+/* respond.c - exchanges: answers take the place of their requests, whatever the order in which they
+ * are given.
  *
  *   conn->first -> [answered, late] -> [waits] -> [answered, late] <- conn->last
  *
- * The answer of the oldest exchange goes straight to the connection's outbox and takes those behind it along, as
- * far as they are answered; any other waits in its exchange's own buffer. Nothing is written to the socket here:
- * the connection's turn does that, once for all answers of a read (conn.c).
+ * The answer of the oldest exchange goes straight to the connection's outbox and takes those behind
+ * it along, as far as they are answered; any other waits in its exchange's own buffer. Nothing is
+ * written to the socket here: the connection's turn does that, once for all answers of a read
+ * (conn.c).
  *
- * An answer that closes ends the queue: what stands behind it is abandoned, and its answers go nowhere.
+ * An answer that closes ends the queue: what stands behind it is abandoned, and its answers go
+ * nowhere.
  */
 #include "internal.h"
 

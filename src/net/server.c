@@ -1,12 +1,15 @@
-/* server.c - listens, accepts, drains, and goes when the last handle, connection and exchange has gone.
+/* server.c - listens, accepts, drains, and goes when the last handle, connection and exchange has
+ * gone.
  *
- * `refs` begins with the three handles of every server and counts listeners, connections and exchanges besides.
- * Nothing is freed but by the close callbacks of the loop or by the answer of an exchange that outlived them.
+ * `refs` begins with the three handles of every server and counts listeners, connections and
+ * exchanges besides. Nothing is freed but by the close callbacks of the loop or by the answer of an
+ * exchange that outlived them.
  */
 #include "internal.h"
 
 #include <assert.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define BACKLOG 1024 /* the kernel cuts it to net.core.somaxconn */
 
@@ -120,7 +123,8 @@ void mb_http_server_drain(struct mb_http_server *server, uint32_t grace_ms,
     server->on_drained = on_drained;
     server->drained_user = user;
     close_listeners(server);
-    /* A turn closes those that are idle; the caller may be a handler inside the turn of one that is not. */
+    /* A turn closes those that are idle; the caller may be a handler inside the turn of one that is
+     * not. */
     const struct mb__net_link *ring = &server->waits[MB__NET_WAIT_REQUEST];
     for (struct mb__net_link *link = ring->next; link != ring; link = link->next)
         mb__net_conn_want_turn(MB__NET_OF(link, struct mb__net_conn, wait_link));
@@ -192,12 +196,8 @@ static uint16_t port_of(const uv_tcp_t *tcp)
     return ntohs(((const struct sockaddr_in *)&address)->sin_port);
 }
 
-int mb_http_server_listen(struct mb_http_server *server, const char *address, uint16_t *port,
-                          struct mb_error *err)
+static struct mb__net_listener *open_listener(struct mb_http_server *server)
 {
-    struct sockaddr_storage parsed;
-    if (!mb__net_parse_address(address, &parsed))
-        return mb_fail(err, MB_EINVAL, address, "not of the form 127.0.0.1:8080 or [::1]:8080");
     struct mb__net_listener *listener = calloc(1, sizeof(*listener));
     if (listener == NULL)
         abort();
@@ -205,15 +205,41 @@ int mb_http_server_listen(struct mb_http_server *server, const char *address, ui
     server->refs++;
     uv_tcp_init(server->options.loop, &listener->tcp);
     mb__net_link_add(&server->listeners, &listener->link);
-    int code = uv_tcp_bind(&listener->tcp, (const struct sockaddr *)&parsed, 0);
+    return listener;
+}
+
+/* Starts accepting, unless `code` says that something has failed before. */
+static int start_listener(struct mb__net_listener *listener, int code, const char *where,
+                          struct mb_error *err)
+{
     if (code == 0)
         code = uv_listen((uv_stream_t *)&listener->tcp, BACKLOG, on_connection);
-    if (code != 0) {
-        mb__net_link_remove(&listener->link);
-        uv_close((uv_handle_t *)&listener->tcp, on_listener_closed);
-        return mb_fail(err, code == UV_EADDRINUSE ? MB_EBUSY : MB_EIO, address, "%s",
-                       uv_strerror(code));
-    }
-    *port = port_of(&listener->tcp);
-    return 0;
+    if (code == 0)
+        return 0;
+    mb__net_link_remove(&listener->link);
+    uv_close((uv_handle_t *)&listener->tcp, on_listener_closed);
+    return mb_fail(err, code == UV_EADDRINUSE ? MB_EBUSY : MB_EIO, where, "%s", uv_strerror(code));
+}
+
+int mb_http_server_listen(struct mb_http_server *server, const char *address, uint16_t *port,
+                          struct mb_error *err)
+{
+    struct sockaddr_storage parsed;
+    if (!mb__net_parse_address(address, &parsed))
+        return mb_fail(err, MB_EINVAL, address, "not of the form 127.0.0.1:8080 or [::1]:8080");
+    struct mb__net_listener *listener = open_listener(server);
+    int code = uv_tcp_bind(&listener->tcp, (const struct sockaddr *)&parsed, 0);
+    code = start_listener(listener, code, address, err);
+    if (code == 0)
+        *port = port_of(&listener->tcp);
+    return code;
+}
+
+int mb_http_server_listen_fd(struct mb_http_server *server, int fd, struct mb_error *err)
+{
+    struct mb__net_listener *listener = open_listener(server);
+    int code = uv_tcp_open(&listener->tcp, fd);
+    if (code != 0)
+        close(fd);
+    return start_listener(listener, code, "inherited socket", err);
 }

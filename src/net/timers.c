@@ -1,9 +1,10 @@
 /* timers.c - ends what takes too long, with one timer for all connections of a server.
  *
- * Every connection stands in the ring of what it waits for. All members of a ring wait equally long, so a ring is in
- * order of expiry by itself: joining is O(1) at its end, and only heads are looked at. The timer is armed for
- * the earliest deadline when it was armed; deadlines that move on meanwhile do not touch it. A request on a warm
- * connection thus costs one removal and one insertion, no timer call.
+ * Every connection stands in the ring of what it waits for. All members of a ring wait equally
+ * long, so a ring is in order of expiry by itself: joining is O(1) at its end, and only heads are
+ * looked at. The timer is armed for the earliest deadline when it was armed; deadlines that move on
+ * meanwhile do not touch it. A request on a warm connection thus costs one removal and one
+ * insertion, no timer call.
  */
 #include "internal.h"
 
@@ -74,7 +75,6 @@ void mb__net_wait_set(struct mb__net_conn *conn, enum mb__net_wait wait)
         return;
     conn->deadline_ms = uv_now(server->options.loop) + wait_ms(server, wait);
     if (!uv_is_active((uv_handle_t *)&server->timer) ||
-        conn->deadline_ms < uv_now(server->options.loop) +
-                                uv_timer_get_due_in(&server->timer))
+        conn->deadline_ms < uv_now(server->options.loop) + uv_timer_get_due_in(&server->timer))
         arm(server, conn->deadline_ms);
 }

@@ -1,16 +1,17 @@
 /* The request cases of llhttp's own test suite, against the running server.
  *
- * Each case's bytes are sent on a connection of their own, with a Host header inserted into the first request where an
- * HTTP/1.1 one lacks it, and our side is ended. "parse" then means: the first answer is 2xx, or, where the
- * case stops in the middle of a message, the server says exactly that. "error" means: the last answer is 4xx or 5xx
- * and the server ends the connection.
+ * Each case's bytes are sent on a connection of their own, with a Host header inserted into the
+ * first request where an HTTP/1.1 one lacks it, and our side is ended. "parse" then means: the
+ * first answer is 2xx, or, where the case stops in the middle of a message, the server says exactly
+ * that. "error" means: the last answer is 4xx or 5xx and the server ends the connection.
  *
- * The server has no lenient modes. Cases of a mode "request-lenient-..." record what a parser with that leniency does:
- * those that must be refused even so must be refused here too; those that leniency lets through are left
- * out, for the same bytes stand among the strict cases. "request-finish" is about the end of input, which every
- * case here has.
+ * The server has no lenient modes. Cases of a mode "request-lenient-..." record what a parser with
+ * that leniency does: those that must be refused even so must be refused here too; those that
+ * leniency lets through are left out, for the same bytes stand among the strict cases.
+ * "request-finish" is about the end of input, which every case here has.
  *
- * Exceptions, where RFC 9110/9112 or what this server offers decides otherwise, are listed by title with the reason.
+ * Exceptions, where RFC 9110/9112 or what this server offers decides otherwise, are listed by title
+ * with the reason.
  */
 #include <cjson/cJSON.h>
 
@@ -29,7 +30,8 @@ static const struct exception exceptions[] = {
      "answered and closed: what a peer sends behind its last request is not looked at"},
     {"CRLF between requests, explicit `close`", "HTTP/1.1 200 ", "the same"},
     {"Setting a flag and pausing", "HTTP/1.1 200 ",
-     "an Upgrade that is not offered is ignored (RFC 9110, 7.8); llhttp stops for the other protocol"},
+     "an Upgrade that is not offered is ignored (RFC 9110, 7.8); llhttp stops for the other "
+     "protocol"},
     {"Tabs in `Content-Length` (surrounding)", "HTTP/1.1 400 ",
      "llhttp 8.1 refuses the tab behind the number; refusing is the safe side"},
     {"SOURCE request with ICE", "HTTP/1.1 400 ", "not HTTP"},
@@ -61,7 +63,8 @@ static void on_request(void *user, struct mb_http_exchange *exchange,
     rig_reply(exchange, 200, MB_SLICE("ok"), false);
 }
 
-/* cJSON gives UTF-8; the cases are bytes written as latin-1. Characters beyond it stay as they are. */
+/* cJSON gives UTF-8; the cases are bytes written as latin-1. Characters beyond it stay as they are.
+ */
 static size_t to_bytes(const char *utf8, char *out)
 {
     size_t len = 0;

@@ -1,10 +1,10 @@
 /* rig.h - a server on a loop of its own, and plain sockets that talk to it, for the tests of net.
  *
- * The sockets do not block; whoever waits lets the loop run meanwhile and gives up at a deadline. rig_stop asserts
- * that nothing is left open in the loop.
+ * The sockets do not block; whoever waits lets the loop run meanwhile and gives up at a deadline.
+ * rig_stop asserts that nothing is left open in the loop.
  *
- * Handler: GET /hello "hello"; /echo what came ("METHOD path query body"); /none 204; /bye closes; /big a body
- * of BIG_BYTES; /later keeps the exchange in rig->kept; anything else 404.
+ * Handler: GET /hello "hello"; /echo what came ("METHOD path query body"); /none 204; /bye closes;
+ * /big a body of BIG_BYTES; /later keeps the exchange in rig->kept; anything else 404.
  */
 #ifndef MB_TEST_NET_RIG_H
 #define MB_TEST_NET_RIG_H
@@ -59,7 +59,8 @@ static inline void rig_reply(struct mb_http_exchange *exchange, int status, stru
                                                          .close = close});
 }
 
-static inline void rig_echo(struct mb_http_exchange *exchange, const struct mb_http_request *request)
+static inline void rig_echo(struct mb_http_exchange *exchange,
+                            const struct mb_http_request *request)
 {
     size_t size = request->target.len + request->body.len + 128;
     char *text = malloc(size);

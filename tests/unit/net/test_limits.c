@@ -1,4 +1,5 @@
-/* Limits of struct mb_http_limits: sizes, numbers, times. The clock is the loop's, with short limits. */
+/* Limits of struct mb_http_limits: sizes, numbers, times. The clock is the loop's, with short
+ * limits. */
 #include "rig.h"
 
 #define HELLO "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -15,9 +16,8 @@ static void zero_is_no_limit_but_refused(void **state)
     uv_loop_t loop;
     uv_loop_init(&loop);
     for (size_t i = 0; i < sizeof(struct mb_http_limits) / sizeof(uint32_t); i++) {
-        struct mb_http_server_options options = {.loop = &loop,
-                                                 .limits = mb_http_limits_default(),
-                                                 .on_request = rig_on_request};
+        struct mb_http_server_options options = {
+            .loop = &loop, .limits = mb_http_limits_default(), .on_request = rig_on_request};
         struct mb_http_server *server = NULL;
         struct mb_error err;
         memset((uint32_t *)(void *)&options.limits + i, 0, sizeof(uint32_t));
@@ -34,11 +34,21 @@ static void addresses_are_checked(void **state)
         const char *address;
         int code;
     } cases[] = {
-        {"127.0.0.1", MB_EINVAL},     {"localhost:80", MB_EINVAL}, {"127.0.0.1:65536", MB_EINVAL},
-        {"127.0.0.1:-1", MB_EINVAL},  {"127.0.0.1:", MB_EINVAL},   {"127.0.0.1:8x", MB_EINVAL},
-        {"[::1:80", MB_EINVAL},       {"::1:80", MB_EINVAL},       {"[127.0.0.1]:0", MB_EINVAL},
-        {"", MB_EINVAL},              {":", MB_EINVAL},            {"[]:1", MB_EINVAL},
-        {"192.0.2.1:0", MB_EIO},      {"127.0.0.2:0", 0},          {"[::1]:0", 0},
+        {"127.0.0.1", MB_EINVAL},
+        {"localhost:80", MB_EINVAL},
+        {"127.0.0.1:65536", MB_EINVAL},
+        {"127.0.0.1:-1", MB_EINVAL},
+        {"127.0.0.1:", MB_EINVAL},
+        {"127.0.0.1:8x", MB_EINVAL},
+        {"[::1:80", MB_EINVAL},
+        {"::1:80", MB_EINVAL},
+        {"[127.0.0.1]:0", MB_EINVAL},
+        {"", MB_EINVAL},
+        {":", MB_EINVAL},
+        {"[]:1", MB_EINVAL},
+        {"192.0.2.1:0", MB_EIO},
+        {"127.0.0.2:0", 0},
+        {"[::1]:0", 0},
     };
     struct rig rig;
     rig_start(&rig, NULL);
@@ -97,8 +107,8 @@ static void sizes_hold_to_the_byte(void **state)
     fill[70000] = '\0';
     char *text = malloc(200000);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        int len = sprintf(text, "POST /%.*s HTTP/1.1\r\nHost: a\r\nX: %.*s\r\n", cases[i].path, fill,
-                          cases[i].header, fill);
+        int len = sprintf(text, "POST /%.*s HTTP/1.1\r\nHost: a\r\nX: %.*s\r\n", cases[i].path,
+                          fill, cases[i].header, fill);
         if (cases[i].chunked)
             len += sprintf(text + len, "Transfer-Encoding: chunked\r\n\r\n%x\r\n%.*s\r\n0\r\n\r\n",
                            (unsigned)cases[i].body, cases[i].body, fill);
@@ -139,7 +149,8 @@ static void too_many_headers_are_refused(void **state)
 static void chunk_framing_is_bounded(void **state)
 {
     (void)state;
-    static const char head[] = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    static const char head[] =
+        "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
     enum { N = 20000 };
     struct rig rig;
     struct rig_heard heard = {0};
@@ -223,7 +234,8 @@ static void pipeline_limit_stops_parsing_not_answers(void **state)
     rig_stop(&rig);
 }
 
-/* With a peer that asks much and reads nothing, the answers in memory stay few and the connection ends. */
+/* With a peer that asks much and reads nothing, the answers in memory stay few and the connection
+ * ends. */
 static void peer_that_never_reads_is_bounded_and_closed(void **state)
 {
     (void)state;
@@ -294,7 +306,8 @@ static void slow_request_is_answered_408(void **state)
         {"headers", "GET /hello HTTP/1.1\r\nHost", false},
         {"headers that drip", "GET /hello HTTP/1.1\r\nHost: a\r\nX: ", true},
         {"body", "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\nx", false},
-        {"body that drips", "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\nx", true},
+        {"body that drips", "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\nx",
+         true},
     };
     struct mb_http_limits limits = mb_http_limits_default();
     limits.header_ms = limits.body_ms = 80;

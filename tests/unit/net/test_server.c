@@ -1,4 +1,5 @@
-/* What a well-meaning client sees: answers, keep-alive, pipelining, chunks, 100-continue, however it cuts its bytes. */
+/* What a well-meaning client sees: answers, keep-alive, pipelining, chunks, 100-continue, however
+ * it cuts its bytes. */
 #include "rig.h"
 
 #define GET_HELLO "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -11,10 +12,10 @@ static void answer_is_exactly_these_bytes(void **state)
     struct rig_heard heard;
     rig_start(&rig, NULL);
     heard = rig_talk(&rig, GET_HELLO GET_LAST, strlen(GET_HELLO GET_LAST));
-    assert_string_equal(heard.data,
-                        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
-                        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n"
-                        "Connection: close\r\n\r\nbye");
+    assert_string_equal(
+        heard.data, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
+                    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n"
+                    "Connection: close\r\n\r\nbye");
     assert_true(heard.eof);
     assert_string_equal(rig.last_ip, "127.0.0.1");
     rig_heard_free(&heard);
@@ -127,7 +128,8 @@ static void headers_reach_the_handler_trimmed(void **state)
     (void)state;
     struct rig rig;
     rig_start(&rig, NULL);
-    const char *text = "GET /hello HTTP/1.0\r\nA:1\r\nB: \t two words \t \r\nEmpty:\r\nBlank:  \r\n\r\n";
+    const char *text =
+        "GET /hello HTTP/1.0\r\nA:1\r\nB: \t two words \t \r\nEmpty:\r\nBlank:  \r\n\r\n";
     struct rig_heard heard = rig_talk(&rig, text, strlen(text));
     assert_string_equal(rig.last_headers, "A=1\nB=two words\nEmpty=\nBlank=\n");
     rig_heard_free(&heard);
@@ -160,7 +162,8 @@ static void pipelined_requests_are_answered_in_order(void **state)
     rig_stop(&rig);
 }
 
-/* The cut between two reads may fall anywhere: a request of several parts, cut in two at every byte. */
+/* The cut between two reads may fall anywhere: a request of several parts, cut in two at every
+ * byte. */
 static void any_cut_gives_the_same_answer(void **state)
 {
     (void)state;
@@ -218,8 +221,9 @@ static void waiting_client_is_told_to_continue(void **state)
     struct rig_heard heard = {0};
     rig_start(&rig, NULL);
     int fd = rig_connect(&rig);
-    rig_send(&rig, fd, "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\n"
-                       "Content-Length: 4\r\n\r\n");
+    rig_send(&rig, fd,
+             "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\n"
+             "Content-Length: 4\r\n\r\n");
     rig_hear(&rig, fd, &heard, "\r\n\r\n", 1);
     assert_string_equal(heard.data, "HTTP/1.1 100 Continue\r\n\r\n");
     rig_send(&rig, fd, "body");
@@ -252,9 +256,10 @@ static void continue_waits_for_the_answers_before_it(void **state)
     struct rig_heard heard = {0};
     rig_start(&rig, NULL);
     int fd = rig_connect(&rig);
-    rig_send(&rig, fd, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n"
-                       "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
-                       "Content-Length: 4\r\n\r\n");
+    rig_send(&rig, fd,
+             "GET /later HTTP/1.1\r\nHost: a\r\n\r\n"
+             "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+             "Content-Length: 4\r\n\r\n");
     RIG_WAIT(&rig, fd, rig.n_kept == 1);
     rig_reply(rig.kept[0], 200, MB_SLICE("first"), false);
     rig.n_kept = 0;
@@ -300,6 +305,27 @@ static void request_cut_off_by_half_close_is_refused(void **state)
     rig_stop(&rig);
 }
 
+static void inherited_socket_is_served(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct mb_error err;
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    socklen_t size = sizeof(at);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
+    rig_start(&rig, NULL);
+    assert_int_equal(mb_http_server_listen_fd(rig.server, fd, &err), 0);
+    rig.port = ntohs(at.sin_port);
+    struct rig_heard heard = rig_talk(&rig, GET_HELLO, strlen(GET_HELLO));
+    assert_contains(heard.data, "hello");
+    rig_heard_free(&heard);
+    assert_int_equal(mb_http_server_listen_fd(rig.server, -1, &err), MB_EIO);
+    rig_stop(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -315,6 +341,7 @@ int main(void)
         cmocka_unit_test(continue_waits_for_the_answers_before_it),
         cmocka_unit_test(half_closed_peer_still_gets_its_answers),
         cmocka_unit_test(request_cut_off_by_half_close_is_refused),
+        cmocka_unit_test(inherited_socket_is_served),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
