@@ -1,0 +1,67 @@
+/* process.h - the running server, and what its commands share with it.
+ *
+ * Part of: process.  Depends on: everything but cli.
+ * Threads:  each function on the thread that calls it; the server's helpers are its own business.
+ * Lifetime: read_config -> open_parts -> load_scripts ... -> close_parts -> mb_config_free. mb_process_serve does all but the
+ *           first itself.
+ */
+#ifndef MB_PROCESS_H
+#define MB_PROCESS_H
+
+#include "moonbid/config.h"
+#include "moonbid/geo.h"
+#include "moonbid/guard.h"
+#include "moonbid/notice.h"
+#include "moonbid/script.h"
+
+#define MB_VERSION "0.1.0"
+/* Taken where no config file is named, if it is there. */
+#define MB_PROCESS_CONFIG_FILE "moonbid.conf.lua"
+
+/* One key given on the command line; it goes over the file's. */
+struct mb_setting {
+    const char *key;   /* dotted path: "script.cpu_ms", "endpoints.1.timeout_ms" */
+    const char *value; /* a JSON value; what is none counts as a text */
+};
+
+/* Reads a config file and the settings over it.
+ *
+ * Wants:  path  the file; NULL: MB_PROCESS_CONFIG_FILE if there is one, else the defaults.
+ * Fails:  MB_ENOTFOUND no such file; MB_ESCRIPT, MB_EINVAL what is in it, with file:line or the key's path in err->where.
+ * Owns:   mb_config_free.
+ */
+int mb_process_read_config(const char *path, const struct mb_setting *settings, size_t count,
+                           struct mb_config **out, struct mb_error *err) MB_MUST_USE;
+
+/* What bidding needs beside scripts and a network. */
+struct mb_process_parts {
+    const struct mb_config *config; /* borrowed */
+    struct mb_notice_keys *keys;
+    struct mb_geo *geo; /* NULL: none configured */
+    struct mb_guard *guard;
+};
+
+/* Opens them. `offline`: nothing is made or written: counters stay in memory, and a key file that is not there yet counts as a key of
+ * zeros (try, check).
+ * Fails: MB_EIO, MB_ESYNTAX, MB_EINVAL, naming the file; *out is zeroed. Owns: mb_process_close_parts. */
+int mb_process_open_parts(const struct mb_config *config, bool offline,
+                          struct mb_process_parts *out, struct mb_error *err) MB_MUST_USE;
+void mb_process_close_parts(struct mb_process_parts *parts); /* safe on zeroed */
+
+/* Builds a generation from the config's scripts folder, under the limits. Any thread. Fails as mb_script_load. */
+int mb_process_load_scripts(const struct mb_process_parts *parts, struct mb_script **out,
+                            struct mb_script_report *report) MB_MUST_USE;
+
+/* "DIR/FILE:LINE", without the line where it is unknown. */
+void mb_process_add_place(const char *dir, const struct mb_script_problem *problem,
+                          struct mb_buf *out);
+
+/* Serves until SIGTERM or SIGINT, then drains.
+ *
+ * Gives: 0 after a drain.
+ * Fails: MB_ESCRIPT the scripts were refused (all problems are in the log); MB_EBUSY the port or the data folder is another's;
+ *        MB_EIO, MB_ESYNTAX with the file, MB_EUNSUPPORTED. Everything is closed.
+ */
+int mb_process_serve(const struct mb_config *config, struct mb_error *err) MB_MUST_USE;
+
+#endif /* MB_PROCESS_H */

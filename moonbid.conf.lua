@@ -1,0 +1,66 @@
+-- The config of a moonbid server: the keys that this version takes, with their defaults (rates, EUR and tokens are examples).
+-- `moonbid serve` takes this file from the current folder, or the one named by --config; --set key=value goes over it.
+-- A wrong key or value is refused with its path. Paths are relative to the current folder.
+
+return {
+  -- Where exchanges call. Behind a load balancer or on a public address set notice_url too.
+  listen = { '127.0.0.1:8080' },
+
+  -- Where operators look: GET /status, GET /metrics, POST /reload. Anything but loopback needs admin_token (sent as a bearer token).
+  admin = '127.0.0.1:9090',
+  -- admin_token = 'a long random text',
+
+  workers = 'auto', -- this version runs one process; 1 means the same
+  scripts = 'scripts', -- strategies/*.lua, lib/, lists/
+  data = 'var', -- ledger, script counters, lock; made on first start
+  timezone = 'UTC', -- of days and hours in limits, where a strategy names none
+
+  -- The currency of limits, ledger and reports, and what one unit of any other is worth in it.
+  currency = 'USD',
+  rates = { EUR = 1.08 },
+
+  -- Base of the notice URLs that we give out: how exchanges reach the listener from outside.
+  notice_url = 'http://127.0.0.1:8080',
+
+  -- The first key signs notices, all are accepted: to change keys put a new one first and drop the old one a day later.
+  -- A file that is missing is made. Without this key: notice.key in the data folder.
+  notice_keys = { 'file:var/notice.key' },
+
+  -- A country or city database in MaxMind's format, for exchanges that send no country. None by default.
+  -- geoip = 'GeoLite2-Country.mmdb',
+
+  endpoints = {
+    {
+      name = 'exoclick', -- in logs, metrics, and strategies' target.endpoint
+      path = '/exoclick/bid',
+      exchange = 'exoclick',
+      currency = 'USD', -- required: the account's, as ExoClick's requests name none
+      -- Parameters of the bid URL that carry another name than the exchange's token: ?zone=... instead of ?zone_id=...
+      tokens = { zone = 'zone_id' },
+      timeout_ms = 300, -- of the exchange, unless the request says less
+      margin_ms = 50, -- kept for the way back
+    },
+    {
+      name = 'xandr',
+      path = '/xandr', -- serves /xandr/bid, /xandr/notify, /xandr/click, /xandr/ready
+      exchange = 'xandr',
+      timeout_ms = 100,
+      margin_ms = 20,
+      -- member = '958', -- bids for this member where a request lists several
+    },
+  },
+
+  limits = {
+    header_bytes = 16384,
+    body_bytes = 262144,
+    connections = 20000,
+    idle = '150s', -- between two requests of a connection
+    header = '10s', -- from a request's first byte to the end of its headers
+    body = '10s', -- from there to the end of its body
+  },
+
+  script = {
+    cpu_ms = 5, -- of one call
+    memory_mb = 64, -- of one Lua state; four times its size after load if that is more
+  },
+}

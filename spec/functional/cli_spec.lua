@@ -1,0 +1,138 @@
+-- What an operator types.
+
+local Server = require 'spec.support.server'
+
+describe('the command line', function()
+  local folder
+
+  before_each(function()
+    folder = os.tmpname()
+    os.remove(folder)
+    os.execute('mkdir -p ' .. folder .. '/scripts/strategies')
+    Server.write_file(folder .. '/banner.json', Server.shared_data 'exoclick-samples/banner-300x250.json')
+    Server.write_file(folder .. '/popunder.json', Server.shared_data 'exoclick-samples/popunder-xml.json')
+    Server.write_file(folder .. '/scripts/strategies/a.lua', [[
+      return {
+        strategy { name = 'banner', target = { format = { 'banner' } },
+          bid = function(ctx) return { price = 0.5 + ctx.random(), image_url = 'https://cdn.example/b.png',
+                                       click_url = 'https://go.example/?z={zone_id}' } end },
+        strategy { name = 'picky', bid = function() return nobid 'not_today' end },
+        strategy { name = 'popunder', target = { format = { 'popunder' } },
+          bid = function() return { price = 1, url = 'https://go.example/' } end },
+      }]])
+  end)
+  after_each(function() os.execute('rm -rf ' .. folder) end)
+
+  local function run(command) return Server.run(command) end
+
+  local function try(flags)
+    return run(('try --endpoint exoclick --scripts %s/scripts %s'):format(folder, flags))
+  end
+
+  it('helps', function()
+    local output, status = run '--help'
+    assert.equal(0, status)
+    for _, command in ipairs { 'serve', 'check', 'try', 'reload', 'endpoints', 'version' } do
+      assert.matches('\n  ' .. command .. ' ', output)
+      local help, code = run(command .. ' --help')
+      assert.equal(0, code)
+      assert.matches('^usage: moonbid ' .. command, help)
+      assert.matches('example: moonbid ' .. command, help)
+    end
+  end)
+
+  it('says in one line what is wrong with a call, with status 2', function()
+    for _, command in ipairs {
+      '', 'nonsense', 'serve --nonsense', 'serve --listen', 'serve operand', 'serve --set nonsense',
+      'serve --log-format nonsense', 'try', 'try --endpoint exoclick', 'version --config x',
+    } do
+      local output, status = run(command)
+      assert.equal(2, status, command .. ': ' .. output)
+      assert.matches('^moonbid: [^\n]+\n$', output)
+    end
+  end)
+
+  it('refuses config values with the path of the key', function()
+    for setting, path in pairs {
+      ['script.cpu_ms=0'] = 'script.cpu_ms', ['nonsense=1'] = 'nonsense', ['endpoints.1.timeout_ms=x'] = 'endpoints[1].timeout_ms',
+      ['workers=4'] = 'workers', ['listen.1.x=1'] = 'listen.1.x',
+    } do
+      local output, status = run('check --scripts ' .. folder .. '/scripts --config moonbid.conf.lua --set ' .. setting)
+      assert.equal(1, status, setting .. ': ' .. output)
+      assert.matches(path, output, 1, true)
+    end
+    local output, status = run('serve --config ' .. folder .. '/none.lua')
+    assert.equal(3, status)
+    assert.matches('none.lua', output, 1, true)
+  end)
+
+  it('takes the commented example as it stands', function()
+    local output, status = run('check --config moonbid.conf.lua --scripts ' .. folder .. '/scripts')
+    assert.equal(0, status, output)
+    assert.matches('^ok: 3 strategies, 0 warnings, version %x+\n$', output)
+  end)
+
+  it('checks scripts and prints every problem with file and line', function()
+    Server.write_file(folder .. '/scripts/strategies/b.lua', 'return strategy {\n  name = = 1,\n}')
+    Server.write_file(folder .. '/scripts/strategies/c.lua', 'return strategy { name = "c", nonsense = 1, bid = function() end }')
+    local output, status = run('check --scripts ' .. folder .. '/scripts')
+    assert.equal(1, status)
+    assert.matches('strategies/b%.lua:2: error: ', output)
+    assert.matches('strategies/c%.lua[:%d]*: error: [^\n]*nonsense', output)
+  end)
+
+  it('checks scripts that never end', function()
+    Server.write_file(folder .. '/scripts/strategies/b.lua', 'while true do end')
+    local output, status = run('check --scripts ' .. folder .. '/scripts')
+    assert.equal(1, status)
+    assert.matches('strategies/b%.lua[:%d]*: error: ', output)
+  end)
+
+  it('tries a request and shows every word and the very answer', function()
+    local output, status = try('--query zone_id=42 --trace --now 2026-03-02T09:00:00Z --seed 7 ' .. folder .. '/banner.json')
+    assert.equal(0, status, output)
+    assert.matches('banner  imp %S+  bid  cpm', output)
+    assert.matches('picky  imp %S+  no bid: not_today', output)
+    assert.matches('popunder  imp %S+  no bid: target', output)
+    assert.matches('\nHTTP 200 application/json\n{"bid":', output, 1, false)
+    assert.matches('?z=42', output, 1, true)
+  end)
+
+  it('tries the same request to the same bytes', function()
+    local flags = '--now 2026-03-02T09:00:00Z --seed 7 ' .. folder .. '/banner.json'
+    assert.equal(try(flags), try(flags))
+    assert.not_equal(try(flags), (try(flags:gsub('seed 7', 'seed 8'))))
+  end)
+
+  it('tries XML, no-bids and broken requests', function()
+    local output, status = try(folder .. '/popunder.json')
+    assert.equal(0, status)
+    assert.matches('HTTP 200 application/xml\n<', output, 1, true)
+    Server.write_file(folder .. '/broken.json', '{"id":')
+    output, status = try(folder .. '/broken.json')
+    assert.equal(1, status)
+    assert.matches('HTTP 400 application/json\n{"error":', output, 1, true)
+    output, status = try(folder .. '/none.json')
+    assert.equal(3, status)
+    assert.matches('none.json', output, 1, true)
+  end)
+
+  it('prints the URLs to register', function()
+    local output, status = run 'endpoints --set notice_url=https://rtb.example.com'
+    assert.equal(0, status)
+    assert.matches('https://rtb.example.com/exoclick/bid?site_id={site_id}&zone={zone_id}', output, 1, true)
+    assert.matches('https://rtb.example.com/xandr/notify\n', output, 1, true)
+  end)
+
+  it('tells the versions', function()
+    local output, status = run 'version'
+    assert.equal(0, status)
+    assert.matches('^moonbid %d+%.%d+%.%d+\nLuaJIT 2%.1[^\n]+\nlibuv [^\n]+\nllhttp [^\n]+\ncJSON [^\n]+\n', output)
+  end)
+
+  it('says that no server answers', function()
+    local output, status = run 'reload --admin 127.0.0.1:1'
+    assert.equal(3, status)
+    assert.matches('127.0.0.1:1', output, 1, true)
+  end)
+end)

@@ -1,0 +1,124 @@
+-- What a trader sees: an edited file bids after SIGHUP, a broken one changes nothing.
+
+local Server = require 'spec.support.server'
+local dkjson = require 'dkjson'
+
+local function banner(price)
+  return ([[return strategy { name = 'banner', target = { format = { 'banner' } },
+    bid = function() return { price = %s, image_url = 'https://cdn.example/b.png', click_url = 'https://go.example/' } end }]]
+  ):format(price)
+end
+
+describe('a reload', function()
+  local server
+  local request = Server.shared_data 'exoclick-samples/banner-300x250.json'
+
+  local function price(connection)
+    local answer = server:post('/exoclick/bid', request, connection)
+    assert.equal(200, answer.status, answer.body)
+    return dkjson.decode(answer.body).bid.value
+  end
+
+  before_each(function() server = Server.start { strategies = { ['banner.lua'] = banner(0.5) } } end)
+  after_each(function() server:finish() end)
+
+  it('takes a new price', function()
+    assert.equal(0.5, price())
+    server:strategy('banner.lua', banner(0.75))
+    server:reload()
+    assert.equal(0.75, price())
+  end)
+
+  it('keeps the old price where a file is broken, and names file and line', function()
+    server:expect_error 'strategies/broken.lua'
+    server:strategy('banner.lua', banner(0.75))
+    server:strategy('broken.lua', 'return strategy {\n  name = ,\n}')
+    server:reload()
+    assert.equal(0.5, price())
+    assert.matches('strategies/broken.lua:2', server:log(), 1, true)
+    assert.matches('"outcome":"refused"', server:admin('GET', '/status').body, 1, true)
+    os.remove(server.folder .. '/scripts/strategies/broken.lua')
+    server:reload()
+    assert.equal(0.75, price())
+  end)
+
+  it('refuses a file that never ends loading', function()
+    server:expect_error 'strategies/endless.lua'
+    server:strategy('endless.lua', 'while true do end')
+    server:reload()
+    assert.equal(0.5, price())
+  end)
+
+  it('says that nothing has changed', function()
+    assert.matches('"outcome":"unchanged"', server:admin('POST', '/reload').body, 1, true)
+  end)
+
+  it('can be asked for from the command line, with every problem', function()
+    local at = '--admin 127.0.0.1:' .. server.admin_port .. ' --config ' .. server.folder .. '/moonbid.conf.lua'
+    server:strategy('banner.lua', banner(0.9))
+    local output, status = Server.run('reload ' .. at)
+    assert.equal(0, status, output)
+    assert.matches('loaded: version %x+', output)
+    assert.equal(0.9, price())
+    server:expect_error 'strategies/banner.lua'
+    server:strategy('banner.lua', 'return 1 +')
+    output, status = Server.run('reload ' .. at)
+    assert.equal(1, status)
+    assert.matches('strategies/banner%.lua:1: error: ', output)
+    assert.equal(0.9, price())
+  end)
+
+  it('fails no request while traffic flows', function()
+    local connections = {}
+    for i = 1, 20 do connections[i] = server:connect() end
+    for round = 1, 30 do
+      server:strategy('banner.lua', banner(0.5 + round / 100))
+      server:signal 'HUP'
+      for _, connection in ipairs(connections) do Server.send(connection, 'POST', '/exoclick/bid', request) end
+      for _, connection in ipairs(connections) do
+        assert.equal(200, Server.receive(connection).status)
+      end
+    end
+    Server.poll('the last price bids', 10, function() return price(connections[1]) == 0.8 end)
+    for _, connection in ipairs(connections) do connection:close() end
+  end)
+end)
+
+describe('a strategy out of bounds', function()
+  local server
+  local request = Server.shared_data 'exoclick-samples/banner-300x250.json'
+
+  local function with(body)
+    server = Server.start { strategies = {
+      ['good.lua'] = banner(0.5),
+      ['bad.lua'] = ([[return strategy { name = 'bad', priority = 9, bid = function(ctx, req, imp) %s end }]]):format(body),
+    } }
+  end
+
+  local function bad()
+    for _, strategy in ipairs(dkjson.decode(server:admin('GET', '/status').body).strategies) do
+      if strategy.name == 'bad' then return strategy end
+    end
+  end
+
+  -- The rest of the log must be clean, whatever the strategy did.
+  after_each(function() server:finish() end)
+
+  for reason, body in pairs {
+    ['script_timeout'] = 'while true do end',
+    ['script_timeout under pcall'] = 'while true do pcall(function() while true do end end) end',
+    ['script_memory'] = 'local t = {} for i = 1, 1e9 do t[i] = ("x"):rep(1000) .. i end',
+    ['script_error'] = 'error("on purpose")',
+  } do
+    it('loses only its own bid: ' .. reason, function()
+      with(body)
+      server:expect_error 'strategy=bad'
+      for _ = 1, 5 do
+        local answer = server:post('/exoclick/bid', request)
+        assert.equal(200, answer.status)
+        assert.equal(0.5, dkjson.decode(answer.body).bid.value)
+      end
+      assert.equal(5, bad().nobids[reason:match '^%S+'])
+    end)
+  end
+end)

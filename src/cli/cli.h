@@ -1,0 +1,52 @@
+/* cli.h - what the commands share: their table, their flags, their errors.
+ *
+ * Part of: cli (private).
+ * Exit codes: http-api.md section 2; each failure is one line on standard error.
+ */
+#ifndef MB_CLI_H
+#define MB_CLI_H
+
+#include "moonbid/process.h"
+
+enum cli_exit { CLI_OK = 0, CLI_NO = 1, CLI_USAGE = 2, CLI_ENVIRONMENT = 3 };
+
+enum { CLI_SETTINGS_MAX = 64 };
+
+/* What the flags and the arguments of a command came to. */
+struct cli_args {
+    const char *config;   /* --config, or NULL */
+    const char *endpoint, *query, *now, *seed; /* of try, or NULL */
+    bool trace;
+    enum mb_log_format log_format;
+    const char *operand;  /* the one argument that is no flag, or NULL */
+    struct mb_setting settings[CLI_SETTINGS_MAX]; /* --set, and the flags that stand for a key */
+    size_t n_settings;
+    struct mb_arena arena; /* of keys and values made here */
+};
+
+struct cli_command {
+    const char *name;
+    const char *summary; /* one line of `moonbid --help` */
+    const char *help;    /* usage, flags, an example */
+    const char *flags;   /* names that it takes, each between blanks: " config scripts " */
+    const char *operand; /* name of its argument, or NULL */
+    int (*run)(const struct cli_args *args);
+};
+
+extern const struct cli_command cli_serve, cli_check, cli_try, cli_reload, cli_endpoints, cli_version;
+
+/* Reads argv (behind the command's name). CLI_OK, or CLI_USAGE having said why. */
+int cli_parse(const struct cli_command *command, int argc, char **argv, struct cli_args *out);
+
+/* "moonbid: ..." on standard error; gives `code` back. */
+int cli_say(int code, const char *fmt, ...) MB_PRINTF(2, 3);
+/* The same from an error; the exit code by what it is. */
+int cli_fail(const struct mb_error *err);
+
+/* The config that the flags name. CLI_OK, or what cli_fail gave. */
+int cli_config(const struct cli_args *args, struct mb_config **out);
+
+/* Prints each problem as `place: error: text`. */
+void cli_print_report(const char *dir, const struct mb_script_report *report);
+
+#endif /* MB_CLI_H */

@@ -1,0 +1,44 @@
+/* serve.c - `moonbid serve`.
+ */
+#include "cli.h"
+
+static int run(const struct cli_args *args)
+{
+    struct mb_error err = {.at = -1};
+    struct mb_config *config = NULL;
+    int code = cli_config(args, &config);
+
+    if (code != CLI_OK) {
+        return code;
+    }
+    if (mb_process_serve(config, &err)) {
+        code = cli_fail(&err);
+    }
+    mb_config_free(config);
+    return code;
+}
+
+const struct cli_command cli_serve = {
+    .name = "serve",
+    .summary = "run the server in the foreground",
+    .flags = " config listen admin workers scripts data set log-format ",
+    .help =
+        "usage: moonbid serve [FLAGS]\n"
+        "\n"
+        "Serves exchanges until SIGTERM or SIGINT, then drains. Logs go to standard error.\n"
+        "Flags go over the config file.\n"
+        "\n"
+        "  --config FILE       config; default ./moonbid.conf.lua if there is one\n"
+        "  --listen ADDR:PORT  where exchanges call; port 0 takes a free one, see the line `listening`\n"
+        "  --admin ADDR:PORT   status, metrics, reload\n"
+        "  --workers N|auto    this version runs one\n"
+        "  --scripts DIR       folder with strategies/*.lua\n"
+        "  --data DIR          ledger, counters, key; made if missing\n"
+        "  --set KEY=VALUE     any key of the config, such as script.cpu_ms=10 or endpoints.1.timeout_ms=200\n"
+        "  --log-format text|json\n"
+        "\n"
+        "signals: SIGHUP reloads the scripts, SIGTERM and SIGINT drain and stop, SIGUSR2 logs a status line\n"
+        "exit:    0 stopped, 1 config or scripts refused, 2 usage, 3 environment\n"
+        "example: moonbid serve --listen 0.0.0.0:8080 --set notice_url=https://rtb.example.com\n",
+    .run = run,
+};

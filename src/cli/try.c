@@ -1,0 +1,201 @@
+/* try.c - `moonbid try`: one decision, offline, with the reason of every strategy that was asked.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+#include "moonbid/bidder.h"
+#include "moonbid/limiter.h"
+
+struct trial {
+    struct mb_config *config;
+    struct mb_process_parts parts;
+    struct mb_bidder *bidder;
+    struct mb_buf body, path;
+};
+
+static int read_file(const char *path, struct mb_buf *out)
+{
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+    char block[16384];
+    size_t got;
+    bool failed;
+
+    if (!file) {
+        return cli_say(CLI_ENVIRONMENT, "%s: %s", path, strerror(errno));
+    }
+    while ((got = fread(block, 1, sizeof(block), file)) > 0) {
+        mb_xbuf_add(out, block, got);
+    }
+    failed = ferror(file);
+    if (file != stdin) {
+        fclose(file);
+    }
+    return failed ? cli_say(CLI_ENVIRONMENT, "%s: cannot be read", path) : CLI_OK;
+}
+
+static int load(struct trial *t)
+{
+    struct mb_bidder_options options = {.config = t->config,
+                                        .guard = t->parts.guard,
+                                        .keys = t->parts.keys,
+                                        .geo = t->parts.geo};
+    struct mb_script_report report = {0};
+    struct mb_script *script = NULL;
+    struct mb_error err = {.at = -1};
+    int rc = mb_process_load_scripts(&t->parts, &script, &report);
+
+    if (rc) {
+        cli_print_report(t->config->scripts, &report);
+        rc = cli_say(rc == MB_EIO ? CLI_ENVIRONMENT : CLI_NO, "%s: %s", t->config->scripts,
+                     rc == MB_EIO ? "cannot be read" : "refused");
+    } else if (mb_bidder_new(&options, &t->bidder, &err)) {
+        mb_script_free(script);
+        rc = cli_fail(&err);
+    } else {
+        (void)mb_bidder_take_script(t->bidder, script);
+    }
+    mb_script_report_fini(&report);
+    return rc;
+}
+
+static void print_bid(const struct mb_decision *d)
+{
+    struct mb_buf price = {0};
+
+    if (d->bid) {
+        mb_xbuf_add_price(&price, d->bid->price);
+        printf("  %s %.*s", mb_model_name(d->bid->model), MB_SLICE_ARG(mb_buf_slice(&price)));
+    }
+    mb_buf_fini(&price);
+}
+
+static void print_decisions(const struct mb_bidder *bidder)
+{
+    size_t count, i;
+    const struct mb_decision *d = mb_bidder_decisions(bidder, &count);
+
+    for (i = 0; i < count; i++, d++) {
+        printf("%.*s  imp %.*s  ", MB_SLICE_ARG(d->strategy->name), MB_SLICE_ARG(d->imp->id));
+        if (d->outcome == MB_NOBID_BID) {
+            printf("bid");
+        } else if (d->outcome == MB_NOBID_SCRIPT) {
+            printf("no bid: %.*s", MB_SLICE_ARG(d->own_reason));
+        } else {
+            printf("no bid: %s", mb_nobid_name(d->outcome));
+        }
+        if (!mb_slice_empty(d->problem)) {
+            printf(" (%.*s)", MB_SLICE_ARG(d->problem));
+        }
+        print_bid(d);
+        putchar('\n');
+    }
+    if (count == 0) {
+        puts("no strategy was asked; --trace shows why");
+    }
+}
+
+static int decide(struct trial *t, const struct cli_args *args, const struct mb_endpoint *endpoint)
+{
+    struct mb_bidder_in in = {.method = MB_BIDDER_POST,
+                              .query = mb_slice_of(args->query),
+                              .remote_ip = MB_SLICE("127.0.0.1"),
+                              .now_ms = mb_time_now_ms(),
+                              .seed = 1};
+    struct mb_bidder_out out;
+    int64_t seed;
+
+    if (args->now && !mb_slice_to_i64(mb_slice_of(args->now), &in.now_ms) &&
+        !mb_time_parse_utc(mb_slice_of(args->now), &in.now_ms)) {
+        return cli_say(CLI_USAGE, "--now: expected 2026-03-02T09:00:00Z or milliseconds, not '%s'",
+                       args->now);
+    }
+    if (args->seed) {
+        if (!mb_slice_to_i64(mb_slice_of(args->seed), &seed)) {
+            return cli_say(CLI_USAGE, "--seed: expected an integer, not '%s'", args->seed);
+        }
+        in.seed = (uint64_t)seed;
+    }
+    mb_xbuf_add_slice(&t->path, endpoint->path);
+    if (endpoint->exchange == MB_EXCHANGE_XANDR) {
+        mb_xbuf_add_text(&t->path, "/bid");
+    }
+    in.path = mb_buf_slice(&t->path);
+    in.body = mb_buf_slice(&t->body);
+    mb_bidder_set_trace(t->bidder, args->trace);
+    mb_bidder_handle(t->bidder, &in, &out);
+    print_decisions(t->bidder);
+    printf("\nHTTP %d%s%s\n", out.status, out.content_type ? " " : "",
+           out.content_type ? out.content_type : "");
+    fwrite(out.body.data, 1, out.body.len, stdout);
+    if (out.body.len > 0) {
+        putchar('\n');
+    }
+    return out.status >= 400 ? CLI_NO : CLI_OK;
+}
+
+static int run_trial(struct trial *t, const struct cli_args *args)
+{
+    const struct mb_endpoint *endpoint;
+    struct mb_error err = {.at = -1};
+    int code = cli_config(args, &t->config);
+
+    if (code != CLI_OK) {
+        return code;
+    }
+    endpoint = mb_config_endpoint(t->config, mb_slice_of(args->endpoint));
+    if (!endpoint) {
+        return cli_say(CLI_USAGE, "no endpoint '%s' in the config; `moonbid endpoints` lists them",
+                       args->endpoint);
+    }
+    code = read_file(args->operand, &t->body);
+    if (code != CLI_OK) {
+        return code;
+    }
+    if (mb_process_open_parts(t->config, true, &t->parts, &err) || mb_limiter_start(&err)) {
+        return cli_fail(&err);
+    }
+    code = load(t);
+    return code != CLI_OK ? code : decide(t, args, endpoint);
+}
+
+static int run(const struct cli_args *args)
+{
+    struct trial t = {0};
+    int code;
+
+    if (!args->endpoint) {
+        return cli_say(CLI_USAGE, "--endpoint is missing; see `moonbid try --help`");
+    }
+    code = run_trial(&t, args);
+    mb_limiter_stop();
+    mb_bidder_free(t.bidder);
+    mb_process_close_parts(&t.parts);
+    mb_config_free(t.config);
+    mb_buf_fini(&t.body);
+    mb_buf_fini(&t.path);
+    return code;
+}
+
+const struct cli_command cli_try = {
+    .name = "try",
+    .summary = "decide one request offline and show why",
+    .flags = " config scripts set endpoint query trace now seed ",
+    .operand = "REQUEST.json",
+    .help = "usage: moonbid try --endpoint NAME [FLAGS] REQUEST.json\n"
+            "\n"
+            "Prints each strategy's word, then the very answer an exchange would get. Writes nothing; the\n"
+            "limits of spend count as untouched. `-` reads standard input.\n"
+            "\n"
+            "  --endpoint NAME  as in the config: exoclick, xandr\n"
+            "  --query Q        the endpoint URL's query, such as zone_id=42&site_id=7\n"
+            "  --trace          also strategies whose target excludes the request\n"
+            "  --now TIME       2026-03-02T09:00:00Z or milliseconds; default now\n"
+            "  --seed N         of ctx.random, draws and bid ids; default 1\n"
+            "  --config FILE, --scripts DIR, --set KEY=VALUE as for serve\n"
+            "\n"
+            "exit:    0 answered (a no-bid too), 1 scripts or request refused, 2 usage, 3 environment\n"
+            "example: moonbid try --endpoint exoclick --query zone_id=42 --trace request.json\n",
+    .run = run,
+};

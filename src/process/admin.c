@@ -1,0 +1,86 @@
+/* admin.c - the operator's listener: status, metrics, reload.
+ *
+ * A token, where one is configured, is asked for on every path; it is compared without telling by time how much of it was right.
+ */
+#include "internal.h"
+
+static void answer(struct mb_http_exchange *exchange, int status, const char *content_type,
+                   struct mb_slice body, struct mb_slice extra_headers)
+{
+    struct mb_http_response response = {.status = status,
+                                        .content_type = content_type,
+                                        .body = body,
+                                        .extra_headers = extra_headers};
+
+    mb_http_respond(exchange, &response);
+}
+
+static void refuse(struct mb_http_exchange *exchange, int status, struct mb_slice body,
+                   struct mb_slice extra_headers)
+{
+    answer(exchange, status, "application/json", body, extra_headers);
+}
+
+static bool same_secret(struct mb_slice given, struct mb_slice wanted)
+{
+    unsigned char difference = given.len != wanted.len;
+    size_t i;
+
+    for (i = 0; i < given.len; i++) {
+        difference |= (unsigned char)(given.data[i] ^ wanted.data[i % wanted.len]);
+    }
+    return difference == 0;
+}
+
+static bool allowed(const struct mb_config *config, const struct mb_http_request *request)
+{
+    struct mb_slice given = mb_http_header(request, MB_SLICE("authorization"));
+    struct mb_slice bearer = MB_SLICE("Bearer ");
+
+    if (!config->admin_token) {
+        return true;
+    }
+    if (!mb_slice_starts(given, bearer)) {
+        return false;
+    }
+    return same_secret(mb_slice(given.data + bearer.len, given.len - bearer.len),
+                       mb_slice_of(config->admin_token));
+}
+
+static void answer_page(struct mb__worker *worker, struct mb_http_exchange *exchange,
+                        const char *content_type,
+                        void (*write)(const struct mb__worker *, struct mb_buf *))
+{
+    struct mb_buf body = {0};
+
+    write(worker, &body);
+    answer(exchange, 200, content_type, mb_buf_slice(&body), MB_SLICE_NONE);
+    mb_buf_fini(&body);
+}
+
+void mb__admin_handle(void *user, struct mb_http_exchange *exchange,
+                      const struct mb_http_request *request)
+{
+    struct mb__worker *worker = user;
+    bool get = request->method == MB_HTTP_GET || request->method == MB_HTTP_HEAD;
+    bool status = mb_slice_is(request->path, "/status");
+    bool metrics = mb_slice_is(request->path, "/metrics");
+    bool reload = mb_slice_is(request->path, "/reload");
+
+    if (!allowed(worker->config, request)) {
+        refuse(exchange, 401, MB_SLICE("{\"error\":\"admin_token needed\"}"),
+               MB_SLICE("WWW-Authenticate: Bearer\r\n"));
+    } else if (status && get) {
+        answer_page(worker, exchange, "application/json", mb__pages_status);
+    } else if (metrics && get) {
+        answer_page(worker, exchange, "text/plain; version=0.0.4", mb__pages_metrics);
+    } else if (reload && request->method == MB_HTTP_POST) {
+        mb_http_defer(exchange);
+        mb__reload_ask(worker, exchange);
+    } else if (status || metrics || reload) {
+        refuse(exchange, 405, MB_SLICE("{\"error\":\"method not allowed\"}"),
+               reload ? MB_SLICE("Allow: POST\r\n") : MB_SLICE("Allow: GET, HEAD\r\n"));
+    } else {
+        refuse(exchange, 404, MB_SLICE("{\"error\":\"no such path\"}"), MB_SLICE_NONE);
+    }
+}

@@ -1,0 +1,176 @@
+/* books.c - a notice is answered only after its events are on disk.
+ *
+ *     take -> ledger's queue -> [commit on a helper thread] -> deliver on the loop: settle, answer
+ *
+ * One commit at a time: it starts at once when none runs, and what arrives meanwhile is the next one's batch. So an idle
+ * server answers after one sync, and a busy one shares each sync among many notices.
+ *
+ * A commit that fails answers 503 to all that wait: the exchange sends the notice again, and as nothing of the batch was recorded, the
+ * repeat is no duplicate.
+ */
+#include "internal.h"
+
+#include <stdlib.h>
+
+/* A notice that waits: its exchange and a copy of the answer. */
+struct waiting {
+    struct mb_http_exchange *exchange;
+    size_t left; /* events without a fate */
+    bool failed;
+    struct mb_http_response response; /* slices point to `bytes` */
+    char bytes[];
+};
+
+static void respond_later(struct mb_http_exchange *exchange)
+{
+    struct mb_http_response response = {.status = 503,
+                                        .content_type = "application/json",
+                                        .body = MB_SLICE("{\"error\":\"not recorded, send again\"}"),
+                                        .extra_headers = MB_SLICE("Retry-After: 1\r\n")};
+
+    mb_http_respond(exchange, &response);
+}
+
+static struct mb_slice copy_to(char **at, struct mb_slice s)
+{
+    char *start = *at;
+
+    if (!mb_slice_present(s)) {
+        return s;
+    }
+    memcpy(start, s.data, s.len);
+    *at += s.len;
+    return mb_slice(start, s.len);
+}
+
+static struct waiting *new_waiting(struct mb_http_exchange *exchange,
+                                   const struct mb_bidder_out *out)
+{
+    struct waiting *waiting = malloc(sizeof(*waiting) + out->body.len + out->extra_headers.len);
+    char *at;
+
+    if (!waiting) {
+        abort();
+    }
+    at = waiting->bytes;
+    *waiting = (struct waiting){.exchange = exchange, .left = out->n_events};
+    waiting->response.status = out->status;
+    waiting->response.content_type = out->content_type;
+    waiting->response.body = copy_to(&at, out->body);
+    waiting->response.extra_headers = copy_to(&at, out->extra_headers);
+    return waiting;
+}
+
+/* One event of a notice has met its fate; the last one answers. */
+static void one_less(struct waiting *waiting, bool failed)
+{
+    waiting->failed = waiting->failed || failed;
+    if (--waiting->left > 0) {
+        return;
+    }
+    if (waiting->failed) {
+        respond_later(waiting->exchange);
+    } else {
+        mb_http_respond(waiting->exchange, &waiting->response);
+    }
+    free(waiting);
+}
+
+static void on_durable(void *user, void *ticket, const struct mb_event *event, bool duplicate)
+{
+    struct mb__worker *worker = user;
+
+    mb_bidder_settle(worker->bidder, event, duplicate, mb_time_now_ms());
+    one_less(ticket, false);
+}
+
+static void on_failed(void *user, void *ticket, const struct mb_event *event)
+{
+    (void)user;
+    (void)event;
+    one_less(ticket, true);
+}
+
+static void commit(uv_work_t *work)
+{
+    struct mb__worker *worker = work->data;
+
+    worker->books.rc = mb_ledger_commit(worker->books.ledger, &worker->books.err);
+}
+
+/* Logs the first failure and the recovery, not each of a thousand tries between them. */
+static void note_outcome(struct mb__books *books)
+{
+    books->commit_ns += (uint64_t)(mb_time_boot_ns() - books->started_ns);
+    books->commits++;
+    books->failures += books->rc != 0;
+    if (books->rc && !books->failing) {
+        mb_log(MB_LOG_ERROR, "process", "ledger not written, notices are answered 503",
+               "where=%s error=%s", books->err.where, books->err.what);
+    } else if (!books->rc && books->failing) {
+        mb_log(MB_LOG_INFO, "process", "ledger written again", NULL);
+    }
+    books->failing = books->rc != 0;
+}
+
+static void start_commit(struct mb__worker *worker);
+
+static void on_committed(uv_work_t *work, int status)
+{
+    struct mb__worker *worker = work->data;
+    struct mb__books *books = &worker->books;
+
+    (void)status;
+    books->committing = false;
+    note_outcome(books);
+    mb_ledger_deliver(books->ledger, on_durable, worker);
+    if (books->rc) {
+        mb_ledger_abandon(books->ledger, on_failed, worker);
+    }
+    start_commit(worker);
+    mb__reload_replace_if_spent(worker);
+    mb__worker_stop_if_drained(worker);
+}
+
+static void start_commit(struct mb__worker *worker)
+{
+    struct mb__books *books = &worker->books;
+
+    if (books->committing || !mb_ledger_pending(books->ledger)) {
+        return;
+    }
+    books->committing = true;
+    books->started_ns = mb_time_boot_ns();
+    books->work.data = worker;
+    uv_queue_work(&worker->loop, &books->work, commit, on_committed);
+}
+
+void mb__books_take(struct mb__worker *worker, struct mb_http_exchange *exchange,
+                    const struct mb_bidder_out *out)
+{
+    struct waiting *waiting = new_waiting(exchange, out);
+
+    mb_http_defer(exchange);
+    if (mb_ledger_append(worker->books.ledger, out->events, out->n_events, waiting)) {
+        free(waiting);
+        respond_later(exchange);
+        return;
+    }
+    start_commit(worker);
+}
+
+bool mb__books_idle(const struct mb__worker *worker)
+{
+    return !worker->books.committing && !mb_ledger_pending(worker->books.ledger);
+}
+
+static void on_recorded(void *user, const struct mb_event *event)
+{
+    mb_bidder_replay(user, event);
+}
+
+int mb__books_open(struct mb__worker *worker, struct mb_error *err)
+{
+    return mb_ledger_open(worker->config->data, on_recorded, worker->bidder,
+                          &worker->books.ledger, err);
+}

@@ -1,0 +1,225 @@
+/* pages.c - what the operator sees: the status document, the metrics text, the outcome of a reload.
+ *
+ * All numbers are read where they are kept; nothing is gathered on the bid path.
+ */
+#include "internal.h"
+
+#include "moonbid/json.h"
+
+/* --- small writers --- */
+
+static void key_str(struct mb_json_writer *w, const char *key, struct mb_slice value)
+{
+    mb_jsonw_key(w, key);
+    mb_jsonw_str(w, value);
+}
+
+static void key_u64(struct mb_json_writer *w, const char *key, uint64_t value)
+{
+    mb_jsonw_key(w, key);
+    mb_jsonw_u64(w, value);
+}
+
+static void key_time(struct mb_json_writer *w, const char *key, int64_t ms)
+{
+    struct mb_buf text = {0};
+
+    mb_xbuf_add_time(&text, ms);
+    key_str(w, key, mb_buf_slice(&text));
+    mb_buf_fini(&text);
+}
+
+/* --- status --- */
+
+static void write_scripts(struct mb_json_writer *w, const struct mb__worker *worker)
+{
+    const struct mb_script *script = mb_bidder_script(worker->bidder);
+
+    mb_jsonw_key(w, "scripts");
+    mb_jsonw_object(w);
+    key_str(w, "version", mb_script_version(script));
+    key_u64(w, "generation", worker->reload.generation);
+    key_u64(w, "lua_bytes", mb_script_lua_bytes(script));
+    mb_jsonw_object_end(w);
+}
+
+static void write_last_reload(struct mb_json_writer *w, const struct mb__reload *reload)
+{
+    mb_jsonw_key(w, "last_reload");
+    if (reload->last == MB__RELOAD_NONE) {
+        mb_jsonw_null(w);
+        return;
+    }
+    mb_jsonw_object(w);
+    key_str(w, "outcome", mb_slice_of(mb__reload_outcome_name(reload->last)));
+    key_time(w, "time", reload->last_ms);
+    mb_jsonw_key(w, "error");
+    if (reload->last_error[0]) {
+        mb_jsonw_str(w, mb_slice_of(reload->last_error));
+    } else {
+        mb_jsonw_null(w);
+    }
+    mb_jsonw_object_end(w);
+}
+
+static void write_totals(struct mb_json_writer *w, const struct mb_bidder_counts *n)
+{
+    mb_jsonw_key(w, "totals");
+    mb_jsonw_object(w);
+    key_u64(w, "requests", n->requests);
+    key_u64(w, "bids", n->bids);
+    key_u64(w, "nobids", n->nobids);
+    key_u64(w, "bad_requests", n->bad_requests);
+    key_u64(w, "notices", n->notices);
+    key_u64(w, "duplicates", n->duplicates);
+    key_u64(w, "forged", n->forged);
+    key_u64(w, "unattributed", n->unattributed);
+    mb_jsonw_object_end(w);
+}
+
+static void write_nobids(struct mb_json_writer *w, const struct mb_strategy_counts *n)
+{
+    size_t i;
+
+    mb_jsonw_key(w, "nobids");
+    mb_jsonw_object(w);
+    for (i = 0; i < MB_NOBID_COUNT; i++) {
+        if (n->nobids[i] > 0 && i != MB_NOBID_SCRIPT) {
+            key_u64(w, mb_nobid_name((enum mb_nobid)i), n->nobids[i]);
+        }
+    }
+    mb_jsonw_object_end(w);
+    mb_jsonw_key(w, "own_nobids");
+    mb_jsonw_object(w);
+    for (i = 0; i < sizeof(n->own) / sizeof(n->own[0]) && n->own[i].name[0]; i++) {
+        key_u64(w, n->own[i].name, n->own[i].count);
+    }
+    if (n->other > 0) {
+        key_u64(w, "other", n->other);
+    }
+    mb_jsonw_object_end(w);
+}
+
+static void write_events(struct mb_json_writer *w, const struct mb_strategy_counts *n)
+{
+    size_t i;
+
+    mb_jsonw_key(w, "events");
+    mb_jsonw_object(w);
+    for (i = MB_EVENT_NONE + 1; i < MB_EVENT_COUNT; i++) {
+        if (n->events[i] > 0) {
+            key_u64(w, mb_event_name((enum mb_event_type)i), n->events[i]);
+        }
+    }
+    mb_jsonw_object_end(w);
+}
+
+/* Decimal text beside the exact integer, as everywhere. */
+static void write_spend(struct mb_json_writer *w, const struct mb_guard *guard, uint32_t slot,
+                        int64_t now_ms)
+{
+    static const char *const names[] = {"hour", "day", "total"};
+    static const enum mb_guard_period periods[] = {MB_GUARD_HOUR, MB_GUARD_DAY, MB_GUARD_TOTAL};
+    struct mb_buf text = {0};
+    size_t i;
+
+    mb_jsonw_key(w, "spend");
+    mb_jsonw_object(w);
+    for (i = 0; i < 3; i++) {
+        mb_buf_clear(&text);
+        mb_xbuf_add_amount(&text, mb_guard_spent(guard, slot, periods[i], now_ms));
+        key_str(w, names[i], mb_buf_slice(&text));
+    }
+    mb_jsonw_object_end(w);
+    mb_jsonw_key(w, "spend_nanos");
+    mb_jsonw_i64(w, mb_guard_spent(guard, slot, MB_GUARD_TOTAL, now_ms).nanos);
+    mb_buf_fini(&text);
+}
+
+static void write_strategy(struct mb_json_writer *w, const struct mb__worker *worker,
+                           const struct mb_strategy *strategy, int64_t now_ms)
+{
+    static const struct mb_strategy_counts nothing;
+    const struct mb_strategy_counts *n = mb_bidder_counts(worker->bidder, strategy->name);
+
+    n = n ? n : &nothing;
+    mb_jsonw_object(w);
+    key_str(w, "name", strategy->name);
+    key_str(w, "file", strategy->file);
+    mb_jsonw_key(w, "enabled");
+    mb_jsonw_bool(w, strategy->enabled);
+    key_u64(w, "calls", n->calls);
+    key_u64(w, "bids", n->bids);
+    key_u64(w, "wins", n->events[MB_EVENT_WIN]);
+    write_nobids(w, n);
+    write_events(w, n);
+    key_u64(w, "duplicates", n->duplicates);
+    write_spend(w, worker->parts.guard, strategy->guard_slot, now_ms);
+    mb_jsonw_object_end(w);
+}
+
+void mb__pages_status(const struct mb__worker *worker, struct mb_buf *out)
+{
+    const struct mb_strategy *const *strategies;
+    int64_t now_ms = mb_time_now_ms();
+    struct mb_json_writer w;
+    size_t count, i;
+
+    mb_json_writer_init(&w, out);
+    mb_jsonw_object(&w);
+    key_str(&w, "version", mb_slice_of(MB_VERSION));
+    key_time(&w, "started", worker->started_ms);
+    mb_jsonw_key(&w, "draining");
+    mb_jsonw_bool(&w, worker->draining);
+    key_u64(&w, "connections", mb_http_server_counters(worker->server)->open);
+    mb_jsonw_key(&w, "ledger_failing");
+    mb_jsonw_bool(&w, worker->books.failing);
+    write_scripts(&w, worker);
+    write_last_reload(&w, &worker->reload);
+    write_totals(&w, mb_bidder_totals(worker->bidder));
+    mb_jsonw_key(&w, "strategies");
+    mb_jsonw_array(&w);
+    strategies = mb_script_strategies(mb_bidder_script(worker->bidder), &count);
+    for (i = 0; i < count; i++) {
+        write_strategy(&w, worker, strategies[i], now_ms);
+    }
+    mb_jsonw_array_end(&w);
+    mb_jsonw_object_end(&w);
+    mb_xbuf_add_char(out, '\n');
+}
+
+/* --- the outcome of a reload --- */
+
+void mb__pages_reload(const struct mb__worker *worker, enum mb__reload_outcome outcome,
+                      struct mb_buf *out)
+{
+    const struct mb_script_report *report = &worker->reload.report;
+    struct mb_buf place = {0};
+    struct mb_json_writer w;
+    size_t i;
+
+    mb_json_writer_init(&w, out);
+    mb_jsonw_object(&w);
+    key_str(&w, "outcome", mb_slice_of(mb__reload_outcome_name(outcome)));
+    key_str(&w, "version", mb_script_version(mb_bidder_script(worker->bidder)));
+    if (outcome == MB__RELOAD_REFUSED) {
+        key_str(&w, "error", mb_slice_of(worker->reload.last_error));
+    }
+    mb_jsonw_key(&w, "problems");
+    mb_jsonw_array(&w);
+    for (i = 0; i < report->count; i++) {
+        const struct mb_script_problem *p = &report->problems[i];
+
+        mb_buf_clear(&place);
+        mb_process_add_place(worker->config->scripts, p, &place);
+        mb_jsonw_object(&w);
+        key_str(&w, "at", mb_buf_slice(&place));
+        key_str(&w, "kind", p->warning ? MB_SLICE("warning") : MB_SLICE("error"));
+        key_str(&w, "text", mb_slice_of(p->text));
+        mb_jsonw_object_end(&w);
+    }
+    mb_jsonw_array_end(&w);
+    mb_jsonw_object_end(&w);
+    mb_xbuf_add_char(out, '\n');
+    mb_buf_fini(&place);
+}

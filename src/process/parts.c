@@ -1,0 +1,141 @@
+/* parts.c - opens what the config names: keys, geo database, guard, scripts.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "moonbid/process.h"
+
+static int take_hex_key(struct mb_notice_keys *keys, struct mb_slice text, struct mb_error *err)
+{
+    uint8_t key[MB_NOTICE_KEY_BYTES];
+    bool good = text.len == sizeof(key) * 2;
+    size_t i;
+
+    for (i = 0; i < text.len && good; i++) {
+        good = isxdigit((unsigned char)text.data[i]);
+    }
+    if (!good) {
+        return mb_fail(err, MB_EINVAL, "notice_keys",
+                       "expected 'file:PATH' or %zu hexadecimal digits", sizeof(key) * 2);
+    }
+    for (i = 0; i < sizeof(key); i++) {
+        char pair[3] = {text.data[i * 2], text.data[i * 2 + 1], '\0'};
+
+        key[i] = (uint8_t)strtoul(pair, NULL, 16);
+    }
+    return mb_notice_keys_add(keys, key);
+}
+
+/* A key file is made on first start, but only where somebody serves with it. */
+static int take_key_file(struct mb_notice_keys *keys, const char *path, bool offline,
+                         struct mb_error *err)
+{
+    static const uint8_t zeros[MB_NOTICE_KEY_BYTES];
+    struct stat st;
+
+    if (offline && stat(path, &st) != 0 && errno == ENOENT) {
+        return mb_notice_keys_add(keys, zeros);
+    }
+    return mb_notice_keys_add_file(keys, path, err);
+}
+
+static int open_keys(const struct mb_config *config, bool offline, struct mb_notice_keys *keys,
+                     struct mb_error *err)
+{
+    size_t i;
+
+    for (i = 0; i < config->notice_keys.count; i++) {
+        struct mb_slice key = config->notice_keys.items[i];
+        int rc;
+
+        if (mb_slice_starts(key, MB_SLICE("file:"))) {
+            rc = take_key_file(keys, key.data + strlen("file:"), offline, err);
+        } else {
+            rc = take_hex_key(keys, key, err);
+        }
+        if (rc) {
+            return rc == MB_ENOMEM
+                       ? mb_fail(err, rc, "notice_keys", "at most %d keys", MB_NOTICE_KEYS_MAX)
+                       : rc;
+        }
+    }
+    return 0;
+}
+
+static int open_guard(const struct mb_config *config, bool offline, struct mb_guard **out,
+                      struct mb_error *err)
+{
+    struct mb_guard_options options = {0};
+    struct mb_buf path = {0};
+    int rc;
+
+    if (!offline) {
+        mb_xbuf_printf(&path, "%s/counters%c", config->data, '\0');
+        options.counters_path = path.data;
+    }
+    rc = mb_guard_open(&options, out, err);
+    mb_buf_fini(&path);
+    return rc;
+}
+
+int mb_process_open_parts(const struct mb_config *config, bool offline,
+                          struct mb_process_parts *out, struct mb_error *err)
+{
+    int rc;
+
+    *out = (struct mb_process_parts){.config = config, .keys = mb_xnotice_keys_new()};
+    mb_script_set_limit_ms(config->script_cpu_ms);
+    rc = open_keys(config, offline, out->keys, err);
+    if (!rc && config->geoip) {
+        rc = mb_geo_open(config->geoip, &out->geo, err);
+    }
+    if (!rc) {
+        rc = open_guard(config, offline, &out->guard, err);
+    }
+    if (rc) {
+        mb_process_close_parts(out);
+    }
+    return rc;
+}
+
+void mb_process_close_parts(struct mb_process_parts *parts)
+{
+    if (parts->guard) {
+        mb_guard_close(parts->guard);
+    }
+    mb_geo_close(parts->geo);
+    mb_notice_keys_free(parts->keys);
+    *parts = (struct mb_process_parts){0};
+}
+
+int mb_process_load_scripts(const struct mb_process_parts *parts, struct mb_script **out,
+                            struct mb_script_report *report)
+{
+    const struct mb_config *config = parts->config;
+    struct mb_script_options options = {
+        .dir = config->scripts,
+        .endpoints = config->endpoints,
+        .n_endpoints = config->n_endpoints,
+        .has_geo = parts->geo != NULL,
+        .guard = parts->guard,
+        .memory_bytes = (size_t)config->script_memory_mb * 1024 * 1024,
+        .timezone = config->timezone,
+    };
+
+    return mb_script_load(&options, out, report);
+}
+
+void mb_process_add_place(const char *dir, const struct mb_script_problem *problem,
+                          struct mb_buf *out)
+{
+    mb_xbuf_add_text(out, dir);
+    if (problem->file[0]) {
+        mb_xbuf_printf(out, "/%s", problem->file);
+    }
+    if (problem->line > 0) {
+        mb_xbuf_printf(out, ":%d", problem->line);
+    }
+}

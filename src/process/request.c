@@ -1,0 +1,64 @@
+/* request.c - from the HTTP server to the bidder and back.
+ *
+ * A bid is answered before this returns. A notice that brought events waits for the books (books.c).
+ */
+#include "internal.h"
+
+static enum mb_bidder_method method_of(enum mb_http_method method)
+{
+    switch (method) {
+    case MB_HTTP_GET:
+    case MB_HTTP_HEAD:
+        return MB_BIDDER_GET;
+    case MB_HTTP_POST:
+        return MB_BIDDER_POST;
+    default:
+        return MB_BIDDER_OTHER;
+    }
+}
+
+const char *mb__request_outcome_name(int outcome)
+{
+    if (outcome == MB__OUTCOME_BAD) {
+        return "bad_request";
+    }
+    return outcome == MB_NOBID_BID ? "bid" : mb_nobid_name((enum mb_nobid)outcome);
+}
+
+static void count(struct mb__worker *worker, const struct mb_bidder_out *out)
+{
+    if (out->endpoint && strcmp(out->kind, "bid") == 0) {
+        worker->outcomes[out->endpoint->index][out->outcome]++;
+    } else if (out->endpoint && strcmp(out->kind, "error") == 0) {
+        worker->outcomes[out->endpoint->index][MB__OUTCOME_BAD]++;
+    }
+}
+
+void mb__request_handle(void *user, struct mb_http_exchange *exchange,
+                        const struct mb_http_request *request)
+{
+    struct mb__worker *worker = user;
+    struct mb_bidder_in in = {.method = method_of(request->method),
+                              .path = request->path,
+                              .query = request->query,
+                              .body = request->body,
+                              .remote_ip = request->remote_ip,
+                              .now_ms = mb_time_now_ms(),
+                              .seed = mb__chance_seed(&worker->chance),
+                              .draining = worker->draining};
+    struct mb_bidder_out out;
+
+    mb_bidder_handle(worker->bidder, &in, &out);
+    count(worker, &out);
+    if (out.n_events > 0) {
+        mb__books_take(worker, exchange, &out);
+    } else {
+        struct mb_http_response response = {.status = out.status,
+                                            .content_type = out.content_type,
+                                            .body = out.body,
+                                            .extra_headers = out.extra_headers};
+
+        mb_http_respond(exchange, &response);
+    }
+    mb__reload_replace_if_spent(worker);
+}
