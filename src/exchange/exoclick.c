@@ -1,4 +1,5 @@
-/* exoclick.c - ExoClick RTB as a codec. One impression, one bid; no notices but the URLs that the engine gives out. */
+/* exoclick.c - ExoClick RTB as a codec. One impression, one bid; no notices but the URLs that the engine gives
+ * out. */
 #include "internal.h"
 
 static enum mb_wire_path path(const struct mb_endpoint *endpoint, struct mb_slice asked)

@@ -1,15 +1,15 @@
 /* exoclick_answer.c - what ExoClick takes as a bid, and how it is written.
  *
- * One table says per format which fields the answer has and which pricing models the exchange knows. The check reads
- * its "must" and the encoder its order, so nothing of one format can slip into another's answer. JSON and XML are
- * two writings of the same list of fields.
+ * One table says per format which fields the answer has and which pricing models the exchange knows. The check
+ * reads its "must" and the encoder its order, so nothing of one format can slip into another's answer. JSON and
+ * XML are two writings of the same list of fields.
  */
 #include <assert.h>
 
 #include "internal.h"
 
-/* The text fields of an answer, in the order of the wire: wire name, name in Lua, member of struct mb_bid. The icon is
- * not here: it is chosen by size. */
+/* The text fields of an answer, in the order of the wire: wire name, name in Lua, member of struct mb_bid. The
+ * icon is not here: it is chosen by size. */
 enum { IMAGE = 1, ICON = 2, URL = 4, CLICK = 8, TITLE = 16, DESCRIPTION = 32, TRACKER = 64 };
 
 static const struct {
@@ -31,9 +31,10 @@ enum { N_TEXTS = sizeof texts / sizeof texts[0], FIELDS_MAX = N_TEXTS + 4 };
 
 #define MODEL(name) (1u << MB_MODEL_##name)
 
-/* Direct link: the exchange's prose grants CPC only where it serves an e-mail zone, which the request does not reliably tell,
- * and the one published answer of that format has btype 2. So both go out. In-page push is named as a type without
- * an answer of its own: image and landing are known, title and text are sent where the strategy has them. */
+/* Direct link: the exchange's prose grants CPC only where it serves an e-mail zone, which the request does not
+ * reliably tell, and the one published answer of that format has btype 2. So both go out. In-page push is named
+ * as a type without an answer of its own: image and landing are known, title and text are sent where the
+ * strategy has them. */
 static const struct {
     unsigned must, may, models;
 } formats[MB_FORMAT_COUNT] = {

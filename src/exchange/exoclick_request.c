@@ -1,12 +1,12 @@
 /* exoclick_request.c - ExoClick's own request: one flat object, or the same names in a query string.
  *
- * A field is asked for by name from whichever of the two came in, so there is one decoder. Of the fields that the exchange
- * calls mandatory only `id` is insisted on: without it no answer is possible, while real callers do leave the
- * others out. A type that nobody knows is a request without a format, hence no bid.
+ * A field is asked for by name from whichever of the two came in, so there is one decoder. Of the fields that
+ * the exchange calls mandatory only `id` is insisted on: without it no answer is possible, while real callers do
+ * leave the others out. A type that nobody knows is a request without a format, hence no bid.
  *
- * The e-mail address of `el` (base64) is personal data. It is never read; it is taken out of the tokens and of the document
- * that scripts see as `raw`. user.email_hash stays absent: a hash of an address without a key is as good as
- * the address, and the key is not the codec's.
+ * The e-mail address of `el` (base64) is personal data. It is never read; it is taken out of the tokens and of
+ * the document that scripts see as `raw`. user.email_hash stays absent: a hash of an address without a key is as
+ * good as the address, and the key is not the codec's.
  */
 #include "internal.h"
 
@@ -56,7 +56,9 @@ static void forget_email(struct mb_json_value root)
 {
     for (struct mb_json_value v = mb_json_first(root); v.type != MB_JSON_NONE; v = mb_json_next(root, v)) {
         if (mb_slice_eq(mb_json_key(v), EMAIL)) {
-            root.doc->tokens[v.token].type = MB_JSON_NULL;
+            struct mb_json_token *token = &root.doc->tokens[v.token];
+            token->type = MB_JSON_NULL;
+            token->end = token->start;
         }
     }
 }
@@ -142,7 +144,8 @@ static void read_device(const struct source *from, struct mb_request *out, struc
     device->ip = mb__exchange_either(field(from, "ip"), device->remote_ip);
     device->forwarded_for = field(from, "x_forwarded_for");
     device->ua = field(from, "ua");
-    device->language = mb__exchange_language(mb__exchange_either(field(from, "language"), token(out, "language")), arena);
+    device->language = mb__exchange_language(
+        mb__exchange_either(field(from, "language"), token(out, "language")), arena);
 }
 
 static struct mb_imp *read_imp(const struct source *from, const struct mb_request *request,
@@ -180,7 +183,9 @@ int mb__exoclick_decode_request(const struct mb_wire_in *in, struct mb_request *
     if (!mb_slice_present(out->id)) {
         return mb_fail(err, MB_EPROTOCOL, "id", "a bid request has an id: the answer repeats it");
     }
-    out->answer_form = mb_slice_eq_nocase(field(&from, "export"), MB_SLICE("xml")) ? MB_ANSWER_XML : MB_ANSWER_JSON;
+    if (mb_slice_eq_nocase(field(&from, "export"), MB_SLICE("xml"))) {
+        out->answer_form = MB_ANSWER_XML;
+    }
     read_site(&from, out, in->arena);
     read_device(&from, out, in->arena);
     out->user.id = mb__exchange_known_id(field(&from, "user_id"));

@@ -1,10 +1,11 @@
 /* exoclick_xml.c - the XML form of ExoClick's answer.
  *
- * The exchange says that XML is allowed and asked for, but publishes no layout. Assumed: the JSON object turned into elements of
- * the same names under <bid>, texts in CDATA, numbers as text. A different layout is a change of this file alone.
+ * The exchange says that XML is allowed and asked for, but publishes no layout. Assumed: the JSON object turned
+ * into elements of the same names under <bid>, texts in CDATA, numbers as text. A different layout is a change
+ * of this file alone.
  *
- * A text may hold "]]>", which would end its section: the section is closed between "]]" and ">" and a new one opened.
- * Characters that XML cannot hold at all were refused with the bid.
+ * A text may hold "]]>", which would end its section: the section is closed between "]]" and ">" and a new one
+ * opened. Characters that XML cannot hold at all were refused with the bid.
  */
 #include "internal.h"
 

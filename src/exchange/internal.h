@@ -19,7 +19,8 @@ extern const struct mb_codec mb__xandr_codec;
 
 /* --- document.c: the body as JSON --- */
 
-/* Parses the body into a document of the arena. Fails: MB_ESYNTAX, not JSON; MB_EPROTOCOL, JSON past the parser's limits. */
+/* Parses the body into a document of the arena. Fails: MB_ESYNTAX, not JSON; MB_EPROTOCOL, JSON past the
+ * parser's limits. */
 int mb__exchange_parse(const struct mb_wire_in *in, struct mb_json **out, struct mb_error *err);
 
 /* Adds what the getters had to convert to the endpoint's counters; call when all fields were read. */

@@ -67,9 +67,12 @@ struct mb_slice mb__exchange_host(struct mb_slice url, struct mb_arena *arena)
         return url;
     }
     struct mb_slice host = url;
-    long scheme = mb_slice_find(url, MB_SLICE("://"));
-    if (scheme >= 0) {
-        host = mb_slice(url.data + scheme + 3, url.len - (size_t)scheme - 3);
+    size_t scheme = 0;
+    while (scheme < url.len && is_letter(url.data[scheme])) {
+        scheme++;
+    }
+    if (mb_slice_starts(mb_slice(url.data + scheme, url.len - scheme), MB_SLICE("://"))) {
+        host = mb_slice(url.data + scheme + 3, url.len - scheme - 3);
     }
     for (size_t i = 0; i < host.len; i++) {
         if (memchr("/?#", host.data[i], 3)) {
@@ -83,9 +86,10 @@ struct mb_slice mb__exchange_host(struct mb_slice url, struct mb_arena *arena)
         }
     }
     /* The colon of a port, not those inside an IPv6 literal. */
-    long colon = mb_slice_find_char(host, ':');
-    if (colon >= 0 && host.data[0] != '[') {
-        host.len = (size_t)colon;
+    bool is_literal = mb_slice_starts(host, MB_SLICE("["));
+    long end = mb_slice_find_char(host, is_literal ? ']' : ':');
+    if (end >= 0) {
+        host.len = (size_t)end + is_literal;
     }
     return mb_slice_empty(host) ? MB_SLICE_NONE : copy_lower(host, arena);
 }

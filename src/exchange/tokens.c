@@ -1,11 +1,11 @@
 /* tokens.c - the query string of an endpoint: where ExoClick's replaced tokens arrive.
  *
- * The exchange fills values in as they are: encoded or raw, sometimes not at all. So a value is decoded once; one that still
- * looks like {name} counts as absent; and a raw {url}, with '&' and '#' of its own, spills into further names, which
- * do no harm as long as {url} stands last (first of a name counts).
+ * The exchange fills values in as they are: encoded or raw, sometimes not at all. So a value is decoded once;
+ * one that still looks like {name} counts as absent; and a raw {url}, with '&' and '#' of its own, spills into
+ * further names, which do no harm as long as {url} stands last (first of a name counts).
  *
- * {&empty=204} is no token with a value but a mark in the URL. It arrives replaced (&empty=204), as written, with
- * its braces or more of it percent-encoded, and an '&' in the middle. So it is cut out of the text before
+ * {&empty=204} is no token with a value but a mark in the URL. It arrives replaced (&empty=204), as written,
+ * with its braces or more of it percent-encoded, and an '&' in the middle. So it is cut out of the text before
  * the text is split.
  */
 #include "internal.h"
@@ -40,8 +40,8 @@ static struct mb_slice skip_bytes(struct mb_slice text, size_t bytes)
     return mb_slice(text.data + bytes, text.len - bytes);
 }
 
-/* Length of the mark that begins here, in any of its forms, else 0. It begins the query, or with its '{' or '&'; it ends
- * with its '}' or where a parameter ends. */
+/* Length of the mark that begins here, in any of its forms, else 0. It begins the query, or with its '{' or '&';
+ * it ends with its '}' or where a parameter ends. */
 static size_t match_mark(struct mb_slice text, bool at_start)
 {
     struct mb_slice rest = text;

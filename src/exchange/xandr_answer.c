@@ -1,7 +1,7 @@
 /* xandr_answer.c - what Xandr takes as a bid, and how it is written.
  *
- * Auction, member, creative and deal ids go out as bare numbers, digit for digit, so they are checked to be integers; a price sent
- * as a string would be read as 0. The exchange cuts prices at 999, so they are cut here, where the trader can see what was
+ * Auction, member, creative and deal ids go out as bare numbers, digit for digit, so they are checked to be
+ * integers; a price sent as a string would be read as 0. The exchange cuts prices at 999, so no higher one is
  * sent. No bid is a body too, always with status 200: another status counts as a failed connection there.
  */
 #include "internal.h"

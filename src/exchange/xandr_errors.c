@@ -1,6 +1,7 @@
 /* xandr_errors.c - the symbols of Xandr's bid errors, from its published list, without the prefix NEC_.
  *
- * The list is open: ids appear without notice, and some have no symbol. Match on the id; the symbol is for people.
+ * The list is open: ids appear without notice, and some have no symbol. Match on the id; the symbol is for
+ * people.
  */
 #include <stdlib.h>
 

@@ -1,12 +1,12 @@
 /* xandr_notice.c - Xandr's notify and click calls as events.
  *
- * A notify has an array of tags (what became of each auction) and an array of responses (what became of our answer). They
- * are not said to be parallel, so a response is joined to a tag only where no doubt is left: there is one tag, and
- * one response, or one with the tag's custom_notify_data. An event per tag; a notify without tags is about a
- * failed call as a whole and gives one error event.
+ * A notify has an array of tags (what became of each auction) and an array of responses (what became of our
+ * answer). They are not said to be parallel, so a response is joined to a tag only where no doubt is left: there
+ * is one tag, and one response, or one with the tag's custom_notify_data. An event per tag; a notify without
+ * tags is about a failed call as a whole and gives one error event.
  *
- * One official sample has blanks behind its keys ("user_id_64 "), so a key is looked for trimmed where it is not there
- * as it should be.
+ * One official sample has blanks behind its keys ("user_id_64 "), so a key is looked for trimmed where it is not
+ * there as it should be.
  */
 #include "internal.h"
 
@@ -92,8 +92,9 @@ static void read_error(struct mb_json_value from, struct mb_event *event)
 {
     struct mb_json_value error_id = get(from, "error_id");
     if (event->error_id == 0 && mb_json_present(error_id)) {
-        event->error_id = small_integer(error_id, 0);
-        event->error_name = mb__xandr_error_name(event->error_id);
+        int32_t number = small_integer(error_id, -1);
+        event->error_id = number > 0 ? number : 0;
+        event->error_name = mb__xandr_error_name(number);
     }
     event->error = mb__exchange_either(event->error, text(from, "error"));
 }

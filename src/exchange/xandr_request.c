@@ -1,9 +1,9 @@
 /* xandr_request.c - Xandr's platform bid request: {"bid_request":{tags, members, bid_info}}.
  *
- * Each tag is an auction of its own, hence an impression here. A tag without auction_id_64 cannot be bid on and is left
- * out; the request fails only when no tag remains. Ids are 64 bits wide (signed: -1 is an opted-out user) and
- * come as numbers or strings: they are kept as text, digit for digit. The protocol has no id for the whole request;
- * the first auction's stands in.
+ * Each tag is an auction of its own, hence an impression here. A tag without auction_id_64 cannot be bid on and
+ * is left out; the request fails only when no tag remains. Ids are 64 bits wide (signed: -1 is an opted-out
+ * user) and come as numbers or strings: they are kept as text, digit for digit. The protocol has no id for the
+ * whole request; the first auction's stands in.
  *
  * Countries are alpha-2 in this protocol. Operating system, browser and language arrive as the exchange's own
  * numbers, so they are left to what the user agent and accepted_languages tell.
@@ -38,9 +38,9 @@ static struct mb_slice id(struct mb_json_value value, const char *key)
 
 /* --- tags --- */
 
-/* The media types that decide a tag's format, the first of these rows that the tag allows (the numbers are the exchange's;
- * that display wins over the others where several are allowed is our choice). A tag that allows none of them is
- * display too: text, expandable, interstitial. */
+/* The media types that decide a tag's format, the first of these rows that the tag allows (the numbers are the
+ * exchange's; that display wins over the others where several are allowed is our choice). A tag that allows none
+ * of them is display too: text, expandable, interstitial. */
 static const struct {
     const char *media_type;
     enum mb_format format;
@@ -83,7 +83,8 @@ static enum mb_format read_format(const struct reader *r, struct mb_json_value t
             return media_formats[i].format;
         }
     }
-    return is_vast_only(mb__exchange_ids(r->in, get(tag, "creative_formats"))) ? MB_FORMAT_VIDEO : MB_FORMAT_BANNER;
+    struct mb_slices creatives = mb__exchange_ids(r->in, get(tag, "creative_formats"));
+    return is_vast_only(creatives) ? MB_FORMAT_VIDEO : MB_FORMAT_BANNER;
 }
 
 static void read_sizes(const struct reader *r, struct mb_json_value tag, struct mb_imp *imp)
@@ -206,7 +207,8 @@ static struct mb_slices read_categories(const struct reader *r)
     return (struct mb_slices){items, count};
 }
 
-/* Some supply sends the user agent percent-encoded as a whole ("Mozilla%2f5.0+(compatible%3b..."): no blank in it. */
+/* Some supply sends the user agent percent-encoded as a whole ("Mozilla%2f5.0+(compatible%3b..."): no blank in
+ * it. */
 static struct mb_slice read_user_agent(const struct reader *r)
 {
     struct mb_slice ua = text(r->info, "user_agent");
