@@ -1,10 +1,11 @@
 /* arena.c - blocks in a list, newest first; allocation moves a pointer through the newest.
  *
- * What a request needs beyond one block comes as further blocks, each at least `keep_bytes`; a reset frees all but one
- * block of exactly that size. So a warm arena costs one addition per allocation, and one large request does
- * not leave its memory behind.
+ * What a request needs beyond one block comes as further blocks, each at least `keep_bytes`; a
+ * reset frees all but one block of exactly that size. So a warm arena costs one addition per
+ * allocation, and one large request does not leave its memory behind.
  *
- * With the address sanitizer everything not handed out is poisoned, and a gap stands between neighbours.
+ * With the address sanitizer everything not handed out is poisoned, and a gap stands between
+ * neighbours.
  */
 #include "moonbid/base/arena.h"
 

@@ -1,7 +1,7 @@
 /* err.c - texts of the failure codes, and the filling of struct mb_error.
  *
- * All that is formatted goes into the caller's fixed arrays and is cut there, so that reporting a failure
- * cannot fail itself.
+ * All that is formatted goes into the caller's fixed arrays and is cut there, so that reporting a
+ * failure cannot fail itself.
  */
 #include "moonbid/base/err.h"
 

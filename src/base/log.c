@@ -1,8 +1,9 @@
 /* log.c - a line is built on the stack and handed to the system in one write.
  *
- * A log that blocks stops bidding, so the descriptor is asked first whether it takes a line: a pipe that polls
- * writable has room for PIPE_BUF bytes, and no line is longer. (O_NONBLOCK is not set here: it would belong to
- * everybody who shares the terminal or pipe.) What does not go out is counted and said on the next line that does.
+ * A log that blocks stops bidding, so the descriptor is asked first whether it takes a line: a pipe
+ * that polls writable has room for PIPE_BUF bytes, and no line is longer. (O_NONBLOCK is not set
+ * here: it would belong to everybody who shares the terminal or pipe.) What does not go out is
+ * counted and said on the next line that does.
  */
 #include "moonbid/base/log.h"
 
@@ -17,7 +18,8 @@
 
 #include "moonbid/base/time.h"
 
-/* Kept free in a line for its end: the count of what was dropped, closing quote and brace, newline. */
+/* Kept free in a line for its end: the count of what was dropped, closing quote and brace, newline.
+ */
 #define TAIL_BYTES 64
 
 struct line {
@@ -44,7 +46,8 @@ void mb_log_setup(enum mb_log_level least, enum mb_log_format format)
     state.format = format;
 }
 
-void mb_log_redirect(void (*sink)(void *user, enum mb_log_level level, const char *line, size_t len),
+void mb_log_redirect(void (*sink)(void *user, enum mb_log_level level, const char *line,
+                                  size_t len),
                      void *user)
 {
     state.sink = sink;
@@ -78,7 +81,8 @@ static bool is_control(const char *p, size_t len)
     return c < 0x20 || c == 0x7f || (len == 2 && c == 0xc2 && (unsigned char)p[1] < 0xa0);
 }
 
-/* Control characters and what is not UTF-8 as \xNN; in a JSON line the backslash of that is doubled. */
+/* Control characters and what is not UTF-8 as \xNN; in a JSON line the backslash of that is
+ * doubled. */
 static void put_escaped(struct line *line, struct mb_slice s)
 {
     const char *escape_form = line->json ? "\\\\x%02x" : "\\x%02x";

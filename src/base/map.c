@@ -1,5 +1,5 @@
-/* map.c - open addressing with linear probing, never fuller than three quarters. Keys are not removed singly, so
- * a search may stop at the first free place.
+/* map.c - open addressing with linear probing, never fuller than three quarters. Keys are not
+ * removed singly, so a search may stop at the first free place.
  */
 #include "moonbid/base/map.h"
 

@@ -1,7 +1,8 @@
 /* money.c - all rounding of money happens in this file.
  *
- * Text becomes an integer digit by digit: no double stands between the wire and the ledger. Halves go away from
- * zero, so the first digit that is dropped decides alone and the rest need not be looked at.
+ * Text becomes an integer digit by digit: no double stands between the wire and the ledger. Halves
+ * go away from zero, so the first digit that is dropped decides alone and the rest need not be
+ * looked at.
  */
 #include "moonbid/base/money.h"
 
@@ -25,7 +26,8 @@ struct mb_amount mb_money_cost_of_click(struct mb_price cpc)
     return (struct mb_amount){cpc.micros * 1000};
 }
 
-/* A number's parts. Digits are those of the whole part and of the fraction, one behind the other. */
+/* A number's parts. Digits are those of the whole part and of the fraction, one behind the other.
+ */
 struct decimal {
     struct mb_slice whole;
     struct mb_slice fraction;

@@ -1,4 +1,5 @@
-/* slice.c - searching, cutting and converting borrowed strings. Nothing here allocates or reads a locale. */
+/* slice.c - searching, cutting and converting borrowed strings. Nothing here allocates or reads a
+ * locale. */
 #include "moonbid/base/slice.h"
 
 static char lower(char c)
@@ -85,7 +86,8 @@ bool mb_slice_to_i64(struct mb_slice s, int64_t *out)
         if (digit < 0 || digit > 9)
             return false;
         /* Counted downwards: INT64_MIN has no positive twin. */
-        if (__builtin_mul_overflow(value, 10, &value) || __builtin_sub_overflow(value, digit, &value))
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_sub_overflow(value, digit, &value))
             return false;
     }
     if (!negative && value == INT64_MIN)
@@ -101,7 +103,8 @@ size_t mb_slice_utf8(struct mb_slice s)
     const unsigned char *p = (const unsigned char *)s.data;
     if (p[0] < 0x80)
         return 1;
-    /* What the second byte may be keeps out overlong forms, surrogates and everything past U+10FFFF. */
+    /* What the second byte may be keeps out overlong forms, surrogates and everything past
+     * U+10FFFF. */
     unsigned char low = 0x80;
     unsigned char high = 0xbf;
     size_t len;
@@ -131,8 +134,8 @@ size_t mb_slice_utf8(struct mb_slice s)
     return len;
 }
 
-/* Eight bytes at a time, each mixed in by a multiplication; the shifts carry high bits down to where a table
- * of a power of two looks. */
+/* Eight bytes at a time, each mixed in by a multiplication; the shifts carry high bits down to
+ * where a table of a power of two looks. */
 uint64_t mb_slice_hash(struct mb_slice s)
 {
     const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15);

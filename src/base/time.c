@@ -1,7 +1,8 @@
 /* time.c - clocks, and calendar text in UTC.
  *
- * Dates are computed over years that begin in March, so that the leap day is a year's last one and a
- * day's number follows from one formula. libc's functions are not used: they read the zone and the locale.
+ * Dates are computed over years that begin in March, so that the leap day is a year's last one and
+ * a day's number follows from one formula. libc's functions are not used: they read the zone and
+ * the locale.
  */
 #include "moonbid/base/time.h"
 
@@ -32,7 +33,10 @@ bool mb_time_parse_duration(struct mb_slice text, int64_t *out_ms)
     static const struct {
         const char *suffix;
         int64_t ms;
-    } units[] = {{"ms", 1}, {"s", MS_PER_SECOND}, {"m", MS_PER_MINUTE}, {"h", MS_PER_HOUR},
+    } units[] = {{"ms", 1},
+                 {"s", MS_PER_SECOND},
+                 {"m", MS_PER_MINUTE},
+                 {"h", MS_PER_HOUR},
                  {"d", MS_PER_DAY}};
 
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
@@ -125,8 +129,7 @@ void mb_xbuf_add_time(struct mb_buf *buf, int64_t ms)
     int64_t day_of_era = days - era * DAYS_PER_ERA;
     int64_t year_of_era =
         (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    int64_t day_of_year =
-        day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     int64_t month_from_march = (5 * day_of_year + 2) / 153;
     int day = (int)(day_of_year - (153 * month_from_march + 2) / 5 + 1);
     int month = (int)(month_from_march < 10 ? month_from_march + 3 : month_from_march - 9);

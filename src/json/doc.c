@@ -1,6 +1,8 @@
-/* doc.c - cJSON behind our own names. A node is a cJSON item under another type; nothing else is kept.
+/* doc.c - cJSON behind our own names. A node is a cJSON item under another type; nothing else is
+ * kept.
  *
- * cJSON_InitHooks is never called: it is global, and other users of the library in the process would get our memory.
+ * cJSON_InitHooks is never called: it is global, and other users of the library in the process
+ * would get our memory.
  */
 #include "moonbid/json_doc.h"
 

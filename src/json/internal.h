@@ -18,12 +18,12 @@ enum {
     MB__JSON_INTEGER = 2  /* a number without fraction and exponent */
 };
 
-/* The first byte at or behind `p` that is not plain inside a string: a quote, a backslash, a control byte, a byte of
- * a longer UTF-8 sequence; or `end`.
+/* The first byte at or behind `p` that is not plain inside a string: a quote, a backslash, a
+ * control byte, a byte of a longer UTF-8 sequence; or `end`.
  *
- * Eight bytes at a time: subtracting raises the top bit of each byte below the limit (a quote and a backslash
- * are turned into zero first). A borrow can make the byte above a hit look like one too, so only the
- * lowest hit counts, which is the one asked for. */
+ * Eight bytes at a time: subtracting raises the top bit of each byte below the limit (a quote and a
+ * backslash are turned into zero first). A borrow can make the byte above a hit look like one too,
+ * so only the lowest hit counts, which is the one asked for. */
 static inline const char *mb__json_skip_plain(const char *p, const char *end)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
@@ -51,8 +51,8 @@ static inline const char *mb__json_skip_plain(const char *p, const char *end)
 
 /* --- number.c --- */
 
-/* Reads one number of RFC 8259 at `p`. Gives the byte behind it, or NULL and *wrong at the first byte that does not
- * belong (`end` where the text stops short). */
+/* Reads one number of RFC 8259 at `p`. Gives the byte behind it, or NULL and *wrong at the first
+ * byte that does not belong (`end` where the text stops short). */
 const char *mb__json_scan_number(const char *p, const char *end, bool *is_integer,
                                  const char **wrong);
 
@@ -62,8 +62,8 @@ bool mb__json_is_number(struct mb_slice text);
 /* A number's whole part, exact to the last digit; false beyond 64 bits. `text` must be a number. */
 bool mb__json_number_i64(struct mb_slice text, int64_t *out);
 
-/* The nearest double; the decimal sign is '.' in every locale. `text` must be a number, and a byte that cannot continue
- * one (or a NUL) must stand behind it. */
+/* The nearest double; the decimal sign is '.' in every locale. `text` must be a number, and a byte
+ * that cannot continue one (or a NUL) must stand behind it. */
 double mb__json_number_f64(struct mb_slice text);
 
 /* Writes a finite double with the fewest digits, as printf rounds, that read back as the same. */

@@ -111,8 +111,8 @@ double mb__json_number_f64(struct mb_slice text)
     return strtod_l(text.data, NULL, c_locale());
 }
 
-/* Fifteen digits settle whatever a person or a program wrote with so many; only denormals can do with fewer
- * than these print, so they begin at one. */
+/* Fifteen digits settle whatever a person or a program wrote with so many; only denormals can do
+ * with fewer than these print, so they begin at one. */
 void mb__json_print_f64(double value, char out[32])
 {
     locale_t callers = uselocale(c_locale());

@@ -1,10 +1,12 @@
 /* tokenizer.c - one pass from text to tokens; no recursion, no decoding.
  *
- * A stack of open containers says whether a key, a comma or an end is due, so the depth limit is the size of that
- * stack and hostile nesting costs nothing. Tokens grow in the arena by doubling from a guess after the text's length;
- * allocating for the worst case (`[1,1,...]`) would cost ten times the text for every body.
+ * A stack of open containers says whether a key, a comma or an end is due, so the depth limit is
+ * the size of that stack and hostile nesting costs nothing. Tokens grow in the arena by doubling
+ * from a guess after the text's length; allocating for the worst case (`[1,1,...]`) would cost ten
+ * times the text for every body.
  *
- * Functions take the place in the text and return the place behind what they read, or NULL after fail_at().
+ * Functions take the place in the text and return the place behind what they read, or NULL after
+ * fail_at().
  */
 #include "moonbid/json.h"
 
@@ -17,11 +19,11 @@ struct scanner {
     struct mb_json *doc;
     const char *begin;
     const char *end;
-    uint32_t capacity;                 /* tokens allocated */
-    uint32_t depth;                    /* containers open */
-    uint32_t open[MB_JSON_MAX_DEPTH];  /* their tokens, outermost first */
-    int code;                          /* result once a function returned NULL */
-    struct mb_error *err;              /* may be NULL */
+    uint32_t capacity;                /* tokens allocated */
+    uint32_t depth;                   /* containers open */
+    uint32_t open[MB_JSON_MAX_DEPTH]; /* their tokens, outermost first */
+    int code;                         /* result once a function returned NULL */
+    struct mb_error *err;             /* may be NULL */
 };
 
 static const char *fail_at(struct scanner *s, int code, const char *at, const char *what)
@@ -133,9 +135,8 @@ static inline const char *scan_string(struct scanner *s, const char *p)
             if (!p)
                 return NULL;
         } else {
-            size_t len = (unsigned char)*p < 0x20
-                             ? 0
-                             : mb_slice_utf8(mb_slice(p, (size_t)(s->end - p)));
+            size_t len =
+                (unsigned char)*p < 0x20 ? 0 : mb_slice_utf8(mb_slice(p, (size_t)(s->end - p)));
             if (len == 0)
                 return fail_syntax(s, p, "control byte or invalid UTF-8 in a string");
             p += len;
@@ -206,8 +207,8 @@ static inline char closer_of(const struct mb_json_token *container)
     return container->type == MB_JSON_OBJECT ? '}' : ']';
 }
 
-/* Reads one scalar, or the opening bracket of a container that holds something, up to where its first value is
- * due; then *opened. */
+/* Reads one scalar, or the opening bracket of a container that holds something, up to where its
+ * first value is due; then *opened. */
 static inline const char *scan_value(struct scanner *s, const char *p, bool *opened)
 {
     *opened = false;
@@ -240,8 +241,8 @@ static inline const char *scan_value(struct scanner *s, const char *p, bool *ope
     }
 }
 
-/* Behind a value: counts it, closes what ends here, and stops behind the comma (and key) of the next value, or at
- * the end of the outermost one. */
+/* Behind a value: counts it, closes what ends here, and stops behind the comma (and key) of the
+ * next value, or at the end of the outermost one. */
 static inline const char *scan_behind_value(struct scanner *s, const char *p)
 {
     while (s->depth) {

@@ -1,7 +1,8 @@
 /* view.c - reading a tokenized document: look-ups, walks, and getters that forgive.
  *
- * In an object each value's token stands directly behind its key's. Getters convert what a sender can have meant and
- * count each conversion in the document, so that an operator sees which exchange sends what.
+ * In an object each value's token stands directly behind its key's. Getters convert what a sender
+ * can have meant and count each conversion in the document, so that an operator sees which exchange
+ * sends what.
  */
 #include "moonbid/json.h"
 
@@ -85,7 +86,8 @@ static char *put_utf8(char *out, uint32_t code)
     return out;
 }
 
-/* `*p` stands on the digits behind \u; moves it behind the escape, and behind the second of a pair. */
+/* `*p` stands on the digits behind \u; moves it behind the escape, and behind the second of a pair.
+ */
 static uint32_t decode_unicode(const char **p, const char *end)
 {
     uint32_t code = read_hex4(*p);

@@ -1,7 +1,7 @@
 /* histogram.c - which bucket a duration belongs to, and back.
  *
- * A number's highest bit says which power of two it is in, and the three bits behind that one which eighth of it. Numbers
- * below eight have no such bits and are their own bucket:
+ * A number's highest bit says which power of two it is in, and the three bits behind that one which
+ * eighth of it. Numbers below eight have no such bits and are their own bucket:
  *
  *     ns       0 .. 7 | 8 .. 15 | 16, 18, .. 30 | 32, 36, .. 60 | ...
  *     bucket   0 .. 7 | 8 .. 15 | 16     ..  23 | 24     ..  31 |

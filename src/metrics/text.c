@@ -1,10 +1,11 @@
-/* text.c - the lines that Prometheus reads. Durations are written as seconds from integers, so that no locale and no
- * rounding of a double takes part.
+/* text.c - the lines that Prometheus reads. Durations are written as seconds from integers, so that
+ * no locale and no rounding of a double takes part.
  */
 #include "moonbid/metrics.h"
 
 #define NS_PER_SECOND UINT64_C(1000000000)
-/* Buckets in the text: powers of two from 1 us to 17 s. All 272 of them would make a page of nothing else. */
+/* Buckets in the text: powers of two from 1 us to 17 s. All 272 of them would make a page of
+ * nothing else. */
 #define FIRST_POWER 10
 #define LAST_POWER 34
 
@@ -102,8 +103,9 @@ void mb_xmetrics_histogram(struct mb_buf *out, const char *name,
     uint64_t seen = 0;
     size_t next = 0; /* first bucket not yet in `seen` */
     for (unsigned power = FIRST_POWER; power <= LAST_POWER; power++) {
-        /* Durations below 2^power fill the buckets below (power - 2) * PARTS: the eight of single nanoseconds,
-         * and eight for each power from 2^3 on. (A duration of exactly 2^power is counted one edge late.) */
+        /* Durations below 2^power fill the buckets below (power - 2) * PARTS: the eight of single
+         * nanoseconds, and eight for each power from 2^3 on. (A duration of exactly 2^power is
+         * counted one edge late.) */
         size_t behind = (power - 2) * MB_HISTOGRAM_PARTS;
         for (; next < behind; next++)
             seen += mb_metrics_read(&histogram->buckets[next]);

@@ -1,4 +1,5 @@
-/* The public JSON parsing test suite: y_ files must be taken, n_ files refused at a position, i_ files survived. */
+/* The public JSON parsing test suite: y_ files must be taken, n_ files refused at a position, i_
+ * files survived. */
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -32,8 +32,10 @@ static void quantiles_split_what_was_recorded(void **state)
     static const struct {
         double q;
         uint64_t least, most;
-    } rows[] = {
-        {0.5, 500000, 562500}, {0.9, 900000, 1012500}, {0.99, 990000, 1113750}, {1, 1000000, 1125000}};
+    } rows[] = {{0.5, 500000, 562500},
+                {0.9, 900000, 1012500},
+                {0.99, 990000, 1113750},
+                {1, 1000000, 1125000}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         assert_in_range(mb_histogram_quantile(&histogram, rows[i].q), rows[i].least, rows[i].most);
     assert_int_equal(histogram.count, 1000);
@@ -75,13 +77,14 @@ static void lines_carry_escaped_labels(void **state)
     mb_xmetrics_u64(&out, "moonbid_bids_total", labels, 0, 0);
     mb_xmetrics_i64(&out, "moonbid_left", labels, 0, INT64_MIN);
     mb_xbuf_add_char(&out, '\0');
-    assert_string_equal(out.data,
-                        "# HELP moonbid_bids_total bids\\nby \\\\ \"name\"\n"
-                        "# TYPE moonbid_bids_total counter\n"
-                        "moonbid_bids_total{strategy=\"a\\\"b\\\\c\\nd\",reason=\"\xef\xbf\xbd\xc3\xa9\"} "
-                        "18446744073709551615\n"
-                        "moonbid_bids_total 0\n"
-                        "moonbid_left -9223372036854775808\n");
+    assert_string_equal(
+        out.data,
+        "# HELP moonbid_bids_total bids\\nby \\\\ \"name\"\n"
+        "# TYPE moonbid_bids_total counter\n"
+        "moonbid_bids_total{strategy=\"a\\\"b\\\\c\\nd\",reason=\"\xef\xbf\xbd\xc3\xa9\"} "
+        "18446744073709551615\n"
+        "moonbid_bids_total 0\n"
+        "moonbid_left -9223372036854775808\n");
     mb_buf_fini(&out);
 }
 
