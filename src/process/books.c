@@ -101,9 +101,7 @@ static void commit(uv_work_t *work)
 /* Logs the first failure and the recovery, not each of a thousand tries between them. */
 static void note_outcome(struct mb__books *books)
 {
-    books->commit_ns += (uint64_t)(mb_time_boot_ns() - books->started_ns);
-    books->commits++;
-    books->failures += books->rc != 0;
+    mb_histogram_record(&books->commit_time, (uint64_t)(mb_time_boot_ns() - books->started_ns));
     if (books->rc && !books->failing) {
         mb_log(MB_LOG_ERROR, "process", "ledger not written, notices are answered 503",
                "where=%s error=%s", books->err.where, books->err.what);

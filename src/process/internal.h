@@ -2,7 +2,8 @@
  *
  * Part of: process (private).
  * Files:    worker.c starts, drains and stops; request.c hands requests to the bidder; books.c makes events durable;
- *           reload.c changes generations; admin.c and pages.c are the operator's listener; chance.c seeds.
+ *           reload.c changes generations; admin.c, pages.c and metrics.c are the operator's listener; chance.c
+ *           seeds; parts.c, settings.c and limiter.c serve the commands too.
  */
 #ifndef MB_PROCESS_INTERNAL_H
 #define MB_PROCESS_INTERNAL_H
@@ -11,6 +12,7 @@
 
 #include "moonbid/bidder.h"
 #include "moonbid/ledger.h"
+#include "moonbid/metrics.h"
 #include "moonbid/net.h"
 #include "moonbid/process.h"
 
@@ -41,7 +43,7 @@ struct mb__books {
     int rc;       /* of the commit in work */
     struct mb_error err;
     int64_t started_ns;
-    uint64_t commits, failures, commit_ns;
+    struct mb_histogram commit_time;
 };
 
 int mb__books_open(struct mb__worker *worker, struct mb_error *err);
@@ -106,7 +108,7 @@ void mb__request_handle(void *user, struct mb_http_exchange *exchange,
                         const struct mb_http_request *request);
 const char *mb__request_outcome_name(int outcome);
 
-/* --- admin.c, pages.c --- */
+/* --- admin.c, pages.c, metrics.c --- */
 
 void mb__admin_handle(void *user, struct mb_http_exchange *exchange,
                       const struct mb_http_request *request);
@@ -136,6 +138,7 @@ struct mb__worker {
     int64_t started_ms;
     bool draining, drained, stopping;
     uint64_t (*outcomes)[MB__OUTCOME_COUNT]; /* by endpoint */
+    struct mb_histogram request_time;        /* of bid requests */
 };
 
 /* Called when something ended that a drain waits for. */

@@ -1,19 +1,19 @@
-/* metrics.c - the numbers in Prometheus' text format. Names are those of the contract with operators.
- *
- * Label values are names of endpoints, strategies and reasons: [a-z0-9_-] all of them, so nothing needs escaping.
+/* metrics.c - the numbers for Prometheus. Names are those of the contract with operators.
  */
 #include "internal.h"
-
-static void head(struct mb_buf *out, const char *name, const char *type, const char *help)
-{
-    mb_xbuf_printf(out, "# HELP moonbid_%s %s\n# TYPE moonbid_%s %s\n", name, help, name, type);
-}
 
 static void single(struct mb_buf *out, const char *name, const char *type, const char *help,
                    uint64_t value)
 {
-    head(out, name, type, help);
-    mb_xbuf_printf(out, "moonbid_%s %llu\n", name, (unsigned long long)value);
+    mb_xmetrics_head(out, name, type, help);
+    mb_xmetrics_u64(out, name, NULL, 0, value);
+}
+
+static void histogram(struct mb_buf *out, const char *name, const char *help,
+                      const struct mb_histogram *h)
+{
+    mb_xmetrics_head(out, name, "histogram", help);
+    mb_xmetrics_histogram(out, name, NULL, 0, h);
 }
 
 static void write_requests(const struct mb__worker *worker, struct mb_buf *out)
@@ -21,165 +21,160 @@ static void write_requests(const struct mb__worker *worker, struct mb_buf *out)
     size_t i;
     int k;
 
-    head(out, "requests_total", "counter", "Bid requests by endpoint and outcome.");
+    mb_xmetrics_head(out, "moonbid_requests_total", "counter", "Bid requests by outcome.");
     for (i = 0; i < worker->config->n_endpoints; i++) {
         for (k = 0; k < MB__OUTCOME_COUNT; k++) {
+            const struct mb_metrics_label labels[] = {
+                {"endpoint", worker->config->endpoints[i].name},
+                {"outcome", mb_slice_of(mb__request_outcome_name(k))}};
+
             if (worker->outcomes[i][k] > 0) {
-                mb_xbuf_printf(out, "moonbid_requests_total{endpoint=\"%.*s\",outcome=\"%s\"} %llu\n",
-                               MB_SLICE_ARG(worker->config->endpoints[i].name),
-                               mb__request_outcome_name(k),
-                               (unsigned long long)worker->outcomes[i][k]);
+                mb_xmetrics_u64(out, "moonbid_requests_total", labels, 2, worker->outcomes[i][k]);
             }
         }
     }
 }
 
-/* One line a strategy: what `value` reads of it. */
-static void per_strategy(const struct mb__worker *worker, struct mb_buf *out, const char *name,
-                         const char *help,
-                         uint64_t (*value)(const struct mb__worker *, const struct mb_strategy *,
-                                           const struct mb_strategy_counts *))
+/* --- by strategy --- */
+
+typedef void write_strategy(const struct mb__worker *worker, const struct mb_strategy *strategy,
+                            const struct mb_strategy_counts *n, struct mb_buf *out);
+
+static void for_each_strategy(const struct mb__worker *worker, struct mb_buf *out,
+                              const char *name, const char *help, write_strategy *write)
 {
     const struct mb_strategy *const *strategies;
     size_t count, i;
 
-    head(out, name, "counter", help);
+    mb_xmetrics_head(out, name, "counter", help);
     strategies = mb_script_strategies(mb_bidder_script(worker->bidder), &count);
     for (i = 0; i < count; i++) {
         const struct mb_strategy_counts *n = mb_bidder_counts(worker->bidder, strategies[i]->name);
 
         if (n) {
-            mb_xbuf_printf(out, "moonbid_%s{strategy=\"%.*s\"} %llu\n", name,
-                           MB_SLICE_ARG(strategies[i]->name),
-                           (unsigned long long)value(worker, strategies[i], n));
+            write(worker, strategies[i], n, out);
         }
     }
 }
 
-static uint64_t bids_of(const struct mb__worker *worker, const struct mb_strategy *strategy,
-                        const struct mb_strategy_counts *n)
+static void one_line(struct mb_buf *out, const char *name, const struct mb_strategy *strategy,
+                     uint64_t value)
 {
-    (void)worker;
-    (void)strategy;
-    return n->bids;
+    const struct mb_metrics_label label = {"strategy", strategy->name};
+
+    mb_xmetrics_u64(out, name, &label, 1, value);
 }
 
-static uint64_t wins_of(const struct mb__worker *worker, const struct mb_strategy *strategy,
-                        const struct mb_strategy_counts *n)
+static void write_bids(const struct mb__worker *worker, const struct mb_strategy *strategy,
+                       const struct mb_strategy_counts *n, struct mb_buf *out)
 {
     (void)worker;
-    (void)strategy;
-    return n->events[MB_EVENT_WIN];
+    one_line(out, "moonbid_bids_total", strategy, n->bids);
 }
 
-static uint64_t clicks_of(const struct mb__worker *worker, const struct mb_strategy *strategy,
-                          const struct mb_strategy_counts *n)
+static void write_wins(const struct mb__worker *worker, const struct mb_strategy *strategy,
+                       const struct mb_strategy_counts *n, struct mb_buf *out)
 {
     (void)worker;
-    (void)strategy;
-    return n->events[MB_EVENT_CLICK];
+    one_line(out, "moonbid_wins_total", strategy, n->events[MB_EVENT_WIN]);
 }
 
-static uint64_t spend_of(const struct mb__worker *worker, const struct mb_strategy *strategy,
-                         const struct mb_strategy_counts *n)
+static void write_clicks(const struct mb__worker *worker, const struct mb_strategy *strategy,
+                         const struct mb_strategy_counts *n, struct mb_buf *out)
 {
+    (void)worker;
+    one_line(out, "moonbid_clicks_total", strategy, n->events[MB_EVENT_CLICK]);
+}
+
+static void write_spend(const struct mb__worker *worker, const struct mb_strategy *strategy,
+                        const struct mb_strategy_counts *n, struct mb_buf *out)
+{
+    struct mb_amount spent = mb_guard_spent(worker->parts.guard, strategy->guard_slot,
+                                            MB_GUARD_TOTAL, mb_time_now_ms());
+
     (void)n;
-    return (uint64_t)mb_guard_spent(worker->parts.guard, strategy->guard_slot, MB_GUARD_TOTAL,
-                                    mb_time_now_ms())
-        .nanos;
+    one_line(out, "moonbid_spend_nanos_total", strategy, (uint64_t)spent.nanos);
 }
 
-static void nobid_line(struct mb_buf *out, struct mb_slice strategy, const char *kind,
-                       const char *reason, uint64_t value)
+static void two_labels(struct mb_buf *out, const char *name, const struct mb_strategy *strategy,
+                       const char *second, const char *value, uint64_t count)
 {
-    if (value > 0) {
-        mb_xbuf_printf(out, "moonbid_nobids_total{strategy=\"%.*s\",reason=\"%s%s\"} %llu\n",
-                       MB_SLICE_ARG(strategy), kind, reason, (unsigned long long)value);
+    const struct mb_metrics_label labels[] = {{"strategy", strategy->name},
+                                              {second, mb_slice_of(value)}};
+
+    if (count > 0) {
+        mb_xmetrics_u64(out, name, labels, 2, count);
     }
 }
 
-/* A strategy's own reasons are marked: it may use a word of the engine, and two lines of one series spoil the whole scrape. */
-static void write_nobids(const struct mb__worker *worker, struct mb_buf *out)
+/* A strategy's own reasons are marked: it may use a word of the engine, and two lines of one series spoil the whole page. */
+static void write_nobids(const struct mb__worker *worker, const struct mb_strategy *strategy,
+                         const struct mb_strategy_counts *n, struct mb_buf *out)
 {
-    const struct mb_strategy *const *strategies;
-    size_t count, i, k;
+    static const char name[] = "moonbid_nobids_total";
+    size_t i;
 
-    head(out, "nobids_total", "counter", "Impressions without a bid by strategy and reason.");
-    strategies = mb_script_strategies(mb_bidder_script(worker->bidder), &count);
-    for (i = 0; i < count; i++) {
-        struct mb_slice name = strategies[i]->name;
-        const struct mb_strategy_counts *n = mb_bidder_counts(worker->bidder, name);
-
-        for (k = MB_NOBID_BID + 1; n && k < MB_NOBID_SCRIPT; k++) {
-            nobid_line(out, name, "", mb_nobid_name((enum mb_nobid)k), n->nobids[k]);
-        }
-        for (k = 0; n && k < sizeof(n->own) / sizeof(n->own[0]) && n->own[k].name[0]; k++) {
-            nobid_line(out, name, "own:", n->own[k].name, n->own[k].count);
-        }
-        if (n) {
-            nobid_line(out, name, "", "other", n->other);
-        }
+    (void)worker;
+    for (i = MB_NOBID_BID + 1; i < MB_NOBID_SCRIPT; i++) {
+        two_labels(out, name, strategy, "reason", mb_nobid_name((enum mb_nobid)i), n->nobids[i]);
     }
+    for (i = 0; i < sizeof(n->own) / sizeof(n->own[0]) && n->own[i].name[0]; i++) {
+        char reason[sizeof(n->own[i].name) + 4] = "own:";
+
+        strcat(reason, n->own[i].name);
+        two_labels(out, name, strategy, "reason", reason, n->own[i].count);
+    }
+    two_labels(out, name, strategy, "reason", "other", n->other);
 }
 
-static void write_script_errors(const struct mb__worker *worker, struct mb_buf *out)
+static void write_errors(const struct mb__worker *worker, const struct mb_strategy *strategy,
+                         const struct mb_strategy_counts *n, struct mb_buf *out)
 {
-    const struct mb_strategy *const *strategies;
-    size_t count, i, k;
+    static const char name[] = "moonbid_script_errors_total";
 
-    head(out, "script_errors_total", "counter", "Calls that ended in a breach, by kind.");
-    strategies = mb_script_strategies(mb_bidder_script(worker->bidder), &count);
-    for (i = 0; i < count; i++) {
-        static const struct {
-            enum mb_nobid reason;
-            const char *kind;
-        } kinds[] = {{MB_NOBID_SCRIPT_ERROR, "error"},
-                     {MB_NOBID_SCRIPT_TIMEOUT, "timeout"},
-                     {MB_NOBID_SCRIPT_MEMORY, "memory"}};
-        const struct mb_strategy_counts *n = mb_bidder_counts(worker->bidder, strategies[i]->name);
-
-        for (k = 0; n && k < 3; k++) {
-            mb_xbuf_printf(out, "moonbid_script_errors_total{strategy=\"%.*s\",kind=\"%s\"} %llu\n",
-                           MB_SLICE_ARG(strategies[i]->name), kinds[k].kind,
-                           (unsigned long long)n->nobids[kinds[k].reason]);
-        }
-    }
+    (void)worker;
+    two_labels(out, name, strategy, "kind", "error", n->nobids[MB_NOBID_SCRIPT_ERROR]);
+    two_labels(out, name, strategy, "kind", "timeout", n->nobids[MB_NOBID_SCRIPT_TIMEOUT]);
+    two_labels(out, name, strategy, "kind", "memory", n->nobids[MB_NOBID_SCRIPT_MEMORY]);
 }
+
+/* --- the rest --- */
 
 static void write_reloads(const struct mb__reload *reload, struct mb_buf *out)
 {
     int i;
 
-    head(out, "reloads_total", "counter", "Reloads by outcome.");
+    mb_xmetrics_head(out, "moonbid_reloads_total", "counter", "Reloads by outcome.");
     for (i = MB__RELOAD_NONE + 1; i < MB__RELOAD_COUNT; i++) {
-        mb_xbuf_printf(out, "moonbid_reloads_total{outcome=\"%s\"} %llu\n",
-                       mb__reload_outcome_name((enum mb__reload_outcome)i),
-                       (unsigned long long)reload->counts[i]);
-    }
-}
+        const struct mb_metrics_label label = {
+            "outcome", mb_slice_of(mb__reload_outcome_name((enum mb__reload_outcome)i))};
 
-static void write_commits(const struct mb__books *books, struct mb_buf *out)
-{
-    head(out, "ledger_commit_seconds", "summary", "Time of the ledger's commits.");
-    mb_xbuf_printf(out, "moonbid_ledger_commit_seconds_sum %.6f\nmoonbid_ledger_commit_seconds_count %llu\n",
-                   (double)books->commit_ns / 1e9, (unsigned long long)books->commits);
+        mb_xmetrics_u64(out, "moonbid_reloads_total", &label, 1, reload->counts[i]);
+    }
 }
 
 void mb__pages_metrics(const struct mb__worker *worker, struct mb_buf *out)
 {
     write_requests(worker, out);
-    per_strategy(worker, out, "bids_total", "Bids sent.", bids_of);
-    write_nobids(worker, out);
-    per_strategy(worker, out, "wins_total", "Wins told by exchanges.", wins_of);
-    per_strategy(worker, out, "clicks_total", "Clicks told by exchanges.", clicks_of);
-    per_strategy(worker, out, "spend_nanos_total", "Booked spend, house currency, 1e-9.", spend_of);
-    write_script_errors(worker, out);
+    histogram(out, "moonbid_request_seconds", "From the whole request to its answer, bids only.",
+              &worker->request_time);
+    for_each_strategy(worker, out, "moonbid_bids_total", "Bids sent.", write_bids);
+    for_each_strategy(worker, out, "moonbid_nobids_total", "Impressions without a bid.",
+                      write_nobids);
+    for_each_strategy(worker, out, "moonbid_wins_total", "Wins told by exchanges.", write_wins);
+    for_each_strategy(worker, out, "moonbid_clicks_total", "Clicks told by exchanges.",
+                      write_clicks);
+    for_each_strategy(worker, out, "moonbid_spend_nanos_total",
+                      "Booked spend in billionths of the house currency.", write_spend);
+    for_each_strategy(worker, out, "moonbid_script_errors_total", "Calls that failed.",
+                      write_errors);
     write_reloads(&worker->reload, out);
-    write_commits(&worker->books, out);
-    single(out, "ledger_duplicates_total", "counter", "Events that were recorded before.",
+    histogram(out, "moonbid_ledger_commit_seconds", "Time of the ledger's commits.",
+              &worker->books.commit_time);
+    single(out, "moonbid_ledger_duplicates_total", "counter", "Events that were recorded before.",
            mb_bidder_totals(worker->bidder)->duplicates);
-    single(out, "connections", "gauge", "Open connections of the public listener.",
+    single(out, "moonbid_connections", "gauge", "Open connections of exchanges.",
            mb_http_server_counters(worker->server)->open);
-    single(out, "lua_bytes", "gauge", "Memory of the Lua state.",
+    single(out, "moonbid_lua_bytes", "gauge", "Memory of the Lua state.",
            mb_script_lua_bytes(mb_bidder_script(worker->bidder)));
 }

@@ -25,10 +25,11 @@ const char *mb__request_outcome_name(int outcome)
     return outcome == MB_NOBID_BID ? "bid" : mb_nobid_name((enum mb_nobid)outcome);
 }
 
-static void count(struct mb__worker *worker, const struct mb_bidder_out *out)
+static void count(struct mb__worker *worker, const struct mb_bidder_out *out, int64_t started_ns)
 {
     if (out->endpoint && strcmp(out->kind, "bid") == 0) {
         worker->outcomes[out->endpoint->index][out->outcome]++;
+        mb_histogram_record(&worker->request_time, (uint64_t)(mb_time_boot_ns() - started_ns));
     } else if (out->endpoint && strcmp(out->kind, "error") == 0) {
         worker->outcomes[out->endpoint->index][MB__OUTCOME_BAD]++;
     }
@@ -47,9 +48,10 @@ void mb__request_handle(void *user, struct mb_http_exchange *exchange,
                               .seed = mb__chance_seed(&worker->chance),
                               .draining = worker->draining};
     struct mb_bidder_out out;
+    int64_t started_ns = mb_time_boot_ns();
 
     mb_bidder_handle(worker->bidder, &in, &out);
-    count(worker, &out);
+    count(worker, &out, started_ns);
     if (out.n_events > 0) {
         mb__books_take(worker, exchange, &out);
     } else {
