@@ -2,8 +2,9 @@
  *
  * Part of: notice.  Depends on: base, auction.  Uses libsodium inside.
  * Threads:  keys are read-only after loading; no other state.
- * Form:     base64url( version, fields, 8-byte MAC ). The MAC is SipHash-2-4 with a 128-bit key over the kind of notice and the
- *           body, so that a token for one kind is worth nothing as another. The body is encoded once a bid.
+ * Form:     base64url( version, fields, 8-byte MAC ). The MAC is the first half of SipHashx-2-4
+ * (128 bits) with a 128-bit key over the kind of notice and the body, so that a token for one kind
+ * is worth nothing as another. The body is encoded once a bid.
  */
 #ifndef MB_NOTICE_H
 #define MB_NOTICE_H
@@ -23,43 +24,50 @@ struct mb_notice_keys; /* first signs, all verify; kept out of core dumps */
 struct mb_notice_keys *mb_xnotice_keys_new(void);
 void mb_notice_keys_free(struct mb_notice_keys *keys);
 /* Adds a key given as bytes. Fails: MB_ENOMEM beyond MB_NOTICE_KEYS_MAX. */
-int mb_notice_keys_add(struct mb_notice_keys *keys, const uint8_t key[MB_NOTICE_KEY_BYTES]) MB_MUST_USE;
-/* Adds the key of a file of 32 hex digits; creates the file (0600, synced) with a fresh key where there is none. Load time
- * only. Fails: MB_EIO, MB_ESYNTAX with the file's name. */
-int mb_notice_keys_add_file(struct mb_notice_keys *keys, const char *path, struct mb_error *err) MB_MUST_USE;
+int mb_notice_keys_add(struct mb_notice_keys *keys,
+                       const uint8_t key[MB_NOTICE_KEY_BYTES]) MB_MUST_USE;
+/* Adds the key of a file of 32 hex digits; creates the file (0600, synced) with a fresh key where
+ * there is none. Load time only. Fails: MB_EIO, MB_ESYNTAX with the file's name. */
+int mb_notice_keys_add_file(struct mb_notice_keys *keys, const char *path,
+                            struct mb_error *err) MB_MUST_USE;
 
 /* What a token tells. Slices of a decoded one live in the arena. */
 struct mb_notice {
-    uint8_t bid_id[16];          /* random, unique */
-    struct mb_slice strategy;    /* <= 64 bytes */
-    struct mb_slice version;     /* content hash of the scripts, first 8 bytes as 16 hex digits */
-    struct mb_slice arm;         /* <= 32 */
-    struct mb_slice endpoint;    /* <= 32 */
-    struct mb_slice auction_id;  /* request id; kept up to 64 bytes, beyond that cut */
-    struct mb_slice imp_id;      /* absent where equal to auction_id; cut likewise */
+    uint8_t bid_id[16];         /* random, unique */
+    struct mb_slice strategy;   /* <= 64 bytes */
+    struct mb_slice version;    /* content hash of the scripts, first 8 bytes as 16 hex digits */
+    struct mb_slice arm;        /* <= 32 */
+    struct mb_slice endpoint;   /* <= 32 */
+    struct mb_slice auction_id; /* request id; kept up to 64 bytes, beyond that cut */
+    struct mb_slice
+        imp_id; /* absent where equal to auction_id (verify gives absent then); cut likewise */
     struct mb_slice zone_id, site_id, creative_id; /* <= 32 each, cut */
-    struct mb_slice country;     /* two letters or absent */
-    struct mb_slice data;        /* the trader's, <= MB_NOTICE_DATA_MAX, never cut */
-    struct mb_price price;       /* house currency */
-    struct mb_price price_wire;  /* as sent */
+    struct mb_slice country;                       /* two letters or absent */
+    struct mb_slice data;       /* the trader's, <= MB_NOTICE_DATA_MAX, never cut */
+    struct mb_price price;      /* house currency */
+    struct mb_price price_wire; /* as sent */
     enum mb_model model;
     int64_t bid_time_ms;
-    bool test;                   /* books nothing */
+    bool test; /* books nothing */
 };
 
 /* 22 characters of base64url, no NUL. */
 void mb_notice_bid_id_text(const uint8_t bid_id[16], char out[22]);
 
-/* The body, encoded once a bid: then mb_notice_sign for each kind. Appends raw bytes. Fails: MB_ENOMEM where the token would pass
- * MB_NOTICE_TOKEN_MAX. Costs: no malloc when `body` is warm. */
+/* The body, encoded once a bid: then mb_notice_sign for each kind. Appends raw bytes. Fails:
+ * MB_ENOMEM where the token would pass MB_NOTICE_TOKEN_MAX, or a text that is never cut is longer
+ * than it may be; `body` is unchanged then. Costs: no malloc when `body` is warm. */
 int mb_notice_encode(const struct mb_notice *notice, struct mb_buf *body) MB_MUST_USE;
 
-/* Appends the token text for `kind`: MB_EVENT_BILLING for bUrl, MB_EVENT_WIN for Xandr's custom_notify_data, and so on. */
-void mb_notice_sign(const struct mb_notice_keys *keys, enum mb_event_type kind, struct mb_slice body,
-                    struct mb_buf *token);
+/* Appends the token text for `kind`: MB_EVENT_BILLING for bUrl, MB_EVENT_WIN for Xandr's
+ * custom_notify_data, and so on. */
+void mb_notice_sign(const struct mb_notice_keys *keys, enum mb_event_type kind,
+                    struct mb_slice body, struct mb_buf *token);
 
-/* Fails: MB_EFORGED altered, foreign, cut, or of another kind; nothing else is told. Constant time over the keys. */
-int mb_notice_verify(const struct mb_notice_keys *keys, enum mb_event_type kind, struct mb_slice token,
-                     struct mb_arena *arena, struct mb_notice *out) MB_MUST_USE;
+/* Fails: MB_EFORGED altered, foreign, cut, or of another kind; nothing else is told. Constant time
+ * over the keys. */
+int mb_notice_verify(const struct mb_notice_keys *keys, enum mb_event_type kind,
+                     struct mb_slice token, struct mb_arena *arena,
+                     struct mb_notice *out) MB_MUST_USE;
 
 #endif /* MB_NOTICE_H */

@@ -1,101 +1,103 @@
 /* device.c - what a user agent tells, by tables.
  *
- * One pass cuts the text into words (runs of letters and digits) and notes which marks begin at a word, and where; a few
- * signs are ends of words ("Googlebot", "HbbTV"). Then three ordered lists of rules ask for marks; the first that holds gives
- * the type, the system, the browser. Order is the knowledge in them: nearly every agent claims to be its rivals too.
- * To teach it an agent: add a row to the test's table, then the mark, then the rule above those that it also satisfies.
+ * One pass cuts the text into words (runs of letters and digits) and notes which marks begin at a
+ * word, and where; a few signs are ends of words ("Googlebot", "HbbTV"). Then three ordered lists
+ * of rules ask for marks; the first that holds gives the type, the system, the browser. Order is
+ * the knowledge in them: nearly every agent claims to be its rivals too. To teach it an agent: add
+ * a row to the test's table, then the mark, then the rule above those that it also satisfies.
  */
 #include "moonbid/geo.h"
 
-/* Longer agents are read this far: real ones have some 150 bytes, in-app ones 400. Bounds the cost of a hostile one. */
+/* Longer agents are read this far: real ones have some 150 bytes, in-app ones 400. Bounds the cost
+ * of a hostile one. */
 enum { UA_MAX_BYTES = 1024 };
 
 /* Case counts, for "bot" in "CUBOT" or "tv" in "Nativ" would not. */
-#define MARK_MAP(XX)                                \
-    XX(ADR, "Adr ")                                 \
-    XX(AFT, "AFT") /* Fire TV models */             \
-    XX(ANDROID, "Android")                          \
-    XX(APACHE_CLIENT, "Apache-HttpClient")          \
-    XX(APPLE_TV, "AppleTV")                         \
-    XX(BB10, "BB10")                                \
-    XX(BLACKBERRY, "BlackBerry")                    \
-    XX(BRAVIA, "BRAVIA")                            \
-    XX(CHROME, "Chrome/")                           \
-    XX(CHROMECAST, "CrKey")                         \
-    XX(CPU_OS, "CPU OS")                            \
-    XX(CRIOS, "CriOS/")                             \
-    XX(CROS, "CrOS")                                \
-    XX(CURL, "curl/")                               \
-    XX(DALVIK, "Dalvik/")                           \
-    XX(DUCKDUCKGO, "DuckDuckGo/")                   \
-    XX(DDG, "Ddg/")                                 \
-    XX(EDG, "Edg/")                                 \
-    XX(EDGA, "EdgA/")                               \
-    XX(EDGE, "Edge/")                               \
-    XX(EDGIOS, "EdgiOS/")                           \
-    XX(FACEBOOK, "FBAN/")                           \
-    XX(FACEBOOK_VERSION, "FBAV/")                   \
-    XX(FACEBOOK_HIT, "facebookexternalhit")         \
-    XX(FIREFOX, "Firefox/")                         \
-    XX(FXIOS, "FxiOS/")                             \
-    XX(GO_CLIENT, "Go-http-client")                 \
-    XX(GOOGLE_APP, "GSA/")                          \
-    XX(HEADLESS, "HeadlessChrome")                  \
-    XX(HUAWEI, "HuaweiBrowser/")                    \
-    XX(INSTAGRAM, "Instagram")                      \
-    XX(IOS, "iOS")                                  \
-    XX(IPAD, "iPad")                                \
-    XX(IPHONE, "iPhone")                            \
-    XX(IPHONE_OS, "iPhone OS")                      \
-    XX(IPOD, "iPod")                                \
-    XX(JAVA, "Java/")                               \
-    XX(KAIOS, "KAIOS/")                             \
-    XX(KINDLE, "Kindle")                            \
-    XX(LENOVO_TAB, "Lenovo TB")                     \
-    XX(LIGHTHOUSE, "Chrome-Lighthouse")             \
-    XX(LINUX, "Linux")                              \
-    XX(MACINTOSH, "Macintosh")                      \
-    XX(MAC_OS, "Mac OS X")                          \
-    XX(MEDIAPARTNERS, "Mediapartners-Google")       \
-    XX(MIUI, "MiuiBrowser/")                        \
-    XX(MOBILE, "Mobile")                            \
-    XX(MSIE, "MSIE")                                \
-    XX(NETCAST, "NetCast")                          \
-    XX(NEXUS_7, "Nexus 7")                          \
-    XX(NEXUS_9, "Nexus 9")                          \
-    XX(NEXUS_10, "Nexus 10")                        \
-    XX(OPERA, "Opera")                              \
-    XX(OPERA_IOS, "OPiOS/")                         \
-    XX(OPERA_MINI, "Opera Mini")                    \
-    XX(OPERA_TOUCH, "OPT/")                         \
-    XX(OPR, "OPR/")                                 \
-    XX(PHANTOM, "PhantomJS")                        \
-    XX(PLAYSTATION, "PlayStation")                  \
-    XX(PYTHON, "python-")                           \
-    XX(ROKU, "Roku")                                \
-    XX(SAFARI, "Safari/")                           \
-    XX(SAMSUNG, "SamsungBrowser/")                  \
-    XX(SAMSUNG_TAB, "SM-T")                         \
-    XX(SAMSUNG_TAB_X, "SM-X")                       \
-    XX(SILK, "Silk/")                               \
-    XX(SLURP, "Slurp")                              \
-    XX(SMART_TV, "SMART-TV")                        \
-    XX(TABLET, "Tablet")                            \
-    XX(TIZEN, "Tizen")                              \
-    XX(TRIDENT, "Trident/")                         \
-    XX(UC, "UCBrowser/")                            \
-    XX(UBUNTU, "Ubuntu")                            \
-    XX(VERSION, "Version/")                         \
-    XX(VIDAA, "VIDAA")                              \
-    XX(VIVALDI, "Vivaldi/")                         \
-    XX(WEBOS, "Web0S")                              \
-    XX(WEBVIEW, "wv)")                              \
-    XX(WGET, "Wget/")                               \
-    XX(WINDOWS, "Windows")                          \
-    XX(WINDOWS_NT, "Windows NT")                    \
-    XX(WINDOWS_PHONE, "Windows Phone")              \
-    XX(X11, "X11")                                  \
-    XX(XBOX, "Xbox")                                \
+#define MARK_MAP(XX)                                                                               \
+    XX(ADR, "Adr ")                                                                                \
+    XX(AFT, "AFT") /* Fire TV models */                                                            \
+    XX(ANDROID, "Android")                                                                         \
+    XX(APACHE_CLIENT, "Apache-HttpClient")                                                         \
+    XX(APPLE_TV, "AppleTV")                                                                        \
+    XX(BB10, "BB10")                                                                               \
+    XX(BLACKBERRY, "BlackBerry")                                                                   \
+    XX(BRAVIA, "BRAVIA")                                                                           \
+    XX(CHROME, "Chrome/")                                                                          \
+    XX(CHROMECAST, "CrKey")                                                                        \
+    XX(CPU_OS, "CPU OS")                                                                           \
+    XX(CRIOS, "CriOS/")                                                                            \
+    XX(CROS, "CrOS")                                                                               \
+    XX(CURL, "curl/")                                                                              \
+    XX(DALVIK, "Dalvik/")                                                                          \
+    XX(DUCKDUCKGO, "DuckDuckGo/")                                                                  \
+    XX(DDG, "Ddg/")                                                                                \
+    XX(EDG, "Edg/")                                                                                \
+    XX(EDGA, "EdgA/")                                                                              \
+    XX(EDGE, "Edge/")                                                                              \
+    XX(EDGIOS, "EdgiOS/")                                                                          \
+    XX(FACEBOOK, "FBAN/")                                                                          \
+    XX(FACEBOOK_VERSION, "FBAV/")                                                                  \
+    XX(FACEBOOK_HIT, "facebookexternalhit")                                                        \
+    XX(FIREFOX, "Firefox/")                                                                        \
+    XX(FXIOS, "FxiOS/")                                                                            \
+    XX(GO_CLIENT, "Go-http-client")                                                                \
+    XX(GOOGLE_APP, "GSA/")                                                                         \
+    XX(HEADLESS, "HeadlessChrome")                                                                 \
+    XX(HUAWEI, "HuaweiBrowser/")                                                                   \
+    XX(INSTAGRAM, "Instagram")                                                                     \
+    XX(IOS, "iOS")                                                                                 \
+    XX(IPAD, "iPad")                                                                               \
+    XX(IPHONE, "iPhone")                                                                           \
+    XX(IPHONE_OS, "iPhone OS")                                                                     \
+    XX(IPOD, "iPod")                                                                               \
+    XX(JAVA, "Java/")                                                                              \
+    XX(KAIOS, "KAIOS/")                                                                            \
+    XX(KINDLE, "Kindle")                                                                           \
+    XX(LENOVO_TAB, "Lenovo TB")                                                                    \
+    XX(LIGHTHOUSE, "Chrome-Lighthouse")                                                            \
+    XX(LINUX, "Linux")                                                                             \
+    XX(MACINTOSH, "Macintosh")                                                                     \
+    XX(MAC_OS, "Mac OS X")                                                                         \
+    XX(MEDIAPARTNERS, "Mediapartners-Google")                                                      \
+    XX(MIUI, "MiuiBrowser/")                                                                       \
+    XX(MOBILE, "Mobile")                                                                           \
+    XX(MSIE, "MSIE")                                                                               \
+    XX(NETCAST, "NetCast")                                                                         \
+    XX(NEXUS_7, "Nexus 7")                                                                         \
+    XX(NEXUS_9, "Nexus 9")                                                                         \
+    XX(NEXUS_10, "Nexus 10")                                                                       \
+    XX(OPERA, "Opera")                                                                             \
+    XX(OPERA_IOS, "OPiOS/")                                                                        \
+    XX(OPERA_MINI, "Opera Mini")                                                                   \
+    XX(OPERA_TOUCH, "OPT/")                                                                        \
+    XX(OPR, "OPR/")                                                                                \
+    XX(PHANTOM, "PhantomJS")                                                                       \
+    XX(PLAYSTATION, "PlayStation")                                                                 \
+    XX(PYTHON, "python-")                                                                          \
+    XX(ROKU, "Roku")                                                                               \
+    XX(SAFARI, "Safari/")                                                                          \
+    XX(SAMSUNG, "SamsungBrowser/")                                                                 \
+    XX(SAMSUNG_TAB, "SM-T")                                                                        \
+    XX(SAMSUNG_TAB_X, "SM-X")                                                                      \
+    XX(SILK, "Silk/")                                                                              \
+    XX(SLURP, "Slurp")                                                                             \
+    XX(SMART_TV, "SMART-TV")                                                                       \
+    XX(TABLET, "Tablet")                                                                           \
+    XX(TIZEN, "Tizen")                                                                             \
+    XX(TRIDENT, "Trident/")                                                                        \
+    XX(UC, "UCBrowser/")                                                                           \
+    XX(UBUNTU, "Ubuntu")                                                                           \
+    XX(VERSION, "Version/")                                                                        \
+    XX(VIDAA, "VIDAA")                                                                             \
+    XX(VIVALDI, "Vivaldi/")                                                                        \
+    XX(WEBOS, "Web0S")                                                                             \
+    XX(WEBVIEW, "wv)")                                                                             \
+    XX(WGET, "Wget/")                                                                              \
+    XX(WINDOWS, "Windows")                                                                         \
+    XX(WINDOWS_NT, "Windows NT")                                                                   \
+    XX(WINDOWS_PHONE, "Windows Phone")                                                             \
+    XX(X11, "X11")                                                                                 \
+    XX(XBOX, "Xbox")                                                                               \
     XX(YANDEX, "YaBrowser/")
 
 enum mark {
@@ -103,7 +105,7 @@ enum mark {
 #define XX(name, text) name,
     MARK_MAP(XX)
 #undef XX
-    MARKS_OF_TEXT,
+        MARKS_OF_TEXT,
     A_BOT = MARKS_OF_TEXT, /* by the end of a word */
     A_TV,
     MARKS
@@ -112,10 +114,9 @@ enum mark {
 static const struct mark_text {
     const char *text;
     size_t len;
-} mark_texts[MARKS_OF_TEXT] = {
-    [ANY] = {"", 0},
+} mark_texts[MARKS_OF_TEXT] = {[ANY] = {"", 0},
 #define XX(name, text) [name] = {text, sizeof(text) - 1},
-    MARK_MAP(XX)
+                               MARK_MAP(XX)
 #undef XX
 };
 
@@ -127,8 +128,8 @@ struct sight {
 struct rule {
     const char *value;
     enum mark sign;
-    enum mark and; /* must be there as well */
-    enum mark not; /* must not; ANY: nothing forbidden */
+    enum mark and;  /* must be there as well */
+    enum mark not ; /* must not; ANY: nothing forbidden */
 };
 
 static const struct rule type_rules[] = {
@@ -253,7 +254,8 @@ static bool is_word_char(char c)
 static bool ends_with(struct mb_slice word, const char *end)
 {
     struct mb_slice s = mb_slice_of(end);
-    return word.len >= s.len && mb_slice_eq_nocase(mb_slice(word.data + word.len - s.len, s.len), s);
+    return word.len >= s.len &&
+           mb_slice_eq_nocase(mb_slice(word.data + word.len - s.len, s.len), s);
 }
 
 static void note_word(struct sight *sight, struct mb_slice ua, size_t start, size_t end)
@@ -290,12 +292,13 @@ static void note_words(struct sight *sight, struct mb_slice ua)
     }
 }
 
-static const struct rule *first_rule(const struct sight *sight, const struct rule *rules, size_t count)
+static const struct rule *first_rule(const struct sight *sight, const struct rule *rules,
+                                     size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const struct rule *r = &rules[i];
-        if (sight->behind[r->sign] && (r->and == ANY || sight->behind[r->and]) &&
-            (r->not == ANY || !sight->behind[r->not])) {
+        if (sight->behind[r->sign] && (r->and == ANY || sight->behind[r->and ]) &&
+            (r->not == ANY || !sight->behind[r->not ])) {
             return r;
         }
     }

@@ -1,10 +1,12 @@
 /* geo.c - from an address to a place.
  *
- * A database is one mapped file, so the texts of an answer point into the mapping and nothing is copied. Addresses are parsed by
- * inet_pton and looked up in binary: MMDB_lookup_string would call getaddrinfo, MMDB_get_value would allocate.
- * An IPv4 address in IPv6 clothes (::ffff:192.0.2.1) counts as IPv4 whatever aliases the database has.
+ * A database is one mapped file, so the texts of an answer point into the mapping and nothing is
+ * copied. Addresses are parsed by inet_pton and looked up in binary: MMDB_lookup_string would call
+ * getaddrinfo, MMDB_get_value would allocate. An IPv4 address in IPv6 clothes (::ffff:192.0.2.1)
+ * counts as IPv4 whatever aliases the database has.
  *
- * Whoever brings a newer database must rename it into place: a mapped file that is cut short kills its readers.
+ * Whoever brings a newer database must rename it into place: a mapped file that is cut short kills
+ * its readers.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -137,7 +139,8 @@ static struct mb_slice first_text_of(MMDB_entry_s *entry, const char *const *pat
 /* The rest of the engine compares countries byte for byte. */
 static struct mb_slice alpha2_or_none(struct mb_slice s)
 {
-    bool ok = s.len == 2 && s.data[0] >= 'A' && s.data[0] <= 'Z' && s.data[1] >= 'A' && s.data[1] <= 'Z';
+    bool ok =
+        s.len == 2 && s.data[0] >= 'A' && s.data[0] <= 'Z' && s.data[1] >= 'A' && s.data[1] <= 'Z';
     return ok ? s : MB_SLICE_NONE;
 }
 

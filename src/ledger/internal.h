@@ -1,4 +1,5 @@
-/* internal.h - what the files of ledger share: the set of keys, and the calls that touch the disk. */
+/* internal.h - what the files of ledger share: the set of keys, and the calls that touch the disk.
+ */
 #ifndef MB_LEDGER_INTERNAL_H
 #define MB_LEDGER_INTERNAL_H
 

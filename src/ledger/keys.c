@@ -1,11 +1,12 @@
 /* keys.c - the set of all keys ever recorded, 16 bytes each.
  *
- * Instead of a key the set holds its SipHash-2-4 of 128 bits under a secret drawn at start, so nobody outside can make two keys
- * meet. By chance two of n keys do with odds of n^2 / 2^129: for a thousand million events 1 in 10^20; the later event would
- * then be taken for a duplicate.
+ * Instead of a key the set holds its SipHash-2-4 of 128 bits under a secret drawn at start, so
+ * nobody outside can make two keys meet. By chance two of n keys do with odds of n^2 / 2^129: for a
+ * thousand million events less than 1 in 10^20; the later event would then be taken for a
+ * duplicate.
  *
- * Open addressing with linear probing, at most three quarters full. Removal closes the gap (Knuth's algorithm 6.4 R), so there are no
- * tombstones.
+ * Open addressing with linear probing, at most three quarters full. Removal closes the gap (Knuth's
+ * algorithm 6.4 R), so there are no tombstones.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -6,15 +6,17 @@
  *               ^           |  failed
  *               +-----------+   (back to the front, in order)
  *
- * `queued` and `durable` are lists under the mutex, which is held for splicing only, never over the disk. The set of keys belongs to
- * the owner's thread: a key enters it with its event's queueing and leaves it only if the event is abandoned, so a second event finds
- * the first wherever that stands. A duplicate goes the same way as its first but writes nothing; as the way is first
- * in, first out, it is told when its first is durable and not before.
+ * `queued` and `durable` are lists under the mutex, which is held for splicing only, never over the
+ * disk. The set of keys belongs to the owner's thread: a key enters it with its event's queueing
+ * and leaves it only if the event is abandoned, so a second event finds the first wherever that
+ * stands. A duplicate goes the same way as its first but writes nothing; as the way is first in,
+ * first out, it is told when its first is durable and not before.
  *
- * `size` is the length of what is durable. A commit writes behind it and moves it after fdatasync. On failure the file is cut
- * back; where even that fails the next commit must do it before it writes, for a shorter batch would leave the end of
- * the longer one behind. After a failed fdatasync the kernel may hold pages for clean that never reached the disk, so
- * nothing is ever synced again without being written again.
+ * `size` is the length of what is durable. A commit writes behind it and moves it after fdatasync.
+ * On failure the file is cut back; where even that fails the next commit must do it before it
+ * writes, for a shorter batch would leave the end of the longer one behind. After a failed
+ * fdatasync the kernel may hold pages for clean that never reached the disk, so nothing is ever
+ * synced again without being written again.
  */
 #include <assert.h>
 #include <errno.h>
@@ -116,8 +118,8 @@ static void free_list(struct list *list)
 
 /* --- opening --- */
 
-/* The hash of the key's recorded form: invalid UTF-8 changes on its way through JSON, and the key must be known
- * again after a restart. */
+/* The hash of the key's recorded form: invalid UTF-8 changes on its way through JSON, and the key
+ * must be known again after a restart. */
 static struct mb_ledger_hash hash_key(struct mb_ledger *ledger, struct mb_slice key)
 {
     struct mb_json_writer w;
@@ -143,7 +145,8 @@ static int open_file(struct mb_ledger *ledger, const char *dir, struct mb_error 
     if (len < 0 || (size_t)len >= sizeof ledger->path) {
         return mb_fail(err, MB_EIO, dir, "the path is too long");
     }
-    /* The folder is synced every time: the run that made the file may have died before it did so. */
+    /* The folder is synced every time: the run that made the file may have died before it did so.
+     */
     ledger->fd = open(ledger->path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     if (ledger->fd < 0 || sync_folder(dir)) {
         return mb_fail(err, MB_EIO, ledger->path, "cannot open the ledger: %s", strerror(errno));
@@ -211,15 +214,16 @@ static int read_file(struct reading *r, struct mb_error *err)
     return rc;
 }
 
-/* What stands behind the last newline was never acknowledged: a batch is durable with its newlines or not at all. The sync is for the
- * lines that were read: a process that died between write and sync left them in the page cache only, and from now on
- * their repetitions are acknowledged. */
+/* What stands behind the last newline was never acknowledged: a batch is durable with its newlines
+ * or not at all. The sync is for the lines that were read: a process that died between write and
+ * sync left them in the page cache only, and from now on their repetitions are acknowledged. */
 static int settle_file(struct mb_ledger *ledger, struct mb_error *err)
 {
     off_t end = lseek(ledger->fd, 0, SEEK_END);
     bool torn = end > ledger->size;
     if (end < 0 || (torn && ftruncate(ledger->fd, ledger->size)) || fsync(ledger->fd)) {
-        return mb_fail(err, MB_EIO, ledger->path, "cannot settle the ledger's end: %s", strerror(errno));
+        return mb_fail(err, MB_EIO, ledger->path, "cannot settle the ledger's end: %s",
+                       strerror(errno));
     }
     if (torn) {
         mb_log(MB_LOG_WARN, "ledger", "torn last line cut off", "file=%s bytes=%lld", ledger->path,
@@ -274,7 +278,8 @@ void mb_ledger_close(struct mb_ledger *ledger)
 
 /* --- the owner's side --- */
 
-static struct entry *make_entry(struct mb_ledger *ledger, const struct mb_event *event, void *ticket)
+static struct entry *make_entry(struct mb_ledger *ledger, const struct mb_event *event,
+                                void *ticket)
 {
     struct entry *entry = calloc(1, sizeof *entry);
     if (!entry) {
@@ -290,7 +295,8 @@ static struct entry *make_entry(struct mb_ledger *ledger, const struct mb_event 
     return entry;
 }
 
-int mb_ledger_append(struct mb_ledger *ledger, const struct mb_event *events, size_t count, void *ticket)
+int mb_ledger_append(struct mb_ledger *ledger, const struct mb_event *events, size_t count,
+                     void *ticket)
 {
     struct list batch = {NULL, NULL};
     if (count > QUEUE_MAX - ledger->n_held) {
@@ -309,7 +315,8 @@ int mb_ledger_append(struct mb_ledger *ledger, const struct mb_event *events, si
 
 bool mb_ledger_pending(const struct mb_ledger *ledger)
 {
-    pthread_mutex_t *mutex = (pthread_mutex_t *)&ledger->mutex; /* the one part that a reader changes */
+    /* The lock is the one part that a reader changes. */
+    pthread_mutex_t *mutex = (pthread_mutex_t *)&ledger->mutex;
     pthread_mutex_lock(mutex);
     bool pending = ledger->queued.head != NULL;
     pthread_mutex_unlock(mutex);
@@ -392,7 +399,8 @@ static bool record(struct mb_ledger *ledger, const struct list *batch, off_t *en
             return false;
         }
     }
-    return !ledger->overhang || (write_out(ledger, end) && ledger->disk->fdatasync(ledger->fd) == 0);
+    return !ledger->overhang ||
+           (write_out(ledger, end) && ledger->disk->fdatasync(ledger->fd) == 0);
 }
 
 int mb_ledger_commit(struct mb_ledger *ledger, struct mb_error *err)
@@ -418,5 +426,6 @@ int mb_ledger_commit(struct mb_ledger *ledger, struct mb_error *err)
         put_before(&ledger->queued, &batch);
     }
     pthread_mutex_unlock(&ledger->mutex);
-    return ok ? 0 : mb_fail(err, MB_EIO, ledger->path, "cannot write the ledger: %s", strerror(why));
+    return ok ? 0
+              : mb_fail(err, MB_EIO, ledger->path, "cannot write the ledger: %s", strerror(why));
 }

@@ -1,10 +1,10 @@
 /* record.c - an event as one line of JSON, and back.
  *
- * One table says how each field of the event is recorded; docs/ledger.md is its other half. What is absent is not written. Money is an
- * integer with its unit in the name, ids are strings, and JSON from outside (raw, tags ...) stands as text in a
- * string, so that a line is whole whatever an exchange sent.
- * Reading is strict, for only we write here: a wrong type is damage. Unknown names are skipped, so that an older
- * engine reads what a newer one has written.
+ * One table says how each field of the event is recorded; docs/ledger.md is its other half. What is
+ * absent is not written. Money is an integer with its unit in the name, ids are strings, and JSON
+ * from outside (raw, tags ...) stands as text in a string, so that a line is whole whatever an
+ * exchange sent. Reading is strict, for only we write here: a wrong type is damage. Unknown names
+ * are skipped, so that an older engine reads what a newer one has written.
  */
 #include "internal.h"
 
@@ -16,11 +16,13 @@ static const struct field {
     const char *name;
     enum kind kind;
     size_t offset;
-    size_t has; /* MICROS: offset of the bool that says whether there is one */
+    size_t has;     /* MICROS: offset of the bool that says whether there is one */
     int64_t absent; /* the value that means that there is none */
 } fields[] = {
 #define AT(member) offsetof(struct mb_event, member)
+/* clang-format off */
 #define TEXT_FIELD(member) {#member, TEXT, AT(member), 0, 0}
+    /* clang-format on */
     {"type", TYPE, AT(type), 0, MB_EVENT_NONE},
     {"time_ms", I64, AT(time_ms), 0, 0},
     TEXT_FIELD(key),
@@ -78,6 +80,11 @@ static const struct field {
 
 enum { FIELDS = sizeof fields / sizeof fields[0] };
 
+static struct mb_slice text_of(const struct mb_event *event, const struct field *f)
+{
+    return *(const struct mb_slice *)(const void *)((const char *)event + f->offset);
+}
+
 static int64_t integer_of(const struct mb_event *event, const struct field *f)
 {
     const char *at = (const char *)event + f->offset;
@@ -99,12 +106,11 @@ static int64_t integer_of(const struct mb_event *event, const struct field *f)
 
 static bool is_absent(const struct mb_event *event, const struct field *f)
 {
-    const char *base = (const char *)event;
     if (f->kind == TEXT) {
-        return !mb_slice_present(*(const struct mb_slice *)(const void *)(base + f->offset));
+        return !mb_slice_present(text_of(event, f));
     }
     if (f->kind == MICROS) {
-        return !*(const bool *)(base + f->has);
+        return !*(const bool *)((const char *)event + f->has);
     }
     return integer_of(event, f) == f->absent;
 }
@@ -122,7 +128,7 @@ void mb_xledger_write_event(const struct mb_event *event, struct mb_buf *out)
         mb_jsonw_key(&w, f->name);
         switch (f->kind) {
         case TEXT:
-            mb_jsonw_str(&w, *(const struct mb_slice *)(const void *)((const char *)event + f->offset));
+            mb_jsonw_str(&w, text_of(event, f));
             break;
         case BOOL:
             mb_jsonw_bool(&w, integer_of(event, f));
@@ -225,7 +231,8 @@ int mb_ledger_read_event(struct mb_slice line, struct mb_arena *arena, struct mb
          v = mb_json_next(root, v)) {
         const struct field *f = find_field(mb_json_key(v));
         if (f && !read_field(v, f, &event)) {
-            return mb_fail(err, MB_ESYNTAX, f->name, "this field cannot have the value that it has");
+            return mb_fail(err, MB_ESYNTAX, f->name,
+                           "this field cannot have the value that it has");
         }
     }
     if (event.type == MB_EVENT_NONE) {

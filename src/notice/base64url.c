@@ -1,12 +1,12 @@
 /* base64url.c - RFC 4648 section 5 without padding, one text for one string of bytes.
  *
- * libsodium's decoder takes bytes from 0x80 up for letters (seen with 1.0.18), so that one token would have several texts. Tokens
- * are public: tables indexed by their characters give nothing away.
+ * libsodium's decoder takes bytes from 0x80 up for letters (seen with 1.0.18), so that one token
+ * would have several texts. Tokens are public: tables indexed by their characters give nothing
+ * away.
  */
 #include "internal.h"
 
-static const char letters[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 size_t mb__notice_to_base64url(const uint8_t *bytes, size_t len, char *out)
 {

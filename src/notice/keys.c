@@ -1,10 +1,12 @@
 /* keys.c - where the keys live and come from.
  *
- * The keys stand in one block of sodium_malloc: between guard pages, locked where the limits allow it, marked
- * MADV_DONTDUMP so that a core file does not give them away, and read-only but while a key is added.
+ * The keys stand in one block of sodium_malloc: between guard pages, locked where the limits allow
+ * it, marked MADV_DONTDUMP so that a core file does not give them away, and read-only but while a
+ * key is added.
  *
- * A key file is made whole under another name, synced, and then linked to its own name. So a power cut leaves a good file or
- * none, and of two processes that start at once one makes the key and both read it.
+ * A key file is made whole under another name, synced, and then linked to its own name. So a power
+ * cut leaves a good file or none, and of two processes that start at once one makes the key and
+ * both read it.
  */
 #include <assert.h>
 #include <errno.h>
@@ -94,7 +96,8 @@ static int read_key(const char *path, uint8_t key[MB_NOTICE_KEY_BYTES], struct m
     if (got < 0) {
         rc = mb_fail(err, MB_EIO, path, "cannot read the key file: %s", strerror(errno));
     } else if (parse_key(text, len, key)) {
-        rc = mb_fail(err, MB_ESYNTAX, path, "a key file holds %d hex digits and nothing else", HEX_DIGITS);
+        rc = mb_fail(err, MB_ESYNTAX, path, "a key file holds %d hex digits and nothing else",
+                     HEX_DIGITS);
     }
     sodium_memzero(text, sizeof text);
     close(fd);

@@ -4,10 +4,11 @@
  *
  *     version(1) | mask(3) | bid id(16) | model and test(1) | fields ... | MAC(8)
  *
- * The mask (little-endian) has a bit for each field that is there. A text is its length (one byte) and its bytes; a number is a
- * varint: seven bits a byte, lowest first. The MAC covers the kind of notice and all before itself. Fields
- * stand in the order of the two tables below, which is part of the format: whatever changes it takes a new
- * version, for tokens live a day and more in other people's systems.
+ * The mask (little-endian) has a bit for each field that is there. A text is its length (one byte)
+ * and its bytes; a number is a varint: seven bits a byte, lowest first. The MAC covers the kind of
+ * notice and all before itself. Fields stand in the order of the two tables below, which is part of
+ * the format: whatever changes it takes a new version, for tokens live a day and more in other
+ * people's systems.
  */
 #include <assert.h>
 
@@ -21,13 +22,16 @@ enum {
     TEST_FLAG = 0x80, /* in the model's byte */
 };
 
-/* What to do with a text beyond its size: `cut` ids still serve to find things, the rest would mislead. */
+/* What to do with a text beyond its size: `cut` ids still serve to find things, the rest would
+ * mislead. */
 static const struct text_field {
     size_t offset;
     uint8_t max_bytes;
     bool cut;
 } texts[] = {
+/* clang-format off */
 #define TEXT(name, max, cut) {offsetof(struct mb_notice, name), max, cut}
+    /* clang-format on */
     TEXT(strategy, 64, false),
     TEXT(version, 16, false),
     TEXT(arm, 32, false),
@@ -156,16 +160,18 @@ int mb_notice_encode(const struct mb_notice *notice, struct mb_buf *body)
     return 0;
 }
 
-void mb_notice_sign(const struct mb_notice_keys *keys, enum mb_event_type kind, struct mb_slice body,
-                    struct mb_buf *token)
+void mb_notice_sign(const struct mb_notice_keys *keys, enum mb_event_type kind,
+                    struct mb_slice body, struct mb_buf *token)
 {
-    uint8_t text[1 + BODY_MAX + MB_NOTICE_MAC_BYTES]; /* the kind goes into the MAC, not into the token */
+    uint8_t text[1 + BODY_MAX +
+                 MB_NOTICE_MAC_BYTES]; /* the kind goes into the MAC, not into the token */
     assert(body.len >= HEAD_BYTES && body.len <= BODY_MAX);
     text[0] = (uint8_t)kind;
     memcpy(text + 1, body.data, body.len);
     mb__notice_mac(keys, text, 1 + body.len, text + 1 + body.len);
     mb_xbuf_reserve(token, MB_NOTICE_TOKEN_MAX);
-    token->len += mb__notice_to_base64url(text + 1, body.len + MB_NOTICE_MAC_BYTES, token->data + token->len);
+    token->len +=
+        mb__notice_to_base64url(text + 1, body.len + MB_NOTICE_MAC_BYTES, token->data + token->len);
 }
 
 /* --- reading --- */
@@ -229,8 +235,8 @@ static bool decode(struct mb_slice body, struct mb_notice *out)
     return !r.failed && r.at == r.end && model < MB_MODEL_COUNT && mask >> (TEXTS + NUMBERS) == 0;
 }
 
-int mb_notice_verify(const struct mb_notice_keys *keys, enum mb_event_type kind, struct mb_slice token,
-                     struct mb_arena *arena, struct mb_notice *out)
+int mb_notice_verify(const struct mb_notice_keys *keys, enum mb_event_type kind,
+                     struct mb_slice token, struct mb_arena *arena, struct mb_notice *out)
 {
     uint8_t text[1 + BODY_MAX + MB_NOTICE_MAC_BYTES];
     size_t len = 0;

@@ -11,6 +11,7 @@
 #define WEBKIT "AppleWebKit/537.36 (KHTML, like Gecko) "
 #define IOS_WEBKIT "AppleWebKit/605.1.15 (KHTML, like Gecko) "
 
+/* clang-format off */
 static const struct row {
     const char *type, *os, *version, *browser; /* NULL: unknown */
     const char *ua;
@@ -102,11 +103,13 @@ static const struct row {
     {"phone", "android", NULL, NULL, "Android Mobile Android"},
     {"tablet", "android", "1.2", NULL, "Android 1.2."},
 };
+/* clang-format on */
 
 static void check(const char *what, const struct row *row, struct mb_slice got, const char *want)
 {
     if (!mb_slice_eq(got, mb_slice_of(want)) || mb_slice_present(got) != (want != NULL)) {
-        fail_msg("%s is '%.*s', not '%s', for %s", what, MB_SLICE_ARG(got), want ? want : "", row->ua);
+        fail_msg("%s is '%.*s', not '%s', for %s", what, MB_SLICE_ARG(got), want ? want : "",
+                 row->ua);
     }
 }
 

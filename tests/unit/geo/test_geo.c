@@ -71,7 +71,8 @@ static void put_net(struct writer *w, const char *net, int bits, size_t record)
 {
     uint8_t address[16] = {0};
     bool v4 = !strchr(net, ':');
-    assert_int_equal(inet_pton(v4 ? AF_INET : AF_INET6, net, v4 && w->v6 ? address + 12 : address), 1);
+    assert_int_equal(inet_pton(v4 ? AF_INET : AF_INET6, net, v4 && w->v6 ? address + 12 : address),
+                     1);
     bits += v4 && w->v6 ? 96 : 0;
     int node = 0;
     for (int i = 0; i < bits; i++) {
@@ -108,9 +109,9 @@ static void write_database(const struct writer *w, struct mb_buf *out)
     for (int i = 0; i < w->n_nodes; i++) {
         for (int side = 0; side < 2; side++) {
             int to = w->nodes[i][side];
-            int record = to == NO_NODE     ? w->n_nodes
-                         : to & DATA_FLAG  ? w->n_nodes + 16 + (to & ~DATA_FLAG)
-                                           : to;
+            int record = to == NO_NODE    ? w->n_nodes
+                         : to & DATA_FLAG ? w->n_nodes + 16 + (to & ~DATA_FLAG)
+                                          : to;
             mb_xbuf_add_char(out, (char)(record >> 16));
             mb_xbuf_add_char(out, (char)(record >> 8));
             mb_xbuf_add_char(out, (char)record);
@@ -121,7 +122,8 @@ static void write_database(const struct writer *w, struct mb_buf *out)
     put_metadata(out, w);
 }
 
-static size_t put_nested(struct writer *w, const char *country, const char *region, const char *city)
+static size_t put_nested(struct writer *w, const char *country, const char *region,
+                         const char *city)
 {
     size_t record = w->data.len;
     put_map(&w->data, 3);
@@ -129,7 +131,8 @@ static size_t put_nested(struct writer *w, const char *country, const char *regi
     put_text(&w->data, country);
     put_text(&w->data, "subdivisions"), put_array(&w->data, 1), put_map(&w->data, 1);
     put_text(&w->data, "iso_code"), put_text(&w->data, region);
-    put_text(&w->data, "city"), put_map(&w->data, 1), put_text(&w->data, "names"), put_map(&w->data, 2);
+    put_text(&w->data, "city"), put_map(&w->data, 1), put_text(&w->data, "names"),
+        put_map(&w->data, 2);
     put_text(&w->data, "de"), put_text(&w->data, "falsch"), put_text(&w->data, "en");
     put_text(&w->data, city);
     return record;

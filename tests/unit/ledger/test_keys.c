@@ -16,15 +16,14 @@ static void the_hash_is_siphash_128(void **state)
         size_t len;
         uint64_t low, high;
     } rows[] = {
-        {0, 0xe6a825ba047f81a3, 0x930255c71472f66d},
-        {1, 0x44af996bd8c187da, 0x45fc229b11597634},
-        {7, 0x53c1dbd8beebf1a1, 0x3982f01fa64ab8c0},
-        {8, 0x61f55862baa9623b, 0xb49714f364e2830f},
+        {0, 0xe6a825ba047f81a3, 0x930255c71472f66d},  {1, 0x44af996bd8c187da, 0x45fc229b11597634},
+        {7, 0x53c1dbd8beebf1a1, 0x3982f01fa64ab8c0},  {8, 0x61f55862baa9623b, 0xb49714f364e2830f},
         {11, 0x77666b3868c55101, 0x18dce5816fdcb4a2},
     };
     struct mb_ledger_keys keys = {.secret = {0x0706050403020100, 0x0f0e0d0c0b0a0908}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct mb_ledger_hash hash = mb__ledger_hash(&keys, mb_slice("\0\1\2\3\4\5\6\7\10\11\12", rows[i].len));
+        struct mb_ledger_hash hash =
+            mb__ledger_hash(&keys, mb_slice("\0\1\2\3\4\5\6\7\10\11\12", rows[i].len));
         assert_true(hash.low == rows[i].low);
         assert_true(hash.high == rows[i].high);
     }
@@ -71,7 +70,8 @@ static void adding_and_removing_agrees_with_an_array(void **state)
     size_t count = 0;
     for (unsigned k = 0; k < KEYS; k++) {
         count += there[k];
-        assert_int_equal(mb__xledger_keys_add(&keys, (struct mb_ledger_hash){1000 + k % 37, 1 + k}), !there[k]);
+        assert_int_equal(mb__xledger_keys_add(&keys, (struct mb_ledger_hash){1000 + k % 37, 1 + k}),
+                         !there[k]);
     }
     assert_int_equal(keys.count, KEYS);
     assert_in_range(count, 1, KEYS - 1);
@@ -85,7 +85,8 @@ static void it_grows(void **state)
     mb__xledger_keys_init(&keys);
     for (int pass = 0; pass < 2; pass++) {
         for (uint32_t i = 0; i < 100000; i++) {
-            struct mb_ledger_hash hash = mb__ledger_hash(&keys, mb_slice((const char *)&i, sizeof i));
+            struct mb_ledger_hash hash =
+                mb__ledger_hash(&keys, mb_slice((const char *)&i, sizeof i));
             assert_int_equal(mb__xledger_keys_add(&keys, hash), pass == 0);
         }
     }

@@ -1,4 +1,5 @@
-/* The ledger through restarts, power cuts and full disks: what was told as durable is there, once. */
+/* The ledger through restarts, power cuts and full disks: what was told as durable is there, once.
+ */
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -415,7 +416,8 @@ static int failing_truncate(int fd, off_t len)
 static const struct mb_ledger_disk bad_disk = {short_pwrite, failing_sync, failing_truncate};
 static const struct mb_ledger_disk good_disk = {pwrite, fdatasync, ftruncate};
 
-/* Whatever call fails, once or for good: nothing told is lost, nothing is there twice, and the next good commit succeeds. */
+/* Whatever call fails, once or for good: nothing told is lost, nothing is there twice, and the next
+ * good commit succeeds. */
 static void a_failed_commit_changes_nothing(void **state)
 {
     struct fixture *f = *state;

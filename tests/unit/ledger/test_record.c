@@ -10,6 +10,7 @@
 #include "moonbid/json.h"
 #include "moonbid/ledger.h"
 
+/* clang-format off */
 /* Lists of their own: a field that record.c's table misses does not come back. */
 #define EACH_TEXT(XX)                                                                               \
     XX(exchange_time) XX(exchange) XX(endpoint) XX(auction_id) XX(imp_id) XX(tag_id) XX(site_id)    \
@@ -23,6 +24,7 @@
     XX(has_min_to_win) XX(price_bid.micros) XX(price_paid.micros) XX(price_sold_for.micros)         \
     XX(min_to_win.micros) XX(cost.nanos) XX(books) XX(attributed) XX(test) XX(fail)                 \
     XX(post_pending) XX(loss_code) XX(error_id) XX(response_time_ms) XX(bid_time_ms)
+/* clang-format on */
 
 static uint64_t random_state;
 
@@ -34,7 +36,10 @@ static uint64_t draw(void)
     return random_state;
 }
 
-#define TEXT(literal) {literal, sizeof(literal) - 1}
+#define TEXT(literal)                                                                              \
+    {                                                                                              \
+        literal, sizeof(literal) - 1                                                               \
+    }
 static const struct mb_slice hostile[] = {
     TEXT(""),
     TEXT("9007199254740993"),
@@ -76,7 +81,8 @@ static struct mb_event draw_event(void)
     e.cost.nanos = draw_i64();
     e.has_price_bid = draw() & 1, e.price_bid.micros = e.has_price_bid ? draw_i64() : 0;
     e.has_price_paid = draw() & 1, e.price_paid.micros = e.has_price_paid ? draw_i64() : 0;
-    e.has_price_sold_for = draw() & 1, e.price_sold_for.micros = e.has_price_sold_for ? draw_i64() : 0;
+    e.has_price_sold_for = draw() & 1,
+    e.price_sold_for.micros = e.has_price_sold_for ? draw_i64() : 0;
     e.has_min_to_win = draw() & 1, e.min_to_win.micros = e.has_min_to_win ? draw_i64() : 0;
     e.books = draw() & 1, e.attributed = draw() & 1, e.test = draw() & 1, e.fail = draw() & 1;
     e.post_pending = (int8_t)((int)(draw() % 3) - 1);
@@ -87,15 +93,16 @@ static struct mb_event draw_event(void)
 
 static void assert_same(const struct mb_event *a, const struct mb_event *b)
 {
-#define XX(field)                                                                                   \
-    if (!mb_slice_eq(a->field, b->field) || mb_slice_present(a->field) != mb_slice_present(b->field)) { \
-        fail_msg(#field ": '%.*s' is not '%.*s'", MB_SLICE_ARG(a->field), MB_SLICE_ARG(b->field));  \
+#define XX(field)                                                                                  \
+    if (!mb_slice_eq(a->field, b->field) ||                                                        \
+        mb_slice_present(a->field) != mb_slice_present(b->field)) {                                \
+        fail_msg(#field ": '%.*s' is not '%.*s'", MB_SLICE_ARG(a->field), MB_SLICE_ARG(b->field)); \
     }
     EACH_TEXT(XX)
 #undef XX
-#define XX(field)                                                                                   \
-    if (a->field != b->field) {                                                                     \
-        fail_msg(#field ": %lld is not %lld", (long long)a->field, (long long)b->field);            \
+#define XX(field)                                                                                  \
+    if (a->field != b->field) {                                                                    \
+        fail_msg(#field ": %lld is not %lld", (long long)a->field, (long long)b->field);           \
     }
     EACH_NUMBER(XX)
 #undef XX
@@ -146,10 +153,11 @@ static void an_event_looks_like_this(void **state)
     struct mb_buf line = {0};
     mb_xledger_write_event(&e, &line);
     mb_xbuf_add_char(&line, 0);
-    assert_string_equal(line.data,
-                        "{\"type\":\"win\",\"time_ms\":1772442000123,\"key\":\"win:42\",\"books\":true,"
-                        "\"cost_nanos\":340000,\"model\":\"cpm\",\"price_paid_micros\":340000,"
-                        "\"auction_id\":\"9007199254740993\",\"post_pending\":0,\"raw\":\"{\\\"id\\\":1}\"}");
+    assert_string_equal(
+        line.data,
+        "{\"type\":\"win\",\"time_ms\":1772442000123,\"key\":\"win:42\",\"books\":true,"
+        "\"cost_nanos\":340000,\"model\":\"cpm\",\"price_paid_micros\":340000,"
+        "\"auction_id\":\"9007199254740993\",\"post_pending\":0,\"raw\":\"{\\\"id\\\":1}\"}");
     mb_buf_fini(&line);
 }
 
@@ -160,10 +168,12 @@ static void invalid_utf8_becomes_replacement_characters(void **state)
     struct mb_buf line = {0};
     struct mb_arena arena;
     mb_arena_init(&arena, 4096);
-    e.user_agent = MB_SLICE("a\xff" "b");
+    e.user_agent = MB_SLICE("a\xff"
+                            "b");
     mb_xledger_write_event(&e, &line);
     assert_int_equal(mb_ledger_read_event(mb_buf_slice(&line), &arena, &out, NULL), 0);
-    assert_true(mb_slice_is(out.user_agent, "a\xef\xbf\xbd" "b"));
+    assert_true(mb_slice_is(out.user_agent, "a\xef\xbf\xbd"
+                                            "b"));
     mb_arena_fini(&arena);
     mb_buf_fini(&line);
 }

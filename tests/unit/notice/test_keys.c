@@ -115,7 +115,8 @@ static void a_file_holds_32_hex_digits_and_a_line_end(void **state)
         ROW("000102030405060708090a0b0c0d0e0\0", MB_ESYNTAX),
         ROW("00:01:02:03:04:05:06:07:08:09:0a", MB_ESYNTAX),
     };
-    static const uint8_t key[MB_NOTICE_KEY_BYTES] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    static const uint8_t key[MB_NOTICE_KEY_BYTES] = {0, 1, 2,  3,  4,  5,  6,  7,
+                                                     8, 9, 10, 11, 12, 13, 14, 15};
     struct mb_notice_keys *given = mb_xnotice_keys_new();
     assert_int_equal(mb_notice_keys_add(given, key), 0);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

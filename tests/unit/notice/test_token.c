@@ -61,7 +61,8 @@ static struct mb_notice usual_notice(void)
     };
 }
 
-static struct mb_slice make_token(struct fixture *f, const struct mb_notice *n, enum mb_event_type kind)
+static struct mb_slice make_token(struct fixture *f, const struct mb_notice *n,
+                                  enum mb_event_type kind)
 {
     mb_buf_clear(&f->body);
     mb_buf_clear(&f->token);
@@ -124,8 +125,9 @@ static void a_token_is_short_and_needs_no_escaping(void **state)
 
 static struct mb_slice long_text(size_t len)
 {
-    static const char text[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-                               "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    static const char text[] =
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
     assert_true(len < sizeof text);
     return mb_slice(text, len);
 }
@@ -146,7 +148,8 @@ static void a_full_token_fits_and_a_fuller_one_is_refused(void **state)
     assert_int_equal(f->body.len, 0);
 }
 
-/* Grows one field byte by byte to where it no longer fits: just below, the token has its full size and holds. */
+/* Grows one field byte by byte to where it no longer fits: just below, the token has its full size
+ * and holds. */
 static void the_limit_is_exact(void **state)
 {
     struct fixture *f = *state;
@@ -173,7 +176,8 @@ static void the_limit_is_exact(void **state)
 static void ids_are_cut_and_the_rest_is_refused(void **state)
 {
     struct fixture *f = *state;
-    struct mb_notice n = {.auction_id = long_text(100), .imp_id = long_text(99), .zone_id = long_text(33)};
+    struct mb_notice n = {
+        .auction_id = long_text(100), .imp_id = long_text(99), .zone_id = long_text(33)};
     struct mb_notice out;
     struct mb_slice token = make_token(f, &n, MB_EVENT_BILLING);
     assert_int_equal(mb_notice_verify(f->keys, MB_EVENT_BILLING, token, &f->arena, &out), 0);
@@ -283,7 +287,8 @@ static void an_older_key_verifies_and_the_first_signs(void **state)
 
     mb_buf_clear(&f->token);
     mb_notice_sign(rotated, MB_EVENT_WIN, mb_buf_slice(&f->body), &f->token);
-    assert_int_equal(mb_notice_verify(other, MB_EVENT_WIN, mb_buf_slice(&f->token), &f->arena, &out), 0);
+    assert_int_equal(
+        mb_notice_verify(other, MB_EVENT_WIN, mb_buf_slice(&f->token), &f->arena, &out), 0);
     assert_forged(f, MB_EVENT_WIN, mb_buf_slice(&f->token));
     mb_notice_keys_free(rotated);
     mb_notice_keys_free(other);
@@ -326,7 +331,8 @@ static void the_bid_id_is_22_characters(void **state)
         {{0}, "AAAAAAAAAAAAAAAAAAAAAA"},
         {{255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255},
          "_____________________w"},
-        {{0, 16, 131, 16, 81, 135, 32, 146, 139, 48, 211, 143, 65, 20, 147, 81}, "ABCDEFGHIJKLMNOPQRSTUQ"},
+        {{0, 16, 131, 16, 81, 135, 32, 146, 139, 48, 211, 143, 65, 20, 147, 81},
+         "ABCDEFGHIJKLMNOPQRSTUQ"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char text[23] = "";
