@@ -1,0 +1,290 @@
+/* ctx.c - `ctx`: the only source of time, chance and state; lua-api.md section 2.
+ *
+ * One userdata serves all strategies of a state: what it gives depends on the present call. Its functions are made once.
+ * Chance: each call draws from a generator of its own, seeded by request, strategy and impression, so that adding a
+ * strategy does not change what the others draw.
+ */
+#include "internal.h"
+
+#include <math.h>
+#include <time.h>
+
+enum ctx_field {
+    CTX_NOW,
+    CTX_STRATEGY,
+    CTX_VERSION,
+    CTX_DATE,
+    CTX_TIME_LEFT,
+    CTX_RANDOM,
+    CTX_INCR,
+    CTX_GET,
+    CTX_SPEND,
+    CTX_ARM,
+    CTX_NOTE
+};
+
+enum {
+    NOTES_MAX = 8,
+    NOTE_BYTES_MAX = 128,
+    DATE_BYTES_MAX = 256,
+    ARMS_BYTES_MAX = 64 /* the arm travels in the notice token */
+};
+
+static const struct mb__field ctx_fields[] = {
+    {"now", MB__FIELD_CTX, 0, CTX_NOW},         {"strategy", MB__FIELD_CTX, 0, CTX_STRATEGY},
+    {"version", MB__FIELD_CTX, 0, CTX_VERSION}, {"date", MB__FIELD_CTX, 0, CTX_DATE},
+    {"time_left", MB__FIELD_CTX, 0, CTX_TIME_LEFT}, {"random", MB__FIELD_CTX, 0, CTX_RANDOM},
+    {"incr", MB__FIELD_CTX, 0, CTX_INCR},       {"get", MB__FIELD_CTX, 0, CTX_GET},
+    {"spend", MB__FIELD_CTX, 0, CTX_SPEND},     {"arm", MB__FIELD_CTX, 0, CTX_ARM},
+    {"note", MB__FIELD_CTX, 0, CTX_NOTE},
+};
+const struct mb__class mb__script_ctx_class = {"ctx", ctx_fields,
+                                               sizeof(ctx_fields) / sizeof(ctx_fields[0])};
+
+void mb__script_push_ctx_field(lua_State *L, struct mb_script *script, unsigned which)
+{
+    switch (which) {
+    case CTX_NOW:
+        lua_pushnumber(L, (lua_Number)script->call.now_ms);
+        break;
+    case CTX_STRATEGY:
+        mb__script_push_slice(L, script->call.strategy->plain.name);
+        break;
+    case CTX_VERSION:
+        mb__script_push_slice(L, mb_script_version(script));
+        break;
+    default:
+        lua_rawgeti(L, LUA_REGISTRYINDEX, script->ctx_functions_ref);
+        lua_rawgeti(L, -1, (int)which);
+        lua_replace(L, -2);
+    }
+}
+
+static struct mb_slice check_slice(lua_State *L, int arg)
+{
+    struct mb_slice s;
+    s.data = luaL_checklstring(L, arg, &s.len);
+    return s;
+}
+
+/* FNV-1a: the same in every process, as a replay and a sticky arm need. */
+static uint64_t hash_bytes(uint64_t hash, struct mb_slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        hash = (hash ^ (unsigned char)s.data[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+/* The finish of splitmix64: spreads every bit over all. */
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return x ^ (x >> 31);
+}
+
+static const uint64_t fnv_start = UINT64_C(0xcbf29ce484222325);
+
+void mb__script_seed(struct mb_script *script, uint64_t seed, uint64_t turn, struct mb_slice name)
+{
+    script->random = mix(hash_bytes(fnv_start ^ mix(seed), name) + turn);
+}
+
+/* splitmix64: one addition and the finish above. */
+static uint64_t next_random(struct mb_script *script)
+{
+    script->random += UINT64_C(0x9e3779b97f4a7c15);
+    return mix(script->random);
+}
+
+int mb__script_lua_random(lua_State *L)
+{
+    struct mb_script *script = mb__script_of(L);
+    if (script->call.loading)
+        return luaL_error(L, "chance is offered inside a call only, not while loading");
+    double unit = (double)(next_random(script) >> 11) * 0x1p-53; /* [0, 1) */
+    double low = 1, high;
+    switch (lua_gettop(L)) {
+    case 0:
+        lua_pushnumber(L, unit);
+        return 1;
+    case 1:
+        high = floor(luaL_checknumber(L, 1));
+        break;
+    default:
+        low = floor(luaL_checknumber(L, 1));
+        high = floor(luaL_checknumber(L, 2));
+    }
+    luaL_argcheck(L, low <= high, lua_gettop(L), "interval is empty");
+    lua_pushnumber(L, low + floor(unit * (high - low + 1)));
+    return 1;
+}
+
+static int lua_ctx_date(lua_State *L)
+{
+    struct mb_script *script = mb__script_of(L);
+    const char *format = luaL_checkstring(L, 1);
+    const struct mb_zone *zone = script->zone;
+    if (!lua_isnoneornil(L, 2) && !(zone = mb__script_zone(script, check_slice(L, 2))))
+        return luaL_argerror(L, 2, "no such time zone");
+    int64_t offset_ms = mb_zone_offset_ms(zone, script->call.now_ms);
+    time_t local = (time_t)((script->call.now_ms + offset_ms) / 1000);
+    struct tm tm;
+    gmtime_r(&local, &tm);
+    tm.tm_gmtoff = offset_ms / 1000;
+    tm.tm_zone = luaL_optstring(L, 2, offset_ms == 0 ? "UTC" : "");
+    char text[DATE_BYTES_MAX];
+    size_t len = strftime(text, sizeof(text), format, &tm);
+    lua_pushlstring(L, text, len);
+    return 1;
+}
+
+static int lua_ctx_time_left(lua_State *L)
+{
+    struct mb_script *script = mb__script_of(L);
+    if (!script->open) {
+        lua_pushnumber(L, (lua_Number)HUGE_VAL); /* nobody waits for a handler */
+        return 1;
+    }
+    const struct mb_script_call *call = &script->request;
+    int64_t now_ms = call->clock_ms ? call->clock_ms(call->clock_user) : call->now_ms;
+    lua_pushnumber(L, (lua_Number)(call->deadline_ms - now_ms));
+    return 1;
+}
+
+/* Whose counter it is: 'shared:...' belongs to nobody in particular. */
+static struct mb_slice counter_owner(const struct mb_script *script, struct mb_slice key)
+{
+    return mb_slice_starts(key, MB_SLICE("shared:")) ? MB_SLICE("") : script->call.strategy->plain.name;
+}
+
+static int lua_ctx_incr(lua_State *L)
+{
+    struct mb_script *script = mb__script_of(L);
+    struct mb_slice key = check_slice(L, 1);
+    lua_Number n = luaL_optnumber(L, 2, 1);
+    luaL_argcheck(L, n == floor(n) && fabs(n) <= 9007199254740992.0, 2, "an integer is expected");
+    int64_t window_ms;
+    if (!mb_time_parse_duration(check_slice(L, 3), &window_ms))
+        return luaL_argerror(L, 3, "a duration such as '24h' is expected");
+    if (!script->guard)
+        return luaL_error(L, "there are no counters here");
+    lua_pushnumber(L, (lua_Number)mb_guard_incr(script->guard, counter_owner(script, key), key,
+                                                (int64_t)n, window_ms, script->call.now_ms));
+    return 1;
+}
+
+static int lua_ctx_get(lua_State *L)
+{
+    struct mb_script *script = mb__script_of(L);
+    struct mb_slice key = check_slice(L, 1);
+    int64_t count = 0;
+    if (script->guard)
+        count = mb_guard_get(script->guard, counter_owner(script, key), key, script->call.now_ms);
+    lua_pushnumber(L, (lua_Number)count);
+    return 1;
+}
+
+static int lua_ctx_spend(lua_State *L)
+{
+    static const char *const names[] = {"hour", "day", "total", NULL};
+    struct mb_script *script = mb__script_of(L);
+    enum mb_guard_period period = (enum mb_guard_period)luaL_checkoption(L, 1, "day", names);
+    struct mb_amount spent = {0};
+    if (script->guard)
+        spent = mb_guard_spent(script->guard, script->call.strategy->plain.guard_slot, period,
+                               script->call.now_ms);
+    lua_pushnumber(L, mb_money_amount_to_double(spent));
+    return 1;
+}
+
+/* Adds the arm to those of this call; the first comes first. */
+static void remember_arm(struct mb_script *script, struct mb_slice arm)
+{
+    struct mb_arena *arena = mb__script_arena(script);
+    struct mb_slice *all = &script->call.arm;
+    if (!all->data)
+        *all = mb_xarena_copy(arena, arm);
+    else if (all->len + 1 + arm.len <= ARMS_BYTES_MAX)
+        *all = mb_xarena_printf(arena, "%.*s+%.*s", MB_SLICE_ARG(*all), MB_SLICE_ARG(arm));
+}
+
+/* ctx.arm(name, user_key, {a = 50, b = 50}): the same arm for the same user as long as the weights stay. */
+static int lua_ctx_arm(lua_State *L)
+{
+    struct mb_script *script = mb__script_of(L);
+    struct mb_slice name = check_slice(L, 1), user = check_slice(L, 2);
+    luaL_checktype(L, 3, LUA_TTABLE);
+    double total = 0;
+    size_t count = 0;
+    lua_pushnil(L);
+    while (lua_next(L, 3)) {
+        luaL_argcheck(L, lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TNUMBER, 3,
+                      "arms with their weights are expected, such as {a = 50, b = 50}");
+        double weight = lua_tonumber(L, -1);
+        luaL_argcheck(L, weight >= 0 && isfinite(weight), 3, "a weight is 0 or more");
+        total += weight;
+        count++;
+        lua_pop(L, 1);
+    }
+    luaL_argcheck(L, total > 0, 3, "no arm has a weight");
+    const struct mb_slice *arms = mb__script_sorted_keys(L, 3, count);
+    uint64_t hash = mix(hash_bytes(hash_bytes(fnv_start, name) ^ 0xff, user));
+    double at = (double)(hash >> 11) * 0x1p-53 * total;
+    size_t chosen = 0;
+    for (size_t i = 0; i < count; i++) {
+        mb__script_push_slice(L, arms[i]);
+        lua_rawget(L, 3);
+        double weight = lua_tonumber(L, -1);
+        lua_pop(L, 1);
+        if (weight > 0)
+            chosen = i;
+        if (at < weight)
+            break;
+        at -= weight;
+    }
+    remember_arm(script, arms[chosen]);
+    mb__script_push_slice(L, arms[chosen]);
+    return 1;
+}
+
+static int lua_ctx_note(lua_State *L)
+{
+    struct mb_script *script = mb__script_of(L);
+    struct mb_slice key = check_slice(L, 1), value;
+    luaL_checkany(L, 2);
+    mb__script_safe_text(L, 2);
+    value.data = lua_tolstring(L, -1, &value.len);
+    struct mb__call *call = &script->call;
+    if (!call->result || call->n_notes == NOTES_MAX)
+        return 0;
+    struct mb_arena *arena = mb__script_arena(script);
+    if (!call->notes)
+        call->notes = mb_xarena_array(arena, NOTES_MAX, sizeof(*call->notes));
+    key.len = key.len < NOTE_BYTES_MAX ? key.len : NOTE_BYTES_MAX;
+    value.len = value.len < NOTE_BYTES_MAX ? value.len : NOTE_BYTES_MAX;
+    call->notes[call->n_notes++] =
+        (struct mb_pair){mb_xarena_copy(arena, key), mb_xarena_copy(arena, value)};
+    return 0;
+}
+
+void mb__script_ctx_open(lua_State *L)
+{
+    static const struct {
+        enum ctx_field field;
+        lua_CFunction function;
+    } functions[] = {
+        {CTX_DATE, lua_ctx_date}, {CTX_TIME_LEFT, lua_ctx_time_left}, {CTX_RANDOM, mb__script_lua_random},
+        {CTX_INCR, lua_ctx_incr}, {CTX_GET, lua_ctx_get},             {CTX_SPEND, lua_ctx_spend},
+        {CTX_ARM, lua_ctx_arm},   {CTX_NOTE, lua_ctx_note},
+    };
+    struct mb_script *script = mb__script_of(L);
+    lua_newtable(L);
+    for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
+        lua_pushcfunction(L, functions[i].function);
+        lua_rawseti(L, -2, (int)functions[i].field);
+    }
+    script->ctx_functions_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    mb__script_push_view(L, MB__CLASS_CTX, NULL);
+    script->ctx_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+}

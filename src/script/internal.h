@@ -1,0 +1,350 @@
+/* internal.h - what the files of the script module share.
+ *
+ * Every C function that Lua calls finds its state through the allocator's user pointer (mb__script_state_of), so that no
+ * closure needs an upvalue for it and coroutines find it too.
+ */
+#ifndef MB_SCRIPT_INTERNAL_H
+#define MB_SCRIPT_INTERNAL_H
+
+#include "moonbid/base.h"
+#include "moonbid/json.h"
+#include "moonbid/script.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+
+/* --- state.c: one lua_State, its memory cap, its protected calls --- */
+
+/* First member of whatever owns a Lua state. */
+struct mb__script_state {
+    lua_State *L;
+    lua_Alloc inner;     /* the state's own allocator, under ours */
+    void *inner_user;
+    size_t used_bytes;   /* held by Lua */
+    size_t limit_bytes;  /* a growth beyond it fails; 0: no limit (outside protected calls) */
+    bool breached;       /* the limit was hit in the present call */
+    bool timed_out;      /* the hook fired in the present call */
+    char *stack_top;     /* C stack where the present call began */
+    struct mb_buf error; /* text of the last failure, with file:line */
+    struct mb_buf trace; /* its traceback, where one was asked for; else empty */
+    bool want_trace;
+    bool (*is_new_error)(struct mb__script_state *state); /* asked before a traceback is made; may be NULL */
+};
+
+enum mb__script_end { MB__END_OK, MB__END_ERROR, MB__END_TIMEOUT, MB__END_MEMORY };
+
+int mb__script_state_open(struct mb__script_state *state);
+void mb__script_state_close(struct mb__script_state *state);
+struct mb__script_state *mb__script_state_of(lua_State *L);
+
+/* Runs `function` (a C function kept at that stack place by mb__script_state_keep) with the time, memory and C stack limits on. What it needs it finds
+ * in the owner of the state. */
+enum mb__script_end mb__script_state_run(struct mb__script_state *state, int kept, size_t limit_bytes,
+                                         uint64_t limit_ns);
+/* Keeps a C function at a fixed place of the main stack, so that calling it later allocates nothing. */
+int mb__script_state_keep(struct mb__script_state *state, lua_CFunction function);
+
+/* --- limit.c --- */
+
+void mb__script_limit_enter(struct mb__script_state *state, uint64_t limit_ns);
+void mb__script_limit_leave(void);
+uint64_t mb__script_limit_ns(void);
+/* Raises where more than 2 MiB of C stack are in use by this call. */
+void mb__script_check_stack(lua_State *L);
+
+/* --- report.c --- */
+
+void mb__script_problem(struct mb_script_report *report, bool warning, struct mb_slice file, int line,
+                        const char *fmt, ...) MB_PRINTF(5, 6);
+
+/* --- lists.c: files of lists/, held outside Lua --- */
+
+struct mb__list {
+    struct mb_slice name; /* of the file in lists/ */
+    bool is_map;
+    struct mb_map rows;   /* key -> struct mb_slice: its value; of a list, itself */
+    struct mb__list *next;
+};
+
+void mb__script_list_install(lua_State *L); /* pushes the functions `list` and `map` */
+/* The list that the value at `index` is, or NULL. */
+const struct mb__list *mb__script_to_list(lua_State *L, int index);
+
+/* --- view.c: read-only windows on C structs --- */
+
+enum mb__class_id {
+    MB__CLASS_REQUEST,
+    MB__CLASS_IMP,
+    MB__CLASS_SITE,
+    MB__CLASS_APP,
+    MB__CLASS_DEVICE,
+    MB__CLASS_GEO,
+    MB__CLASS_USER,
+    MB__CLASS_REGS,
+    MB__CLASS_BLOCKED,
+    MB__CLASS_EVENT,
+    MB__CLASS_CTX,
+    MB__CLASS_RECORDS, /* classes above have named fields */
+    MB__CLASS_TOKENS = MB__CLASS_RECORDS,
+    MB__CLASS_SLICES,
+    MB__CLASS_SIZES,
+    MB__CLASS_IMPS,
+    MB__CLASS_JSON,
+    MB__CLASS_COUNT
+};
+
+enum mb__field_kind {
+    MB__FIELD_STRING,
+    MB__FIELD_STRINGS,  /* struct mb_slices */
+    MB__FIELD_SIZES,    /* `aux`: offset of the count */
+    MB__FIELD_IMPS,     /* the request itself */
+    MB__FIELD_RECORD,   /* `aux`: class of the struct at the offset */
+    MB__FIELD_DECIMAL,  /* a number kept as text */
+    MB__FIELD_BOOL,
+    MB__FIELD_TRISTATE, /* int8_t: -1 nil, 0 false, 1 true */
+    MB__FIELD_U32,      /* 0: nil */
+    MB__FIELD_I32,      /* `aux`: the value that is nil, as int16_t */
+    MB__FIELD_I32_ID,   /* 0: nil; digits else */
+    MB__FIELD_I64,
+    MB__FIELD_PRICE,
+    MB__FIELD_PRICE_SET, /* 0: nil */
+    MB__FIELD_PRICE_IF,  /* `aux`: offset of the bool that says it is there */
+    MB__FIELD_AMOUNT,
+    MB__FIELD_FORMAT,
+    MB__FIELD_MODEL,
+    MB__FIELD_EVENT_TYPE,
+    MB__FIELD_AT,
+    MB__FIELD_EXCHANGE,  /* struct mb_endpoint pointer */
+    MB__FIELD_ENDPOINT,
+    MB__FIELD_RAW,       /* struct mb_raw */
+    MB__FIELD_RAW_TEXT,  /* JSON text, parsed when asked for */
+    MB__FIELD_CTX        /* `aux`: enum in ctx.c */
+};
+
+struct mb__field {
+    const char *name;
+    uint8_t kind; /* enum mb__field_kind */
+    uint16_t offset;
+    uint16_t aux;
+};
+
+struct mb__class {
+    const char *name;
+    const struct mb__field *fields;
+    size_t n_fields;
+};
+
+extern const struct mb__class mb__script_request_class, mb__script_imp_class, mb__script_site_class,
+    mb__script_app_class, mb__script_device_class, mb__script_geo_class, mb__script_user_class,
+    mb__script_regs_class, mb__script_blocked_class, mb__script_event_class, mb__script_ctx_class;
+
+/* A userdata of a view. Good while `stamp` is the script's. */
+struct mb__view {
+    const void *object;
+    uint64_t stamp;
+    uint32_t class_id;
+    uint32_t count; /* of MB__CLASS_SIZES */
+};
+
+struct mb__json_view {
+    struct mb__view view; /* object NULL */
+    struct mb_json_value value;
+};
+
+enum { MB__CACHE_FIRST_IMP = MB__CLASS_COUNT, MB__CACHE_IMPS = 48 }; /* places below are class ids */
+enum { MB__FIELD_SLOTS = 128 }; /* a class has at most 45 fields: chains stay short */
+
+/* From the pointer of an interned string to the field of that name. */
+struct mb__field_table {
+    struct {
+        const char *key;
+        const struct mb__field *field;
+    } slots[MB__FIELD_SLOTS];
+};
+
+/* Anchors the names and fills the table; finds by the pointer of an interned string (NULL: no such field). */
+void mb__script_fields_fill(lua_State *L, const struct mb__field *fields, size_t count,
+                            struct mb__field_table *table);
+const struct mb__field *mb__script_fields_find(const struct mb__field_table *table, const char *key);
+void mb__script_views_open(lua_State *L); /* metatables and field tables */
+void mb__script_push_view(lua_State *L, enum mb__class_id class_id, const void *object);
+/* The same, made once a request and kept under `place`. */
+void mb__script_push_cached(lua_State *L, enum mb__class_id class_id, const void *object, int place);
+void mb__script_push_imp(lua_State *L, const struct mb_imp *imp);
+void mb__script_push_json(lua_State *L, struct mb_json_value value, struct mb_slice key);
+void mb__script_push_slice(lua_State *L, struct mb_slice s);
+void mb__script_push_ctx_field(lua_State *L, struct mb_script *script, unsigned which);
+/* --- script.c: the generation --- */
+
+enum { MB__ERRORS_SEEN = 256 }; /* distinct error texts that are logged per generation */
+
+struct mb__strategy {
+    struct mb_strategy plain; /* first: what callers hold */
+    int bid_ref;
+    int handler_refs[MB_EVENT_COUNT + 1]; /* by type; the last is on_notify */
+    int *token_refs;                      /* as plain.tokens */
+    struct mb_script_counts counts;
+    int64_t log_second; /* of the rate limit of log.* */
+    uint32_t logged;    /* lines in that second */
+};
+
+/* What the present call works on; set before it, read by the functions that Lua calls. */
+struct mb__call {
+    struct mb__strategy *strategy; /* NULL while loading */
+    const struct mb_imp *imp;
+    const struct mb_bid *bid;
+    struct mb_slice token;
+    const struct mb_event *event;
+    bool loading;
+    int64_t now_ms;
+    struct mb_script_result *result;
+    struct mb_slice text;     /* what a token function gave */
+    int function_ref;
+    struct mb_pair *notes;
+    size_t n_notes;
+    struct mb_slice arm;
+};
+
+struct mb_script {
+    struct mb__script_state state; /* first: found from any C function */
+    struct mb_arena arena;         /* of all that lives as long as the generation */
+    struct mb__strategy **strategies;
+    size_t n_strategies;
+    struct mb_map by_name;
+    char version[17];
+    size_t cap_bytes;
+    size_t live_bytes; /* after the last full cycle of the collector */
+    bool collecting, wants_replacing;
+
+    /* load time */
+    struct mb_script_options options;
+    struct mb_script_report *report;
+    struct mb_slice root;  /* scripts folder */
+    struct mb_arena files; /* contents of files while loading */
+    struct mb_map read;    /* path -> struct mb_slice in `files` */
+    uint64_t hash;         /* over what was read, in any order */
+    struct mb_slice file;  /* strategy file being loaded */
+    int line;              /* last line that ran in it */
+    struct mb__list *lists;
+    struct mb__set *sets;  /* made for targets */
+    const struct mb_zone *zone; /* of options.timezone */
+    struct mb_guard *guard;
+    struct mb_map zones;   /* name -> struct mb_zone */
+
+    /* the present request */
+    struct mb_script_call request;
+    bool open;
+    uint64_t stamp;
+    size_t bytes_at_begin;
+    uint64_t random; /* state of the generator */
+    struct mb__call call;
+    struct mb_arena event_arena; /* documents of the present event */
+    struct mb_buf scratch;       /* JSON text on its way to the arena */
+    int returned;                /* bid tables kept for tokens in this request */
+
+    /* registry references and kept functions */
+    int metatables[MB__CLASS_COUNT];
+    int cache_ref, returned_ref, ctx_ref, ctx_functions_ref, nobid_ref, list_ref, strategy_ref;
+    int run_load, run_bid, run_token, run_event;
+    struct mb__field_table fields[MB__CLASS_RECORDS], bid_fields;
+    uint64_t cached[MB__CACHE_FIRST_IMP + MB__CACHE_IMPS]; /* stamp of what stands in the cache table, by place */
+
+    uint64_t errors_seen[MB__ERRORS_SEEN];
+    size_t n_errors_seen;
+};
+
+/* The generation that runs this state. Not for states of mb_script_read_table. */
+static inline struct mb_script *mb__script_of(lua_State *L)
+{
+    return (struct mb_script *)mb__script_state_of(L);
+}
+
+/* The arena of the present request or event. */
+struct mb_arena *mb__script_arena(struct mb_script *script);
+/* Starts the generator of a call: `turn` and `name` tell calls of one seed apart. */
+void mb__script_seed(struct mb_script *script, uint64_t seed, uint64_t turn, struct mb_slice name);
+/* The time zone of that name, read once; NULL: there is none. */
+const struct mb_zone *mb__script_zone(struct mb_script *script, struct mb_slice name);
+
+/* --- sandbox.c, lib_*.c --- */
+
+/* Pushes the table of globals that every strategy file starts with. */
+void mb__script_sandbox_open(lua_State *L);
+/* Pushes a new environment for a strategy file, from the base table at `base`. */
+void mb__script_sandbox_env(lua_State *L, int base);
+/* From now on writing a global raises. */
+void mb__script_sandbox_freeze(lua_State *L, int env);
+/* Replaces the table on top by a read-only userdata that stands for it. */
+void mb__script_lock(lua_State *L, const char *name);
+/* Set the replaced functions in the table on top; `from` is the original os table. */
+void mb__script_lib_base(lua_State *L);
+void mb__script_lib_os(lua_State *L, int from);
+/* Replaces a view or shared table at `index` by a plain copy; leaves any other value. */
+void mb__script_open_userdata(lua_State *L, int index);
+/* Pushes a userdata with the string keys of the table at `index` in order; `count` of them. */
+struct mb_slice *mb__script_sorted_keys(lua_State *L, int index, size_t count);
+void mb__script_safe_text(lua_State *L, int index); /* pushes tostring(value) without an address */
+int mb__script_lua_format(lua_State *L);            /* string.format without addresses; upvalue: the original */
+int mb__script_lua_random(lua_State *L);            /* math.random and ctx.random */
+void mb__script_log_install(lua_State *L);          /* pushes the table `log` */
+void mb__script_ctx_open(lua_State *L);
+void mb__script_nobid_install(lua_State *L);        /* pushes the function `nobid` */
+/* The block of the userdata at `index` where its metatable is the referenced one, else NULL. */
+void *mb__script_to_userdata(lua_State *L, int index, int metatable_ref);
+void mb__script_keep_calls(struct mb_script *script);
+bool mb__script_is_new_error(struct mb__script_state *state);
+
+/* --- result.c, encode.c: from what a script gave to plain data --- */
+
+void mb__script_results_open(lua_State *L);
+/* Fills the present call's result from what `bid` returned, the value at `index`. */
+void mb__script_take_result(lua_State *L, int index);
+/* Appends the value at `index` as JSON. NULL, or what no JSON can hold. `name` is the member's key: an empty
+ * table is an array where the key is known to be one. */
+const char *mb__script_encode(lua_State *L, int index, struct mb_slice name, struct mb_buf *out);
+
+/* --- loader.c, files.c: reading the scripts folder --- */
+
+/* The bytes of a file, by its path relative to the scripts folder; read once, counted into the version. Absent: no such
+ * file or no fit name. Alive while loading. */
+struct mb_slice mb__script_read_file(struct mb_script *script, struct mb_slice path);
+int mb__script_files_open(struct mb_script *script, const char *dir, struct mb_slices *strategies);
+void mb__script_files_close(struct mb_script *script);
+void mb__script_unload(struct mb_script *script); /* frees what lies outside the arena */
+
+/* --- strategy.c, limits.c, target.c, hours.c: from a table to checked data --- */
+
+enum mb__case { MB__CASE_SAME, MB__CASE_LOWER, MB__CASE_UPPER };
+
+/* Values of a target: of one strategy, or of a list in the spelling that targets compare. */
+struct mb__set {
+    struct mb_map values;
+    const struct mb__list *list; /* NULL: written in the strategy */
+    enum mb__case spelling;
+    struct mb__set *next;
+};
+
+struct mb__check { /* the strategy whose table is checked */
+    struct mb_script *script;
+    int line;
+    size_t errors;
+};
+
+/* Adds "<path>: <text>" to the report; bad is an error. */
+void mb__script_bad(struct mb__check *check, const char *path, const char *fmt, ...) MB_PRINTF(3, 4);
+void mb__script_warn(struct mb__check *check, const char *path, const char *fmt, ...) MB_PRINTF(3, 4);
+/* "a string", "a table", "nothing" ... of the value at `index`, for messages. */
+const char *mb__script_kind(lua_State *L, int index);
+/* Reports each key of the table at `index` that `names` (NULL-terminated) has not. */
+void mb__script_refuse_unknown(lua_State *L, int index, struct mb__check *check, const char *path,
+                               const char *const *names);
+/* Checks the table at `index`; every problem goes to the report. NULL where it has errors, or is not among those asked for. */
+struct mb__strategy *mb__script_take_strategy(lua_State *L, int index, struct mb__check *check);
+void mb__script_take_limits(lua_State *L, int index, struct mb__check *check, enum mb_model model,
+                            struct mb_limits *out);
+void mb__script_take_target(lua_State *L, int index, struct mb__check *check, struct mb_target *out);
+/* 'mon-fri 08:00-20:00', 'sat,sun', '22:00-02:00': sets its quarters of an hour. False: not such a text. */
+bool mb__script_parse_hours(struct mb_slice text, uint8_t *bits);
+
+#endif /* MB_SCRIPT_INTERNAL_H */

@@ -1,0 +1,530 @@
+/* view.c - read-only windows on C structs: `req`, `imp`, `event` and what hangs on them.
+ *
+ * A view is a small userdata with a pointer and the stamp of its request; nothing is copied to Lua before it is asked for. Stamps count
+ * up when a request or event begins and ends, so a view that was kept raises instead of reading freed memory. It is
+ * new for each request for that reason: a reused one could not tell.
+ *
+ * Fields are found by the pointer of their interned name: Lua has one copy of each short string, so comparing pointers is
+ * comparing names. The names are anchored in the registry. view_request.c and view_event.c hold the tables of fields.
+ */
+#include "internal.h"
+
+#include <math.h>
+#include <string.h>
+
+static const struct mb__class *const classes[MB__CLASS_RECORDS] = {
+    [MB__CLASS_REQUEST] = &mb__script_request_class, [MB__CLASS_IMP] = &mb__script_imp_class,
+    [MB__CLASS_SITE] = &mb__script_site_class,       [MB__CLASS_APP] = &mb__script_app_class,
+    [MB__CLASS_DEVICE] = &mb__script_device_class,   [MB__CLASS_GEO] = &mb__script_geo_class,
+    [MB__CLASS_USER] = &mb__script_user_class,       [MB__CLASS_REGS] = &mb__script_regs_class,
+    [MB__CLASS_BLOCKED] = &mb__script_blocked_class, [MB__CLASS_EVENT] = &mb__script_event_class,
+    [MB__CLASS_CTX] = &mb__script_ctx_class,
+};
+
+/* --- finding a field --- */
+
+static size_t slot_of(const char *key)
+{
+    return ((uintptr_t)key >> 4) % MB__FIELD_SLOTS;
+}
+
+const struct mb__field *mb__script_fields_find(const struct mb__field_table *table, const char *key)
+{
+    size_t at = slot_of(key);
+    while (table->slots[at].key) {
+        if (table->slots[at].key == key)
+            return table->slots[at].field;
+        at = (at + 1) % MB__FIELD_SLOTS;
+    }
+    return NULL;
+}
+
+void mb__script_fields_fill(lua_State *L, const struct mb__field *fields, size_t count,
+                            struct mb__field_table *table)
+{
+    for (size_t i = 0; i < count; i++) {
+        lua_pushstring(L, fields[i].name);
+        const char *key = lua_tostring(L, -1);
+        luaL_ref(L, LUA_REGISTRYINDEX);
+        size_t at = slot_of(key);
+        while (table->slots[at].key)
+            at = (at + 1) % MB__FIELD_SLOTS;
+        table->slots[at].key = key;
+        table->slots[at].field = &fields[i];
+    }
+}
+
+/* --- pushing values --- */
+
+void mb__script_push_slice(lua_State *L, struct mb_slice s)
+{
+    if (s.data)
+        lua_pushlstring(L, s.data, s.len);
+    else
+        lua_pushnil(L);
+}
+
+void mb__script_push_view(lua_State *L, enum mb__class_id class_id, const void *object)
+{
+    struct mb_script *script = mb__script_of(L);
+    struct mb__view *view = lua_newuserdata(L, sizeof(*view));
+    *view = (struct mb__view){.object = object, .stamp = script->stamp, .class_id = class_id};
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->metatables[class_id]);
+    lua_setmetatable(L, -2);
+}
+
+void mb__script_push_cached(lua_State *L, enum mb__class_id class_id, const void *object, int place)
+{
+    struct mb_script *script = mb__script_of(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->cache_ref);
+    if (script->cached[place] == script->stamp) {
+        lua_rawgeti(L, -1, place);
+    } else {
+        mb__script_push_view(L, class_id, object);
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, -3, place);
+        script->cached[place] = script->stamp;
+    }
+    lua_replace(L, -2);
+}
+
+void mb__script_push_imp(lua_State *L, const struct mb_imp *imp)
+{
+    if (imp->index < MB__CACHE_IMPS)
+        mb__script_push_cached(L, MB__CLASS_IMP, imp, MB__CACHE_FIRST_IMP + (int)imp->index);
+    else
+        mb__script_push_view(L, MB__CLASS_IMP, imp);
+}
+
+static bool is_id_key(struct mb_slice key)
+{
+    return mb_slice_is(key, "id") || mb_slice_ends(key, MB_SLICE("_id")) ||
+           mb_slice_ends(key, MB_SLICE("_id_64"));
+}
+
+/* Ids are strings, and so are integers that a double would not hold exactly. */
+static void push_json_number(lua_State *L, struct mb_json_value value, struct mb_slice key)
+{
+    double number = mb_json_f64(value, 0);
+    if (is_id_key(key) || (mb_json_is_integer(value) && fabs(number) > 9007199254740992.0))
+        mb__script_push_slice(L, mb_json_text(value));
+    else
+        lua_pushnumber(L, number);
+}
+
+void mb__script_push_json(lua_State *L, struct mb_json_value value, struct mb_slice key)
+{
+    struct mb_script *script = mb__script_of(L);
+    switch ((enum mb_json_type)value.type) {
+    case MB_JSON_NONE:
+    case MB_JSON_NULL:
+        lua_pushnil(L);
+        break;
+    case MB_JSON_FALSE:
+    case MB_JSON_TRUE:
+        lua_pushboolean(L, value.type == MB_JSON_TRUE);
+        break;
+    case MB_JSON_NUMBER:
+        push_json_number(L, value, key);
+        break;
+    case MB_JSON_STRING:
+        mb__script_push_slice(L, mb_json_str(value));
+        break;
+    case MB_JSON_ARRAY:
+    case MB_JSON_OBJECT: {
+        struct mb__json_view *view = lua_newuserdata(L, sizeof(*view));
+        *view = (struct mb__json_view){
+            .view = {.stamp = script->stamp, .class_id = MB__CLASS_JSON}, .value = value};
+        lua_rawgeti(L, LUA_REGISTRYINDEX, script->metatables[MB__CLASS_JSON]);
+        lua_setmetatable(L, -2);
+    }
+    }
+}
+
+static void push_size(lua_State *L, struct mb_size size)
+{
+    lua_pushfstring(L, "%dx%d", (int)size.width, (int)size.height);
+}
+
+static void push_sizes(lua_State *L, const struct mb_size *sizes, size_t count)
+{
+    if (count == 0) {
+        lua_pushnil(L);
+        return;
+    }
+    mb__script_push_view(L, MB__CLASS_SIZES, sizes);
+    struct mb__view *view = lua_touserdata(L, -1);
+    view->count = (uint32_t)count;
+}
+
+/* An event's document: parsed when it is asked for; what is no JSON is given as text. */
+static void push_document(lua_State *L, struct mb_slice text)
+{
+    if (!text.data) {
+        lua_pushnil(L);
+        return;
+    }
+    struct mb_arena *arena = mb__script_arena(mb__script_of(L));
+    struct mb_json *doc = mb_xarena_alloc(arena, sizeof(*doc));
+    if (mb_json_parse(doc, arena, text, NULL) == 0)
+        mb__script_push_json(L, mb_json_root(doc), MB_SLICE_NONE);
+    else
+        mb__script_push_slice(L, text);
+}
+
+static void push_raw(lua_State *L, const struct mb_raw *raw)
+{
+    if (raw->doc)
+        mb__script_push_json(
+            L, (struct mb_json_value){.doc = raw->doc, .token = raw->token, .type = raw->type},
+            MB_SLICE_NONE);
+    else
+        lua_pushnil(L);
+}
+
+static void push_name(lua_State *L, const char *name)
+{
+    if (name[0])
+        lua_pushstring(L, name);
+    else
+        lua_pushnil(L);
+}
+
+static void push_number_if(lua_State *L, bool present, double number)
+{
+    if (present)
+        lua_pushnumber(L, number);
+    else
+        lua_pushnil(L);
+}
+
+static void push_tristate(lua_State *L, int8_t value)
+{
+    if (value < 0)
+        lua_pushnil(L);
+    else
+        lua_pushboolean(L, value);
+}
+
+static void push_strings(lua_State *L, const struct mb_slices *strings)
+{
+    if (strings->count == 0)
+        lua_pushnil(L);
+    else
+        mb__script_push_view(L, MB__CLASS_SLICES, strings);
+}
+
+/* Numbers, money and enums. */
+static void push_scalar(lua_State *L, const char *base, const struct mb__field *field)
+{
+    const void *at = base + field->offset;
+    switch ((enum mb__field_kind)field->kind) {
+    case MB__FIELD_U32:
+        push_number_if(L, *(const uint32_t *)at != 0, *(const uint32_t *)at);
+        break;
+    case MB__FIELD_I32:
+        push_number_if(L, *(const int32_t *)at != (int16_t)field->aux, *(const int32_t *)at);
+        break;
+    case MB__FIELD_I32_ID:
+        if (*(const int32_t *)at)
+            lua_pushfstring(L, "%d", (int)*(const int32_t *)at);
+        else
+            lua_pushnil(L);
+        break;
+    case MB__FIELD_I64:
+        lua_pushnumber(L, (lua_Number)*(const int64_t *)at);
+        break;
+    case MB__FIELD_PRICE:
+        lua_pushnumber(L, mb_money_price_to_double(*(const struct mb_price *)at));
+        break;
+    case MB__FIELD_PRICE_SET:
+        push_number_if(L, ((const struct mb_price *)at)->micros != 0,
+                       mb_money_price_to_double(*(const struct mb_price *)at));
+        break;
+    case MB__FIELD_PRICE_IF:
+        push_number_if(L, *(const bool *)(base + field->aux),
+                       mb_money_price_to_double(*(const struct mb_price *)at));
+        break;
+    case MB__FIELD_AMOUNT:
+        lua_pushnumber(L, mb_money_amount_to_double(*(const struct mb_amount *)at));
+        break;
+    case MB__FIELD_FORMAT:
+        push_name(L, mb_format_name(*(const enum mb_format *)at));
+        break;
+    case MB__FIELD_MODEL:
+        push_name(L, mb_model_name(*(const enum mb_model *)at));
+        break;
+    case MB__FIELD_EVENT_TYPE:
+        push_name(L, mb_event_name(*(const enum mb_event_type *)at));
+        break;
+    case MB__FIELD_DECIMAL:
+        mb__script_push_slice(L, *(const struct mb_slice *)at);
+        if (lua_isnumber(L, -1)) {
+            lua_pushnumber(L, lua_tonumber(L, -1));
+            lua_replace(L, -2);
+        }
+        break;
+    case MB__FIELD_AT:
+        push_name(L, *(const uint8_t *)at == 1   ? "first"
+                     : *(const uint8_t *)at == 2 ? "second"
+                                                 : "");
+        break;
+    default:
+        lua_pushnil(L);
+    }
+}
+
+static void push_field(lua_State *L, const struct mb__field *field, const void *object)
+{
+    const char *base = object;
+    const void *at = base + field->offset;
+    switch ((enum mb__field_kind)field->kind) {
+    case MB__FIELD_STRING:
+        mb__script_push_slice(L, *(const struct mb_slice *)at);
+        break;
+    case MB__FIELD_STRINGS:
+        push_strings(L, at);
+        break;
+    case MB__FIELD_SIZES:
+        push_sizes(L, *(const struct mb_size *const *)at, *(const size_t *)(base + field->aux));
+        break;
+    case MB__FIELD_IMPS:
+        mb__script_push_cached(L, MB__CLASS_IMPS, object, MB__CLASS_IMPS);
+        break;
+    case MB__FIELD_RECORD:
+        mb__script_push_cached(L, field->aux, at, field->aux);
+        break;
+    case MB__FIELD_BOOL:
+        lua_pushboolean(L, *(const bool *)at);
+        break;
+    case MB__FIELD_TRISTATE:
+        push_tristate(L, *(const int8_t *)at);
+        break;
+    case MB__FIELD_EXCHANGE:
+        push_name(L, mb_exchange_name((*(const struct mb_endpoint *const *)at)->exchange));
+        break;
+    case MB__FIELD_ENDPOINT:
+        mb__script_push_slice(L, (*(const struct mb_endpoint *const *)at)->name);
+        break;
+    case MB__FIELD_RAW:
+        push_raw(L, at);
+        break;
+    case MB__FIELD_RAW_TEXT:
+        push_document(L, *(const struct mb_slice *)at);
+        break;
+    case MB__FIELD_CTX:
+        mb__script_push_ctx_field(L, mb__script_of(L), field->aux);
+        break;
+    default:
+        push_scalar(L, base, field);
+    }
+}
+
+/* --- metamethods --- */
+
+static struct mb__view *check_view(lua_State *L)
+{
+    struct mb__view *view = lua_touserdata(L, 1);
+    if (view->stamp != mb__script_of(L)->stamp && view->class_id != MB__CLASS_CTX)
+        luaL_error(L, "a part of '%s' was used after its call ended", lua_tostring(L, lua_upvalueindex(1)));
+    return view;
+}
+
+static int index_record(lua_State *L)
+{
+    const struct mb__view *view = check_view(L);
+    const struct mb__field *field = NULL;
+    if (lua_type(L, 2) == LUA_TSTRING)
+        field = mb__script_fields_find(&mb__script_of(L)->fields[view->class_id], lua_tostring(L, 2));
+    if (field)
+        push_field(L, field, view->object);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+static int index_tokens(lua_State *L)
+{
+    const struct mb__view *view = check_view(L);
+    struct mb_slice name = MB_SLICE_NONE;
+    if (lua_type(L, 2) == LUA_TSTRING)
+        name.data = lua_tolstring(L, 2, &name.len);
+    mb__script_push_slice(L, mb_pairs_get(*(const struct mb_pairs *)view->object, name));
+    return 1;
+}
+
+static size_t list_length(const struct mb__view *view)
+{
+    switch (view->class_id) {
+    case MB__CLASS_SLICES:
+        return ((const struct mb_slices *)view->object)->count;
+    case MB__CLASS_SIZES:
+        return view->count;
+    case MB__CLASS_IMPS:
+        return ((const struct mb_request *)view->object)->n_imps;
+    default:
+        return 0;
+    }
+}
+
+static void push_element(lua_State *L, const struct mb__view *view, size_t at)
+{
+    if (view->class_id == MB__CLASS_SLICES)
+        mb__script_push_slice(L, ((const struct mb_slices *)view->object)->items[at]);
+    else if (view->class_id == MB__CLASS_SIZES)
+        push_size(L, ((const struct mb_size *)view->object)[at]);
+    else
+        mb__script_push_imp(L, &((const struct mb_request *)view->object)->imps[at]);
+}
+
+static int index_list(lua_State *L)
+{
+    const struct mb__view *view = check_view(L);
+    lua_Number at = lua_type(L, 2) == LUA_TNUMBER ? lua_tonumber(L, 2) : 0;
+    if (at >= 1 && at <= (lua_Number)list_length(view) && at == floor(at))
+        push_element(L, view, (size_t)at - 1);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+static int length_list(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)list_length(check_view(L)));
+    return 1;
+}
+
+static int index_json(lua_State *L)
+{
+    check_view(L);
+    struct mb_json_value value = ((const struct mb__json_view *)lua_touserdata(L, 1))->value;
+    if (value.type == MB_JSON_OBJECT && lua_type(L, 2) == LUA_TSTRING) {
+        struct mb_slice key;
+        key.data = lua_tolstring(L, 2, &key.len);
+        mb__script_push_json(L, mb_json_get(value, key), key);
+    } else if (value.type == MB_JSON_ARRAY && lua_type(L, 2) == LUA_TNUMBER &&
+               lua_tonumber(L, 2) >= 1 && lua_tonumber(L, 2) <= mb_json_count(value)) {
+        mb__script_push_json(L, mb_json_at(value, (uint32_t)lua_tonumber(L, 2) - 1), MB_SLICE_NONE);
+    } else {
+        lua_pushnil(L);
+    }
+    return 1;
+}
+
+static int length_json(lua_State *L)
+{
+    check_view(L);
+    struct mb_json_value value = ((const struct mb__json_view *)lua_touserdata(L, 1))->value;
+    lua_pushinteger(L, value.type == MB_JSON_ARRAY ? (lua_Integer)mb_json_count(value) : 0);
+    return 1;
+}
+
+static int raise_read_only(lua_State *L)
+{
+    return luaL_error(L, "'%s' is read-only", lua_tostring(L, lua_upvalueindex(1)));
+}
+
+/* --- plain copies, for pairs and ipairs --- */
+
+static int copy_record(lua_State *L)
+{
+    const struct mb__view *view = check_view(L);
+    const struct mb__class *class = classes[view->class_id];
+    lua_createtable(L, 0, (int)class->n_fields);
+    for (size_t i = 0; i < class->n_fields; i++) {
+        push_field(L, &class->fields[i], view->object);
+        lua_setfield(L, -2, class->fields[i].name);
+    }
+    return 1;
+}
+
+static int copy_tokens(lua_State *L)
+{
+    const struct mb_pairs *pairs = check_view(L)->object;
+    lua_newtable(L);
+    for (size_t i = pairs->count; i > 0; i--) { /* of two with one name the first counts */
+        mb__script_push_slice(L, pairs->items[i - 1].name);
+        mb__script_push_slice(L, pairs->items[i - 1].value);
+        lua_rawset(L, -3);
+    }
+    return 1;
+}
+
+static int copy_list(lua_State *L)
+{
+    const struct mb__view *view = check_view(L);
+    size_t length = list_length(view);
+    lua_createtable(L, (int)length, 0);
+    for (size_t i = 0; i < length; i++) {
+        push_element(L, view, i);
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+    return 1;
+}
+
+static int copy_json(lua_State *L)
+{
+    check_view(L);
+    struct mb_json_value value = ((const struct mb__json_view *)lua_touserdata(L, 1))->value;
+    lua_newtable(L);
+    int at = 0;
+    for (struct mb_json_value v = mb_json_first(value); v.type != MB_JSON_NONE;
+         v = mb_json_next(value, v)) {
+        if (value.type == MB_JSON_OBJECT) {
+            struct mb_slice key = mb_json_key(v);
+            mb__script_push_slice(L, key);
+            mb__script_push_json(L, v, key);
+            lua_rawset(L, -3);
+        } else {
+            mb__script_push_json(L, v, MB_SLICE_NONE);
+            lua_rawseti(L, -2, ++at);
+        }
+    }
+    return 1;
+}
+
+/* --- metatables --- */
+
+static const struct behaviour {
+    const char *name;
+    lua_CFunction index, length, copy;
+} lists[] = {
+    [MB__CLASS_TOKENS] = {"req.tokens", index_tokens, NULL, copy_tokens},
+    [MB__CLASS_SLICES] = {"list of req", index_list, length_list, copy_list},
+    [MB__CLASS_SIZES] = {"imp.sizes", index_list, length_list, copy_list},
+    [MB__CLASS_IMPS] = {"req.imps", index_list, length_list, copy_list},
+    [MB__CLASS_JSON] = {"raw", index_json, length_json, copy_json},
+};
+
+static void set_method(lua_State *L, const char *event, lua_CFunction method, const char *name)
+{
+    if (!method)
+        return;
+    lua_pushstring(L, name);
+    lua_pushcclosure(L, method, 1);
+    lua_setfield(L, -2, event);
+}
+
+void mb__script_views_open(lua_State *L)
+{
+    struct mb_script *script = mb__script_of(L);
+    for (int i = 0; i < MB__CLASS_COUNT; i++) {
+        struct behaviour how = {NULL, index_record, NULL, copy_record};
+        if (i < MB__CLASS_RECORDS) {
+            how.name = classes[i]->name;
+            mb__script_fields_fill(L, classes[i]->fields, classes[i]->n_fields, &script->fields[i]);
+        } else {
+            how = lists[i];
+        }
+        lua_createtable(L, 0, 5);
+        set_method(L, "__index", how.index, how.name);
+        set_method(L, "__len", how.length, how.name);
+        set_method(L, "__pairs", how.copy, how.name);
+        set_method(L, "__newindex", raise_read_only, how.name);
+        lua_pushboolean(L, 0);
+        lua_setfield(L, -2, "__metatable");
+        script->metatables[i] = luaL_ref(L, LUA_REGISTRYINDEX);
+    }
+    lua_newtable(L);
+    script->cache_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+}
