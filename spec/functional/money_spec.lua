@@ -9,7 +9,7 @@ local STRATEGIES = {
       strategy { name = 'banner', target = { exchange = { 'exoclick' } },
         bid = function() return { price = 2.5, image_url = 'https://cdn.example/b.png', click_url = 'https://go.example/' } end },
       strategy { name = 'xandr', target = { exchange = { 'xandr' } },
-        bid = function() return { price = 1.25, creative_id = '12345' } end },
+        bid = function() return { price = 1.25, creative_id = '12345', member_id = '6' } end },
     }
   ]],
 }

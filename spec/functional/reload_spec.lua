@@ -88,8 +88,8 @@ describe('a strategy out of bounds', function()
   local server
   local request = Server.shared_data 'exoclick-samples/banner-300x250.json'
 
-  local function with(body)
-    server = Server.start { strategies = {
+  local function with(body, config)
+    server = Server.start { config = config, strategies = {
       ['good.lua'] = banner(0.5),
       ['bad.lua'] = ([[return strategy { name = 'bad', priority = 9, bid = function(ctx, req, imp) %s end }]]):format(body),
     } }
@@ -107,7 +107,8 @@ describe('a strategy out of bounds', function()
   for reason, body in pairs {
     ['script_timeout'] = 'while true do end',
     ['script_timeout under pcall'] = 'while true do pcall(function() while true do end end) end',
-    ['script_memory'] = 'local t = {} for i = 1, 1e9 do t[i] = ("x"):rep(1000) .. i end',
+    ['script_memory'] = 'return ("x"):rep(1e8)',
+    ['script_memory under pcall'] = 'while true do pcall(string.rep, "x", 1e8) error("enough") end',
     ['script_error'] = 'error("on purpose")',
   } do
     it('loses only its own bid: ' .. reason, function()
@@ -121,4 +122,15 @@ describe('a strategy out of bounds', function()
       assert.equal(5, bad().nobids[reason:match '^%S+'])
     end)
   end
+
+  it('has its full Lua state replaced in the background', function()
+    with('local t = {} for i = 1, 1e9 do t[i] = ("x"):rep(1e5) .. i end', 'script = { cpu_ms = 200 },')
+    server:expect_error 'strategy=bad'
+    assert.equal(0.5, dkjson.decode(server:post('/exoclick/bid', request).body).bid.value)
+    assert.equal(1, bad().nobids.script_memory)
+    Server.poll('the state is replaced', 5, function() return server:log():match 'outcome=replaced' end)
+    local scripts = dkjson.decode(server:admin('GET', '/status').body).scripts
+    assert.equal(2, scripts.generation)
+    assert.is_true(scripts.lua_bytes < 8 * 1024 * 1024)
+  end)
 end)

@@ -14,10 +14,12 @@ local START_SECONDS = 10
 local EXIT_SECONDS = 0.5
 local SLOWDOWN = tonumber(os.getenv 'MOONBID_SLOWDOWN' or '1') -- sanitizers and valgrind take longer
 
+-- Whole or not at all, as a careful editor does: a reload may read at any moment.
 local function write_file(path, text)
-  local file = assert(io.open(path, 'wb'))
+  local file = assert(io.open(path .. '.new', 'wb'))
   file:write(text)
   file:close()
+  assert(os.rename(path .. '.new', path))
 end
 
 local function read_file(path)
