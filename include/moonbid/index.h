@@ -11,7 +11,8 @@
 
 struct mb_index;
 
-/* Owns: mb_index_free. Aborts without memory. `strategies` in order of index; borrowed. */
+/* Owns: mb_index_free. Aborts without memory and beyond 16,384. `strategies` in order of index; borrowed. Reads a zone file for each
+ * timezone of those with hours (limits.timezone; absent: UTC, so whoever loads fills in the config's). */
 struct mb_index *mb_xindex_new(const struct mb_strategy *const *strategies, size_t count);
 void mb_index_free(struct mb_index *index);
 
@@ -20,7 +21,8 @@ void mb_index_free(struct mb_index *index);
 size_t mb_index_find(const struct mb_index *index, const struct mb_request *request,
                      const struct mb_imp *imp, int64_t now_ms, uint32_t *out, size_t max, uint8_t *why);
 
-/* For traces: the first target key that does not hold for this strategy (include or exclude), its name, or NULL when all hold. */
+/* For traces: the first target key that does not hold for this strategy (include or exclude), its name ("hours" last), or NULL when
+ * all hold. Reads a zone file where the strategy has hours: not for the bid path. */
 const char *mb_index_explain(const struct mb_strategy *strategy, const struct mb_request *request,
                              const struct mb_imp *imp, int64_t now_ms);
 

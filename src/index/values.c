@@ -1,0 +1,188 @@
+/* values.c - the values of an impression that a target's sets are compared with.
+ *
+ * Sets hold lower case, countries upper case, ids what the trader wrote. So a value is given as it came and, where that
+ * differs, in the set's case; a set that has either form holds. Nothing is allocated: the other case is made on the stack, and a value
+ * too long for it is only given as it came.
+ */
+#include "internal.h"
+
+#include <stdio.h>
+
+enum { CASED_BYTES_MAX = 256 };
+
+/* Who gets the values. */
+struct sink {
+    mb__on_value *on_value;
+    void *user;
+};
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+static char upper(char c)
+{
+    return c >= 'a' && c <= 'z' ? (char)(c & ~0x20) : c;
+}
+
+static bool give_cased(struct sink sink, struct mb_slice value, char (*change)(char))
+{
+    char cased[CASED_BYTES_MAX];
+    bool differs = false;
+
+    if (mb_slice_empty(value)) {
+        return false;
+    }
+    if (sink.on_value(sink.user, value)) {
+        return true;
+    }
+    if (value.len > sizeof(cased)) {
+        return false;
+    }
+    for (size_t i = 0; i < value.len; i++) {
+        cased[i] = change(value.data[i]);
+        differs = differs || cased[i] != value.data[i];
+    }
+    return differs && sink.on_value(sink.user, mb_slice(cased, value.len));
+}
+
+static bool give(struct sink sink, struct mb_slice value)
+{
+    return give_cased(sink, value, lower);
+}
+
+static bool give_all(struct sink sink, struct mb_slices values)
+{
+    for (size_t i = 0; i < values.count; i++) {
+        if (give(sink, values.items[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool give_size(struct sink sink, struct mb_size size)
+{
+    char text[24];
+    int len;
+
+    if (size.width == 0 && size.height == 0) {
+        return false;
+    }
+    len = snprintf(text, sizeof(text), "%ux%u", (unsigned)size.width, (unsigned)size.height);
+    return sink.on_value(sink.user, mb_slice(text, (size_t)len));
+}
+
+static bool give_sizes(struct sink sink, const struct mb_imp *imp)
+{
+    if (give_size(sink, imp->size)) {
+        return true;
+    }
+    for (size_t i = 0; i < imp->n_sizes; i++) {
+        if (give_size(sink, imp->sizes[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "de-AT": as a whole, and "de". */
+static bool give_language(struct sink sink, struct mb_slice language)
+{
+    return give(sink, language) || (language.len > 2 && give(sink, mb_slice(language.data, 2)));
+}
+
+/* "www.a.example": itself, then "a.example", then "example". */
+static bool give_domain(struct sink sink, struct mb_slice domain)
+{
+    while (mb_slice_present(domain)) {
+        if (give(sink, domain)) {
+            return true;
+        }
+        (void)mb_slice_cut(&domain, '.');
+    }
+    return false;
+}
+
+/* A list in one text, "cars, used cars": as a whole, and its parts. */
+static bool give_list(struct sink sink, struct mb_slice text)
+{
+    struct mb_slice rest = text;
+
+    if (give(sink, text)) {
+        return true;
+    }
+    while (mb_slice_present(rest)) {
+        if (give(sink, mb_slice_trim(mb_slice_cut(&rest, ',')))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool give_keywords(struct sink sink, const struct mb_request *request)
+{
+    if (give_list(sink, request->user.keyword)) {
+        return true;
+    }
+    for (size_t i = 0; i < request->site.keywords.count; i++) {
+        if (give_list(sink, request->site.keywords.items[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool mb__index_values(enum mb_target_key key, const struct mb_request *request,
+                      const struct mb_imp *imp, mb__on_value *on_value, void *user)
+{
+    struct sink sink = {on_value, user};
+
+    switch (key) {
+    case MB_TARGET_EXCHANGE:
+        return request->endpoint &&
+               give(sink, mb_slice_of(mb_exchange_name(request->endpoint->exchange)));
+    case MB_TARGET_ENDPOINT:
+        return request->endpoint && give(sink, request->endpoint->name);
+    case MB_TARGET_FORMAT:
+        return give(sink, mb_slice_of(mb_format_name(imp->format)));
+    case MB_TARGET_COUNTRY:
+        return give_cased(sink, request->geo.country, upper);
+    case MB_TARGET_REGION:
+        return give(sink, request->geo.region);
+    case MB_TARGET_CITY:
+        return give(sink, request->geo.city);
+    case MB_TARGET_SIZE:
+        return give_sizes(sink, imp);
+    case MB_TARGET_DEVICE:
+        return give(sink, request->device.type);
+    case MB_TARGET_OS:
+        return give(sink, request->device.os);
+    case MB_TARGET_BROWSER:
+        return give(sink, request->device.browser);
+    case MB_TARGET_LANGUAGE:
+        return give_language(sink, request->device.language);
+    case MB_TARGET_ZONE:
+        return give(sink, request->site.zone_id);
+    case MB_TARGET_SITE:
+        return give(sink, request->site.id);
+    case MB_TARGET_DOMAIN:
+        return give_domain(sink, request->site.domain) || give_domain(sink, request->app.domain);
+    case MB_TARGET_APP:
+        return give(sink, request->app.bundle) || give(sink, request->app.id);
+    case MB_TARGET_TAG:
+        return give(sink, imp->tag_id);
+    case MB_TARGET_DEAL:
+        return give_all(sink, imp->deals);
+    case MB_TARGET_SEGMENT:
+        return give_all(sink, request->user.segments);
+    case MB_TARGET_KEYWORD:
+        return give_keywords(sink, request);
+    case MB_TARGET_CATEGORY:
+        return give_all(sink, request->site.categories);
+    case MB_TARGET_COUNT:
+        break;
+    }
+    return false;
+}
