@@ -1,10 +1,11 @@
 /* guard.h - money and counters in shared memory: may this strategy bid, and what has it spent?
  *
  * Part of: guard.  Depends on: base, auction, metrics.
- * Threads:  any number of processes and threads share one guard; numbers are atomics, no locks on the bid path.
+ * Threads:  any number of processes and threads share one guard; numbers are atomics, no locks on
+ *           the bid path.
  * Lifetime: open (maps memory) -> slots are found by name and stay over reloads -> close.
- *           No I/O on the bid path. Spend is told from the ledger at start (mb_guard_book for each event); script counters
- *           live in a mapped file, so they survive a restart.
+ *           No I/O on the bid path. Spend is told from the ledger at start (mb_guard_book for
+ *           each event); script counters live in a mapped file, so they survive a restart.
  */
 #ifndef MB_GUARD_H
 #define MB_GUARD_H
@@ -19,45 +20,56 @@ struct mb_guard;
 
 struct mb_guard_options {
     const char *counters_path; /* file of the script counters; NULL: memory only (tests, the kit) */
-    uint32_t counters_max;     /* script counters held; 0: 65,536. The soonest to expire is evicted and counted */
+    uint32_t counters_max;     /* script counters held; 0: 65,536 */
 };
 
-int mb_guard_open(const struct mb_guard_options *options, struct mb_guard **out, struct mb_error *err) MB_MUST_USE;
+int mb_guard_open(const struct mb_guard_options *options, struct mb_guard **out,
+                  struct mb_error *err) MB_MUST_USE;
 void mb_guard_close(struct mb_guard *guard);
 
-/* The slot of a strategy's name, made on first use. MB_GUARD_NO_SLOT when all are taken. Load time only. */
+/* The slot of a strategy's name, made on first use. MB_GUARD_NO_SLOT when all are taken. Load
+ * time only. */
 uint32_t mb_guard_slot(struct mb_guard *guard, struct mb_slice strategy);
 
-/* Sets the timezone whose days and hours the slot's daily and hourly limits follow (an IANA name; absent: UTC). Load time only: reads
- * a zone file once a name. It holds for all processes, those that only book included.
+/* Sets the timezone whose days and hours the slot's daily and hourly limits follow (an IANA name;
+ * absent: UTC). Load time only: reads a zone file once a name. It holds for all processes, those
+ * that only book included.
  * Fails: as mb_zone_load, or MB_ENOMEM past 640 distinct zones; the slot follows UTC then. */
-int mb_guard_set_zone(struct mb_guard *guard, uint32_t slot, struct mb_slice timezone, struct mb_error *err) MB_MUST_USE;
+int mb_guard_set_zone(struct mb_guard *guard, uint32_t slot, struct mb_slice timezone,
+                      struct mb_error *err) MB_MUST_USE;
 
-/* May it bid at all now? MB_NOBID_BID, or NOT_STARTED, ENDED, BUDGET (total, daily, max_impressions, max_clicks), HOURLY, PACING, QPS,
- * checked in this order; MONEY_GUARD without a slot. BID takes one of the second's calls (qps). O(1), no system call. */
-enum mb_nobid mb_guard_may(struct mb_guard *guard, const struct mb_strategy *strategy, int64_t now_ms);
+/* May it bid at all now? MB_NOBID_BID, or NOT_STARTED, ENDED, BUDGET (total, daily,
+ * max_impressions, max_clicks), HOURLY, PACING, QPS, checked in this order; MONEY_GUARD without a
+ * slot. BID takes one of the second's calls (qps). O(1), no system call. */
+enum mb_nobid mb_guard_may(struct mb_guard *guard, const struct mb_strategy *strategy,
+                           int64_t now_ms);
 
-/* Reserves what a bid may cost (limits.reserve: the whole cost, or the expected share). MB_NOBID_BID, or BUDGET / HOURLY when the limit would be
- * passed; then nothing is reserved. */
+/* Reserves what a bid may cost (limits.reserve: the whole cost, or the expected share).
+ * MB_NOBID_BID, or BUDGET / HOURLY when the limit would be passed; then nothing is reserved. */
 enum mb_nobid mb_guard_reserve(struct mb_guard *guard, const struct mb_strategy *strategy,
                                enum mb_model model, struct mb_price price, int64_t now_ms);
 
-/* A durable, distinct event of this strategy: counts it, books event->cost where event->books, and releases the bid's reservation.
- * O(1). */
-void mb_guard_book(struct mb_guard *guard, const struct mb_strategy *strategy_or_null, uint32_t slot,
-                   const struct mb_event *event);
+/* A durable, distinct event of this strategy: counts it, books event->cost where event->books,
+ * and releases the bid's reservation. O(1). */
+void mb_guard_book(struct mb_guard *guard, const struct mb_strategy *strategy_or_null,
+                   uint32_t slot, const struct mb_event *event);
 
 enum mb_guard_period { MB_GUARD_HOUR, MB_GUARD_DAY, MB_GUARD_TOTAL };
-struct mb_amount mb_guard_spent(const struct mb_guard *guard, uint32_t slot, enum mb_guard_period period, int64_t now_ms);
+struct mb_amount mb_guard_spent(const struct mb_guard *guard, uint32_t slot,
+                                enum mb_guard_period period, int64_t now_ms);
 /* Distinct events of that type so far. */
 uint64_t mb_guard_events(const struct mb_guard *guard, uint32_t slot, enum mb_event_type type);
 /* For tests and the kit: adds to settled spend. */
-void mb_guard_add_spend(struct mb_guard *guard, uint32_t slot, struct mb_amount amount, int64_t now_ms);
+void mb_guard_add_spend(struct mb_guard *guard, uint32_t slot, struct mb_amount amount,
+                        int64_t now_ms);
 
-/* Script counters. A key belongs to its strategy, one that begins with "shared:" to all. Only a 96-bit keyed hash of it is kept. The window starts
- * at first use; n may be negative; values stay within +-2^47. Gives the new value. Lock-free; O(1). */
-int64_t mb_guard_incr(struct mb_guard *guard, struct mb_slice strategy, struct mb_slice key, int64_t n, int64_t window_ms, int64_t now_ms);
-int64_t mb_guard_get(struct mb_guard *guard, struct mb_slice strategy, struct mb_slice key, int64_t now_ms);
+/* Script counters. A key belongs to its strategy, one that begins with "shared:" to all. Only a
+ * 96-bit keyed hash of it is kept. The window starts at first use; n may be negative; values stay
+ * within +-2^47. Gives the new value. Lock-free; O(1). */
+int64_t mb_guard_incr(struct mb_guard *guard, struct mb_slice strategy, struct mb_slice key,
+                      int64_t n, int64_t window_ms, int64_t now_ms);
+int64_t mb_guard_get(struct mb_guard *guard, struct mb_slice strategy, struct mb_slice key,
+                     int64_t now_ms);
 uint64_t mb_guard_evicted(const struct mb_guard *guard);
 
 #endif /* MB_GUARD_H */

@@ -1,8 +1,10 @@
-/* zone.c - timezone rules from the system's TZif files (RFC 8536), without tzset and its global state.
+/* zone.c - timezone rules from the system's TZif files (RFC 8536), without tzset and its global
+ * state.
  *
- * A zone is a table of spans of constant offset. Loading copies the file's transitions from 2000 on, then writes out the
- * footer's rule ("CET-1CEST,M3.5.0,M10.5.0/3") year by year until 2100, so that asking is one table look-up and never
- * meets a rule. Times before the first kept transition get the offset that held just before it.
+ * A zone is a table of spans of constant offset. Loading copies the file's transitions from 2000
+ * on, then writes out the footer's rule ("CET-1CEST,M3.5.0,M10.5.0/3") year by year until 2100,
+ * so that asking is one table look-up and never meets a rule. Times before the first kept
+ * transition get the offset that held just before it.
  */
 #include "moonbid/base/zone.h"
 
@@ -63,9 +65,10 @@ static int days_to_month(int year, int month)
 
 /* The day and time of year at which clocks change. */
 struct rule {
-    char form;            /* 'M': day `day` (0 Sunday) of week `week` of `month`; 'J': day 1-365, no Feb 29; 'N': day 0-365 */
-    int month, week, day;
-    int64_t time_s;       /* seconds after local midnight, may be negative or beyond a day */
+    char form; /* 'M': weekday `day` of `week` of `month`; 'J': day 1-365, no Feb 29; 'N': 0-365 */
+    int month, week;
+    int day;        /* of 'M': 0 Sunday */
+    int64_t time_s; /* seconds after local midnight, may be negative or beyond a day */
 };
 
 /* Cursor over the footer's text. */
@@ -157,7 +160,8 @@ static bool take_rule(struct text *t, struct rule *out)
     return !take_char(t, '/') || take_clock(t, &out->time_s);
 }
 
-/* Local midnight of the rule's day in `year`, plus its time, in seconds as if local time were UTC. */
+/* Local midnight of the rule's day in `year`, plus its time, in seconds as if local time were
+ * UTC. */
 static int64_t rule_local_s(const struct rule *rule, int year)
 {
     int64_t day = days_to_year(year);
@@ -423,7 +427,8 @@ int64_t mb_zone_offset_ms(const struct mb_zone *zone, int64_t utc_ms)
 
 int64_t mb_zone_to_utc_ms(const struct mb_zone *zone, int64_t local_ms)
 {
-    /* No offset passes a day, so these two stand on either side of a change near the local time. */
+    /* No offset passes a day, so these two stand on either side of a change near the local time.
+     */
     int64_t before = mb_zone_offset_ms(zone, local_ms - DAY_MS);
     int64_t after = mb_zone_offset_ms(zone, local_ms + DAY_MS);
     int64_t early = local_ms - (before > after ? before : after);

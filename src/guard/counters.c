@@ -1,18 +1,21 @@
-/* counters.c - counters of scripts: a lock-free hash table in shared memory, every step of which may be the last of its
- * process.
+/* counters.c - counters of scripts: a lock-free hash table in shared memory, every step of which
+ * may be the last of its process.
  *
- * A key lives in one of PROBES places that follow its hash. An entry goes through these states, all in its `state` word:
+ * A key lives in one of PROBES places that follow its hash. An entry goes through these states,
+ * all in its `state` word:
  *
  *     free or expired --claim--> claimed for a key --publish--> live until its expiry --> expired
  *                                      \--withdraw--> free
  *
- * Every claim starts a new generation. Key words and value carry the generation that wrote them and mean nothing in another, so
- * nothing is ever cleared: a new window starts at 0 because the value is of an older generation, and a slow process that still
- * adds to the old window cannot touch the new one. A claim names its key (47 bits of it), so that others who want the same key help
- * to publish it instead of waiting for a process that may be dead.
+ * Every claim starts a new generation. Key words and value carry the generation that wrote them
+ * and mean nothing in another, so nothing is ever cleared: a new window starts at 0 because the
+ * value is of an older generation, and a slow process that still adds to the old window cannot
+ * touch the new one. A claim names its key (47 bits of it), so that others who want the same key
+ * help to publish it instead of waiting for a process that may be dead.
  *
- * Two processes may claim places for the same key at once. Before publishing each looks through the key's places: a live entry
- * of the key wins, else the lower claim. Both claims are visible before either looks, so one of them is withdrawn.
+ * Two processes may claim places for the same key at once. Before publishing each looks through
+ * the key's places: a live entry of the key wins, else the lower claim. Both claims are visible
+ * before either looks, so one of them is withdrawn.
  */
 #include "internal.h"
 
@@ -121,7 +124,8 @@ static struct mb__counter *find_live(const struct mb__counters *counters, const 
 
 /* --- making --- */
 
-/* Writes a key word of a claim, unless a later generation has been there. Any helper writes the same. */
+/* Writes a key word of a claim, unless a later generation has been there. Any helper writes the
+ * same. */
 static void write_key(struct mb__counter *entry, size_t i, uint64_t word, uint64_t claim)
 {
     uint64_t seen = atomic_load(&entry->key[i]);
@@ -139,8 +143,8 @@ static bool must_withdraw(const struct mb__counters *counters, const uint64_t ke
         const struct mb__counter *entry = place(counters, key, i);
         uint64_t state = atomic_load(&entry->state);
 
-        if (i != mine && (is_live(entry, key, state, now_ms) ||
-                          (i < mine && is_claim_for(state, key)))) {
+        if (i != mine &&
+            (is_live(entry, key, state, now_ms) || (i < mine && is_claim_for(state, key)))) {
             return true;
         }
     }
@@ -165,9 +169,10 @@ static void finish_claim(struct mb__counters *counters, const uint64_t key[2], u
     atomic_compare_exchange_strong(&entry->state, &claim, next);
 }
 
-/* The place to claim for a new window: the key's own expired entry, else the first free or expired one, else the soonest to
- * expire. Gives its probe and state; PROBES where a claim for the key is already there (then *state is that claim, *claimed its
- * probe), or where nothing can be had. */
+/* The place to claim for a new window: the key's own expired entry, else the first free or
+ * expired one, else the soonest to expire. Gives its probe and state; PROBES where a claim for
+ * the key is already there (then *state is that claim, *claimed its probe), or where nothing can
+ * be had. */
 static uint32_t choose_place(const struct mb__counters *counters, const uint64_t key[2],
                              int64_t now_ms, uint64_t *state, uint32_t *claimed)
 {
@@ -190,9 +195,8 @@ static uint32_t choose_place(const struct mb__counters *counters, const uint64_t
             *state = seen;
             best = i;
             now_ms = -1; /* nothing is better, but a claim behind it still has to be seen */
-        } else if (now_ms >= 0 &&
-                   (best == PROBES || (expiry_of(*state) > now_ms &&
-                                       expiry_of(seen) < expiry_of(*state)))) {
+        } else if (now_ms >= 0 && (best == PROBES || (expiry_of(*state) > now_ms &&
+                                                      expiry_of(seen) < expiry_of(*state)))) {
             *state = seen;
             best = i;
         }
@@ -229,8 +233,8 @@ static bool add(struct mb__counter *entry, const uint64_t key[2], int64_t n, int
                 int64_t *out)
 {
     for (;;) {
-        /* The value is read first: if it is unchanged when it is exchanged, it belongs to the state read after it or to an
-         * older generation, which counts as 0. */
+        /* The value is read first: if it is unchanged when it is exchanged, it belongs to the
+         * state read after it or to an older generation, which counts as 0. */
         uint64_t old = atomic_load(&entry->value);
         uint64_t state = atomic_load(&entry->state);
         uint64_t generation = state & GENERATION;
@@ -253,7 +257,8 @@ int64_t mb__counters_incr(struct mb__counters *counters, const uint64_t key[2], 
     int64_t out = 0;
 
     window_ms = window_ms < 1 ? 1 : window_ms;
-    /* A try fails only when another process got further; the bound is for a table that is all dead claims. */
+    /* A try fails only when another process got further; the bound is for a table that is all
+     * dead claims. */
     for (int i = 0; i < TRIES_MAX; i++) {
         struct mb__counter *entry = find_live(counters, key, now_ms);
 
@@ -294,7 +299,8 @@ void mb__counters_drop_claims(struct mb__counters *counters)
 
 /* --- names --- */
 
-/* Both halves of a 64 x 64 bit product, folded: every bit of the input reaches every bit of the result. */
+/* Both halves of a 64 x 64 bit product, folded: every bit of the input reaches every bit of the
+ * result. */
 static uint64_t fold(uint64_t a, uint64_t b)
 {
     __extension__ unsigned __int128 product = (unsigned __int128)a * b;
@@ -327,8 +333,8 @@ void mb__hash(const uint64_t seed[2], const struct mb_slice *pieces, size_t coun
     out[1] = fold(b + seed[1], UINT64_C(0x589965cc75374cc3) ^ a);
 }
 
-static void name_counter(const struct mb_guard *guard, struct mb_slice strategy, struct mb_slice key,
-                         uint64_t out[2])
+static void name_counter(const struct mb_guard *guard, struct mb_slice strategy,
+                         struct mb_slice key, uint64_t out[2])
 {
     bool shared = mb_slice_starts(key, MB_SLICE("shared:"));
     struct mb_slice pieces[2] = {shared ? MB_SLICE("") : strategy, key};

@@ -1,8 +1,9 @@
 /* counters_file.c - where the script counters lie: a mapped file, or anonymous memory.
  *
- * The file is a page of header and then the entries, in the machine's own byte order: it belongs to this machine, and what
- * it holds is never more than hints to scripts. The kernel keeps what was written when a process dies. A file that is not ours,
- * of another size or version, or cut short is moved aside and a fresh one made: nothing here may stop a start.
+ * The file is a page of header and then the entries, in the machine's own byte order: it belongs
+ * to this machine, and what it holds is never more than hints to scripts. The kernel keeps what
+ * was written when a process dies. A file that is not ours, of another size or version, or cut
+ * short is moved aside and a fresh one made: nothing here may stop a start.
  */
 #include "internal.h"
 
@@ -111,7 +112,8 @@ static int open_file(const char *path, size_t bytes, uint32_t entries, bool *fre
     return fd;
 }
 
-int mb__counters_open(const char *path, uint32_t max, struct mb__counters *out, struct mb_error *err)
+int mb__counters_open(const char *path, uint32_t max, struct mb__counters *out,
+                      struct mb_error *err)
 {
     uint32_t entries = round_up(max);
     size_t bytes = HEADER_BYTES + entries * sizeof(struct mb__counter);

@@ -1,8 +1,9 @@
 /* guard.c - the shared mapping: made once before the fork, found by strategy name at load time.
  *
- * The mapping has room for every slot there may be, but pages that nobody touched cost nothing, so a dozen strategies take
- * a dozen slots' worth of memory. Names stand apart from the slots, since looking for one would touch them all. Loading takes a lock
- * (robust: a holder that is killed leaves it usable); bidding takes none.
+ * The mapping has room for every slot there may be, but pages that nobody touched cost nothing,
+ * so a dozen strategies take a dozen slots' worth of memory. Names stand apart from the slots,
+ * since looking for one would touch them all. Loading takes a lock (robust: a holder that is
+ * killed leaves it usable); bidding takes none.
  */
 #include "internal.h"
 

@@ -1,7 +1,8 @@
 /* internal.h - what the files of guard share: the layout of the shared memory.
  *
- * Everything below lies in memory that several processes map, each perhaps at another address: no pointers, and every number
- * that changes after loading is an atomic. Zeroed memory is the valid start of all of it.
+ * Everything below lies in memory that several processes map, each perhaps at another address: no
+ * pointers, and every number that changes after loading is an atomic. Zeroed memory is the valid
+ * start of all of it.
  */
 #ifndef MB_GUARD_INTERNAL_H
 #define MB_GUARD_INTERNAL_H
@@ -17,8 +18,8 @@
 enum mb__ring_kind { MB__RING_CPM, MB__RING_CPC, MB__RING_COUNT };
 
 enum {
-    /* Minutes that a reservation is held, and buckets: an hour more, so that a slow process which clears an old bucket is never
-     * near one in use. */
+    /* Minutes that a reservation is held, and buckets: an hour more, so that a slow process which
+     * clears an old bucket is never near one in use. */
     MB__CPM_HOLD_MIN = 60,
     MB__CPM_BUCKETS = 120,
     MB__CPC_HOLD_MIN = 24 * 60,
@@ -27,14 +28,15 @@ enum {
 
 /* The bids of one minute. */
 struct mb__bucket {
-    _Atomic int64_t held;    /* nanos reserved and not yet released, >= 0 */
-    _Atomic uint64_t tag;    /* 0 unused; else minute << 32 | millionths of a cost that a bid of this minute holds (1 ..) */
+    _Atomic int64_t held; /* nanos reserved and not yet released, >= 0 */
+    _Atomic uint64_t
+        tag; /* 0 unused; else minute << 32 | millionths of its cost that a bid holds */
     _Atomic uint64_t counts; /* booked << 32 | bids, until they are counted into the ring */
 };
 
 struct mb__ring {
     _Atomic int64_t minute;  /* up to here old buckets have been cleared */
-    _Atomic uint64_t bids;   /* of minutes that have settled, aged: the newest few ten thousand weigh most */
+    _Atomic uint64_t bids;   /* of minutes that have settled; halved now and then, old ones fade */
     _Atomic uint64_t booked; /* and how many of these were booked */
 };
 
@@ -55,8 +57,8 @@ struct mb__slot {
     struct mb__period hours[MB__PERIODS];
     _Atomic uint64_t events[MB_EVENT_COUNT];
     _Atomic uint64_t booked[MB__RING_COUNT]; /* bids that booked: impressions, clicks */
-    _Atomic int64_t qps_next_ns;             /* the instant at which the calls so far are due; limits.c */
-    _Atomic uint32_t zone;                   /* place in mb__shared.zones */
+    _Atomic int64_t qps_next_ns; /* the instant at which the calls so far are due; limits.c */
+    _Atomic uint32_t zone;       /* place in mb__shared.zones */
     struct mb__ring rings[MB__RING_COUNT];
     struct mb__bucket cpm[MB__CPM_BUCKETS];
     struct mb__bucket cpc[MB__CPC_BUCKETS];
@@ -70,14 +72,16 @@ struct mb_amount mb__ring_cost(enum mb_model model, struct mb_price price);
 /* Lets go of what is older than the holding time. Costs nothing while the minute is the same. */
 void mb__ring_advance(struct mb__slot *slot, enum mb__ring_kind kind, int64_t now_ms);
 
-/* What a bid made now holds of `cost`, in nanos. `expect_rate` 0: the usual prior; below 0: all of it. Changes no money. */
+/* What a bid made now holds of `cost`, in nanos. `expect_rate` 0: the usual prior; below 0: all
+ * of it. Changes no money. */
 int64_t mb__ring_share(struct mb__slot *slot, enum mb__ring_kind kind, double expect_rate,
                        struct mb_amount cost, int64_t now_ms);
 
 /* Puts a share, already in slot->reserved, into the minute's bucket and counts the bid. */
 void mb__ring_hold(struct mb__slot *slot, enum mb__ring_kind kind, int64_t share, int64_t now_ms);
 
-/* A bid made at `bid_ms` has booked: lowers its bucket, then slot->reserved. Without effect where the minute is over. */
+/* A bid made at `bid_ms` has booked: lowers its bucket, then slot->reserved. Without effect where
+ * the minute is over. */
 void mb__ring_release(struct mb__slot *slot, enum mb__ring_kind kind, struct mb_amount cost,
                       int64_t bid_ms);
 
@@ -91,7 +95,8 @@ struct mb__name {
 };
 
 struct mb__shared {
-    pthread_mutex_t load_lock; /* names and zones; taken at load time only, robust against a killed holder */
+    pthread_mutex_t
+        load_lock; /* names and zones; taken at load time only, robust against a killed holder */
     uint32_t n_zones;
     struct mb__name zone_names[MB__ZONES_MAX];
     struct mb_zone zones[MB__ZONES_MAX]; /* the first is UTC; written before a slot points at it */
@@ -112,10 +117,12 @@ const struct mb_zone *mb__guard_zone(const struct mb_guard *guard, const struct 
 
 /* --- script counters: counters.c over a table that counters_file.c maps --- */
 
-/* A counter. The low 16 bits of every word are the generation in which it was written; a word counts only while its
- * generation is that of `state`. */
+/* A counter. The low 16 bits of every word are the generation in which it was written; a word
+ * counts only while its generation is that of `state`. */
 struct mb__counter {
-    _Atomic uint64_t state; /* expiry in ms << 17 | claimed << 16 | generation; while claimed a part of the key for the expiry */
+    /* expiry in ms << 17 | claimed << 16 | generation; while claimed, part of the key for the
+     * expiry */
+    _Atomic uint64_t state;
     _Atomic uint64_t key[2];
     _Atomic uint64_t value; /* a signed 48-bit number */
 };
@@ -142,7 +149,8 @@ int64_t mb__counters_incr(struct mb__counters *counters, const uint64_t key[2], 
 int64_t mb__counters_get(const struct mb__counters *counters, const uint64_t key[2],
                          int64_t now_ms);
 
-/* Two words that name a counter, or place a strategy's name: 128 bits over all pieces and their lengths. */
+/* Two words that name a counter, or place a strategy's name: 128 bits over all pieces and their
+ * lengths. */
 void mb__hash(const uint64_t seed[2], const struct mb_slice *pieces, size_t count, uint64_t out[2]);
 
 #endif /* MB_GUARD_INTERNAL_H */

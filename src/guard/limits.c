@@ -1,9 +1,10 @@
 /* limits.c - may a strategy bid, what does a bid hold, what has an event booked.
  *
- * A limit is held against settled spend plus all that is reserved, whichever day the bids were made: any of them may book
- * now. Settled spend of a day or hour lies in one of a few cells, chosen by the number of the day; a cell is never zeroed: whoever
- * moves it to a new day takes out what the old one had left, so that a concurrent booking is not lost and a kill in
- * between leaves too much spent rather than too little.
+ * A limit is held against settled spend plus all that is reserved, whichever day the bids were
+ * made: any of them may book now. Settled spend of a day or hour lies in one of a few cells,
+ * chosen by the number of the day; a cell is never zeroed: whoever moves it to a new day takes
+ * out what the old one had left, so that a concurrent booking is not lost and a kill in between
+ * leaves too much spent rather than too little.
  */
 #include "internal.h"
 
@@ -45,8 +46,8 @@ static void settle(struct mb__slot *slot, const struct mb_zone *zone, int64_t na
 
 /* --- limits --- */
 
-/* Whether `limit` (0: none) leaves room for `more` above what is spent and held; a limit that is just reached leaves none
- * even for nothing. */
+/* Whether `limit` (0: none) leaves room for `more` above what is spent and held; a limit that is
+ * just reached leaves none even for nothing. */
 static bool has_room(struct mb_amount limit, int64_t spent, int64_t held, int64_t more)
 {
     int64_t after = spent + held + more;
@@ -92,8 +93,8 @@ static enum mb_nobid count_limit(const struct mb__slot *slot, const struct mb_li
     return MB_NOBID_BID;
 }
 
-/* Even pacing: spend and reservations may be ahead of the day's clock by a fiftieth of the daily limit (half an hour's
- * worth), no more. Without a daily limit there is nothing to spread. */
+/* Even pacing: spend and reservations may be ahead of the day's clock by a fiftieth of the daily
+ * limit (half an hour's worth), no more. Without a daily limit there is nothing to spread. */
 static bool ahead_of_pace(const struct mb__slot *slot, const struct mb_zone *zone,
                           const struct mb_limits *limits, int64_t now_ms)
 {
@@ -110,8 +111,9 @@ static bool ahead_of_pace(const struct mb__slot *slot, const struct mb_zone *zon
     return spent + atomic_load(&slot->reserved) > due;
 }
 
-/* Takes one call of the second's `qps`. The slot keeps the instant at which all calls so far would be due at an even rate; it
- * may lie a tenth of a second ahead of now, which lets small bursts through. */
+/* Takes one call of the second's `qps`. The slot keeps the instant at which all calls so far
+ * would be due at an even rate; it may lie a tenth of a second ahead of now, which lets small
+ * bursts through. */
 static bool take_call(struct mb__slot *slot, uint32_t qps, int64_t now_ms)
 {
     int64_t now_ns = now_ms * MS_NS;
@@ -177,8 +179,9 @@ enum mb_nobid mb_guard_reserve(struct mb_guard *guard, const struct mb_strategy 
         return MB_NOBID_MONEY_GUARD;
     }
     mb__ring_advance(slot, kind, now_ms);
-    share = mb__ring_share(slot, kind, limits->reserve == MB_RESERVE_FULL ? -1 : limits->expect_rate,
-                           mb__ring_cost(model, price), now_ms);
+    share =
+        mb__ring_share(slot, kind, limits->reserve == MB_RESERVE_FULL ? -1 : limits->expect_rate,
+                       mb__ring_cost(model, price), now_ms);
     /* Raise first, look afterwards: of two bids for the last money at most one gets it. */
     held = atomic_fetch_add(&slot->reserved, share);
     reason = money_limit(slot, mb__guard_zone(guard, slot), limits, held, share, now_ms);
@@ -195,8 +198,8 @@ enum mb_nobid mb_guard_reserve(struct mb_guard *guard, const struct mb_strategy 
 void mb_guard_book(struct mb_guard *guard, const struct mb_strategy *strategy_or_null,
                    uint32_t slot_index, const struct mb_event *event)
 {
-    struct mb__slot *slot = mb__guard_slot(
-        guard, strategy_or_null ? strategy_or_null->guard_slot : slot_index);
+    struct mb__slot *slot =
+        mb__guard_slot(guard, strategy_or_null ? strategy_or_null->guard_slot : slot_index);
     enum mb__ring_kind kind = mb__ring_of(event->model);
 
     if (!slot || event->test || (unsigned)event->type >= MB_EVENT_COUNT) {
@@ -225,10 +228,12 @@ struct mb_amount mb_guard_spent(const struct mb_guard *guard, uint32_t slot_inde
     }
     switch (period) {
     case MB_GUARD_HOUR:
-        spent.nanos = period_spent(slot->hours, mb_zone_hour_number(mb__guard_zone(guard, slot), now_ms));
+        spent.nanos =
+            period_spent(slot->hours, mb_zone_hour_number(mb__guard_zone(guard, slot), now_ms));
         break;
     case MB_GUARD_DAY:
-        spent.nanos = period_spent(slot->days, mb_zone_day_number(mb__guard_zone(guard, slot), now_ms));
+        spent.nanos =
+            period_spent(slot->days, mb_zone_day_number(mb__guard_zone(guard, slot), now_ms));
         break;
     case MB_GUARD_TOTAL:
         spent.nanos = atomic_load(&slot->total);

@@ -1,31 +1,34 @@
 /* ring.c - money held by open bids, without a record a bid.
  *
- * A bid adds to the bucket of its minute; a booking knows the bid's minute and price (both signed in its token), finds the
- * bucket and takes out what the bid put in; what nobody books falls away when its minute is older than the holding time.
+ * A bid adds to the bucket of its minute; a booking knows the bid's minute and price (both signed
+ * in its token), finds the bucket and takes out what the bid put in; what nobody books falls away
+ * when its minute is older than the holding time.
  *
- * A bid with `expected` holds only a share of its cost: an upper bound of how often such bids were booked. The first bid of a
- * minute fixes that share in the bucket's tag, so a later booking takes out exactly what was put in, whatever the bound has
- * become since.
+ * A bid with `expected` holds only a share of its cost: an upper bound of how often such bids
+ * were booked. The first bid of a minute fixes that share in the bucket's tag, so a later booking
+ * takes out exactly what was put in, whatever the bound has become since.
  *
- * Invariant: slot->reserved >= the sum of the buckets, at every instant and after a kill at any instruction: it is raised
- * before a bucket and lowered after it. An error can only make a strategy bid less.
+ * Invariant: slot->reserved >= the sum of the buckets, at every instant and after a kill at any
+ * instruction: it is raised before a bucket and lowered after it. An error can only make a
+ * strategy bid less.
  *
- * The bound counts bids only once their minute has settled (most bookings are in); before that bids would run ahead
- * of their bookings and press the bound down just when most is open.
+ * The bound counts bids only once their minute has settled (most bookings are in); before that
+ * bids would run ahead of their bookings and press the bound down just when most is open.
  */
 #include "internal.h"
 
 enum { MINUTE_MS = 60 * 1000, MILLION = 1000000 };
 
-/* The ring's bids are halved, bookings with them, when there are more: old days must not outvote this one. */
+/* The ring's bids are halved, bookings with them, when there are more: old days must not outvote
+ * this one. */
 #define BIDS_MAX UINT64_C(65536)
 
 static const struct kind {
     int64_t hold_min;
     int64_t settle_min; /* after this most bookings of a minute are in */
     int64_t buckets;
-    uint64_t prior;     /* booking rate, in millionths, before anything was seen */
-    uint64_t weight;    /* bids that the prior counts for */
+    uint64_t prior;  /* booking rate, in millionths, before anything was seen */
+    uint64_t weight; /* bids that the prior counts for */
 } kinds[MB__RING_COUNT] = {
     [MB__RING_CPM] = {MB__CPM_HOLD_MIN, 5, MB__CPM_BUCKETS, 300000, 100},
     [MB__RING_CPC] = {MB__CPC_HOLD_MIN, 60, MB__CPC_BUCKETS, 10000, 1000},
@@ -79,8 +82,8 @@ static uint64_t root(uint64_t n)
     return r;
 }
 
-/* Upper bound of the booking rate in millionths: what was seen plus two standard deviations of its count, and the prior as if it
- * had been seen in `weight` bids. */
+/* Upper bound of the booking rate in millionths: what was seen plus two standard deviations of
+ * its count, and the prior as if it had been seen in `weight` bids. */
 static uint64_t rate_bound(struct mb__ring *ring, const struct kind *k, double expect_rate)
 {
     uint64_t prior = expect_rate > 0 ? (uint64_t)(expect_rate * MILLION) : k->prior;
@@ -107,14 +110,16 @@ static void count_in(struct mb__ring *ring, struct mb__bucket *bucket)
     }
     atomic_fetch_add(&ring->booked, counts >> 32);
     bids = atomic_fetch_add(&ring->bids, counts & UINT32_MAX) + (counts & UINT32_MAX);
-    /* Whoever manages to halve the bids halves the bookings; a second one sees too few to halve. */
+    /* Whoever manages to halve the bids halves the bookings; a second one sees too few to halve.
+     */
     if (bids > BIDS_MAX && atomic_compare_exchange_strong(&ring->bids, &bids, bids / 2)) {
         atomic_fetch_sub(&ring->booked, atomic_load(&ring->booked) / 2);
     }
 }
 
-/* Empties a bucket whose minute is over. Others may do the same at the same time: the one whose exchange succeeds lowers
- * slot->reserved. The tag is read after the money, so money that a newer minute put in is left alone. */
+/* Empties a bucket whose minute is over. Others may do the same at the same time: the one whose
+ * exchange succeeds lowers slot->reserved. The tag is read after the money, so money that a newer
+ * minute put in is left alone. */
 static void let_go(struct mb__slot *slot, struct mb__bucket *bucket, int64_t oldest)
 {
     int64_t held = atomic_load(&bucket->held);
@@ -132,7 +137,8 @@ void mb__ring_advance(struct mb__slot *slot, enum mb__ring_kind kind, int64_t no
     int64_t minute = now_ms / MINUTE_MS;
     int64_t seen = atomic_load(&ring->minute);
 
-    /* The ring's minute is moved last: where a process dies in between, the next does it all again. */
+    /* The ring's minute is moved last: where a process dies in between, the next does it all
+     * again. */
     while (seen < minute) {
         int64_t steps = minute - seen < k->buckets ? minute - seen : k->buckets;
 
@@ -140,7 +146,8 @@ void mb__ring_advance(struct mb__slot *slot, enum mb__ring_kind kind, int64_t no
             int64_t settled = minute - k->settle_min - i;
             int64_t over = minute - k->hold_min - i;
 
-            if (settled >= 0 && tag_minute(atomic_load(&bucket_of(slot, kind, settled)->tag)) <= settled) {
+            if (settled >= 0 &&
+                tag_minute(atomic_load(&bucket_of(slot, kind, settled)->tag)) <= settled) {
                 count_in(ring, bucket_of(slot, kind, settled));
             }
             if (over >= 0) {

@@ -1,11 +1,12 @@
 /* index.c - one bit a strategy, one table a key.
  *
- * For each key there is a table from value to the bits of the strategies that name it, so an impression's value finds all
- * of them with one look-up, however many strategies there are. Starting from the enabled ones, each key keeps those without an include
- * and those whose include was hit, and takes out those whose exclude was hit; the first key that leaves nobody ends it.
+ * For each key there is a table from value to the bits of the strategies that name it, so an
+ * impression's value finds all of them with one look-up, however many strategies there are.
+ * Starting from the enabled ones, each key keeps those without an include and those whose include
+ * was hit, and takes out those whose exclude was hit; the first key that leaves nobody ends it.
  *
- * Lists of many values are not spread over the table: strategies that share one stand in one row, and the list
- * itself is asked.
+ * Lists of many values are not spread over the table: strategies that share one stand in one row,
+ * and the list itself is asked.
  *
  * Hours come last and only for those left, since they need no table.
  */
@@ -45,20 +46,21 @@ struct mb_index {
     size_t count, words;
     struct key keys[MB_TARGET_COUNT];
     uint64_t *enabled;
-    uint64_t *timed;            /* strategies with hours */
-    struct mb_zone *zones;      /* distinct ones */
+    uint64_t *timed;       /* strategies with hours */
+    struct mb_zone *zones; /* distinct ones */
     struct mb_slice *zone_names;
     size_t n_zones;
-    uint32_t *zone_of;          /* strategy -> zone */
-    struct mb_arena arena;      /* all of the above but the tables */
+    uint32_t *zone_of;     /* strategy -> zone */
+    struct mb_arena arena; /* all of the above but the tables */
 };
 
 /* The order in which keys are asked: those that leave the fewest first. */
 static const enum mb_target_key order[] = {
-    MB_TARGET_EXCHANGE, MB_TARGET_FORMAT,  MB_TARGET_ENDPOINT, MB_TARGET_COUNTRY, MB_TARGET_ZONE,
-    MB_TARGET_SITE,     MB_TARGET_SIZE,    MB_TARGET_TAG,      MB_TARGET_DEAL,    MB_TARGET_DEVICE,
-    MB_TARGET_OS,       MB_TARGET_BROWSER, MB_TARGET_LANGUAGE, MB_TARGET_REGION,  MB_TARGET_CITY,
-    MB_TARGET_DOMAIN,   MB_TARGET_APP,     MB_TARGET_SEGMENT,  MB_TARGET_KEYWORD, MB_TARGET_CATEGORY,
+    MB_TARGET_EXCHANGE, MB_TARGET_FORMAT,  MB_TARGET_ENDPOINT, MB_TARGET_COUNTRY,
+    MB_TARGET_ZONE,     MB_TARGET_SITE,    MB_TARGET_SIZE,     MB_TARGET_TAG,
+    MB_TARGET_DEAL,     MB_TARGET_DEVICE,  MB_TARGET_OS,       MB_TARGET_BROWSER,
+    MB_TARGET_LANGUAGE, MB_TARGET_REGION,  MB_TARGET_CITY,     MB_TARGET_DOMAIN,
+    MB_TARGET_APP,      MB_TARGET_SEGMENT, MB_TARGET_KEYWORD,  MB_TARGET_CATEGORY,
 };
 _Static_assert(sizeof(order) / sizeof(order[0]) == MB_TARGET_COUNT, "each key is asked once");
 
@@ -95,7 +97,8 @@ static void spread(struct mb_index *index, struct table *table, const struct mb_
     }
 }
 
-static void add_row(struct mb_index *index, struct table *table, const struct mb_map *list, size_t i)
+static void add_row(struct mb_index *index, struct table *table, const struct mb_map *list,
+                    size_t i)
 {
     size_t at = 0;
 
@@ -112,7 +115,8 @@ static void add_row(struct mb_index *index, struct table *table, const struct mb
     set_bit(table->rows[at].bits, i);
 }
 
-static void add_list(struct mb_index *index, struct table *table, const struct mb_map *list, size_t i)
+static void add_list(struct mb_index *index, struct table *table, const struct mb_map *list,
+                     size_t i)
 {
     table->used = true;
     if (list->count > SPREAD_MAX) {
@@ -143,7 +147,8 @@ static bool is_timed(const struct mb_target *target)
     return target->has_hours || target->has_exclude_hours;
 }
 
-/* A zone without rules is UTC, and said so: a strategy that bids at odd hours is better than none. */
+/* A zone without rules is UTC, and said so: a strategy that bids at odd hours is better than
+ * none. */
 static void load_zone(struct mb_slice name, struct mb_zone *zone)
 {
     struct mb_error err;
@@ -252,7 +257,8 @@ static bool collect(void *user, struct mb_slice value)
     return false;
 }
 
-/* Keeps in `left` those whose target takes the impression's values of a key; false where nobody is left. */
+/* Keeps in `left` those whose target takes the impression's values of a key; false where nobody
+ * is left. */
 static bool narrow(const struct mb_index *index, enum mb_target_key k,
                    const struct mb_request *request, const struct mb_imp *imp, uint64_t *left)
 {
@@ -310,9 +316,9 @@ size_t mb_index_find(const struct mb_index *index, const struct mb_request *requ
     for (size_t w = 0; some && w < index->words; w++) {
         for (uint64_t bits = left[w]; bits != 0; bits &= bits - 1) {
             size_t i = w * 64 + (size_t)__builtin_ctzll(bits);
-            bool holds = !has_bit(index->timed, i) ||
-                         in_hours(&index->strategies[i]->target,
-                                  &index->zones[index->zone_of[i]], now_ms);
+            bool holds =
+                !has_bit(index->timed, i) ||
+                in_hours(&index->strategies[i]->target, &index->zones[index->zone_of[i]], now_ms);
 
             if (why) {
                 why[i] = holds ? MB_NOBID_BID : MB_NOBID_HOURS;

@@ -1,8 +1,9 @@
 /* values.c - the values of an impression that a target's sets are compared with.
  *
- * Sets hold lower case, countries upper case, ids what the trader wrote. So a value is given as it came and, where that
- * differs, in the set's case; a set that has either form holds. Nothing is allocated: the other case is made on the stack, and a value
- * too long for it is only given as it came.
+ * Sets hold lower case, countries upper case, ids what the trader wrote. So a value is given as
+ * it came and, where that differs, in the set's case; a set that has either form holds. Nothing
+ * is allocated: the other case is made on the stack, and a value too long for it is only given as
+ * it came.
  */
 #include "internal.h"
 

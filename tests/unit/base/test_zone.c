@@ -1,4 +1,5 @@
-/* test_zone.c - timezone rules against instants that are known, and against bytes that nobody should trust. */
+/* test_zone.c - timezone rules against instants that are known, and against bytes that nobody
+ * should trust. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -73,8 +74,10 @@ static void a_day_has_23_24_or_25_hours(void **state)
         {"Europe/Berlin", "2026-03-02T09:00:00", "2026-03-01T23:00:00", 24},
         {"Europe/Berlin", "2026-03-29T12:00:00", "2026-03-28T23:00:00", 23},
         {"Europe/Berlin", "2026-10-25T12:00:00", "2026-10-24T22:00:00", 25},
-        {"Africa/Cairo", "2026-04-24T12:00:00", "2026-04-23T22:00:00", 23}, /* midnight is skipped */
-        {"America/Havana", "2026-11-01T12:00:00", "2026-11-01T04:00:00", 25}, /* midnight comes twice */
+        {"Africa/Cairo", "2026-04-24T12:00:00", "2026-04-23T22:00:00",
+         23}, /* midnight is skipped */
+        {"America/Havana", "2026-11-01T12:00:00", "2026-11-01T04:00:00",
+         25}, /* midnight comes twice */
         {"America/Havana", "2026-11-01T04:30:00", "2026-11-01T04:00:00", 25},
     };
 
@@ -87,14 +90,15 @@ static void a_day_has_23_24_or_25_hours(void **state)
         assert_int_equal(start, at(rows[i].start));
         assert_int_equal(mb_zone_day_start_ms(&zone, start + 36 * 3600000LL) - start,
                          rows[i].hours * 3600000LL);
-        assert_int_equal(mb_zone_day_number(&zone, start), mb_zone_day_number(&zone, start - 1) + 1);
+        assert_int_equal(mb_zone_day_number(&zone, start),
+                         mb_zone_day_number(&zone, start - 1) + 1);
     }
 }
 
 /* Every instant belongs to the day that starts before it, whatever the order of questions. */
 static void days_and_hours_never_go_back(void **state)
 {
-    static const char *const names[] = {"Europe/Berlin", "America/New_York", "Australia/Lord_Howe",
+    static const char *const names[] = {"Europe/Berlin",  "America/New_York", "Australia/Lord_Howe",
                                         "Asia/Kathmandu", "America/St_Johns", "Africa/Casablanca"};
 
     (void)state;
@@ -131,9 +135,12 @@ static void local_times_become_instants(void **state)
     struct mb_zone berlin = zone_of("Europe/Berlin");
 
     (void)state;
-    assert_int_equal(mb_zone_to_utc_ms(&berlin, at("2026-06-01T00:00:00")), at("2026-05-31T22:00:00"));
-    assert_int_equal(mb_zone_to_utc_ms(&berlin, at("2026-03-29T02:30:00")), at("2026-03-29T01:00:00"));
-    assert_int_equal(mb_zone_to_utc_ms(&berlin, at("2026-10-25T02:30:00")), at("2026-10-25T00:30:00"));
+    assert_int_equal(mb_zone_to_utc_ms(&berlin, at("2026-06-01T00:00:00")),
+                     at("2026-05-31T22:00:00"));
+    assert_int_equal(mb_zone_to_utc_ms(&berlin, at("2026-03-29T02:30:00")),
+                     at("2026-03-29T01:00:00"));
+    assert_int_equal(mb_zone_to_utc_ms(&berlin, at("2026-10-25T02:30:00")),
+                     at("2026-10-25T00:30:00"));
 }
 
 static void bad_names_are_refused_and_give_utc(void **state)
@@ -142,7 +149,9 @@ static void bad_names_are_refused_and_give_utc(void **state)
         const char *name;
         int code;
     } rows[] = {
-        {"/etc/passwd", MB_EINVAL},        {"../../../etc/passwd", MB_EINVAL}, {"Europe/Berlin ", MB_EINVAL},
+        {"/etc/passwd", MB_EINVAL},
+        {"../../../etc/passwd", MB_EINVAL},
+        {"Europe/Berlin ", MB_EINVAL},
         {"Europe/Nowhere", MB_ENOTFOUND},
         {"a123456789012345678901234567890123456789012345678901234567890123456789", MB_EINVAL},
     };
@@ -210,7 +219,8 @@ static void footers_are_read(void **state)
     }
 }
 
-/* Cut at every byte and with every byte flipped: refused or read, never out of bounds (the sanitizers watch). */
+/* Cut at every byte and with every byte flipped: refused or read, never out of bounds (the
+ * sanitizers watch). */
 static void damaged_files_do_no_harm(void **state)
 {
     uint8_t file[256];

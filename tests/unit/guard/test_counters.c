@@ -138,7 +138,8 @@ static void count_up(struct mb_guard *guard, int child)
 static void sums_are_exact_over_processes(void **state)
 {
     (void)state;
-    for (int round = 0; round < 10; round++) { /* a fresh table each: the race is in making entries */
+    for (int round = 0; round < 10;
+         round++) { /* a fresh table each: the race is in making entries */
         struct mb_guard *guard = open_at(NULL, 0);
 
         in_children(guard, count_up);
@@ -149,8 +150,8 @@ static void sums_are_exact_over_processes(void **state)
     }
 }
 
-/* Windows that end all the time: every increment of a window gets another number, so each window's last one tells how
- * many there were. */
+/* Windows of one key that end all the time, with clocks that disagree, beside counters that stay:
+ * making and ending entries must not lose an increment of these. */
 static void count_windows(struct mb_guard *guard, int child)
 {
     (void)child;
@@ -277,9 +278,14 @@ static void a_damaged_file_is_moved_aside(void **state)
         long cut;     /* length to cut to, or -1 */
         uint32_t max; /* opened with so many the second time */
     } rows[] = {
-        {"magic", 0, -1, 128},   {"version", 8, -1, 128}, {"entry size", 12, -1, 128},
-        {"entries", 16, -1, 128}, {"empty", -1, 0, 128},   {"within the header", -1, 20, 128},
-        {"one byte short", -1, 4096 + 128 * 32 - 1, 128},  {"another size", -1, -1, 256},
+        {"magic", 0, -1, 128},
+        {"version", 8, -1, 128},
+        {"entry size", 12, -1, 128},
+        {"entries", 16, -1, 128},
+        {"empty", -1, 0, 128},
+        {"within the header", -1, 20, 128},
+        {"one byte short", -1, 4096 + 128 * 32 - 1, 128},
+        {"another size", -1, -1, 256},
     };
 
     (void)state;

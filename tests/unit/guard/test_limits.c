@@ -1,8 +1,8 @@
 /* test_limits.c - when a strategy may bid, what its bids hold, what bookings leave behind. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,7 @@
 enum { MINUTE = 60 * 1000, HOUR = 60 * MINUTE };
 #define DAY (INT64_C(24) * HOUR)
 #define NOW INT64_C(1772442000000) /* 2026-03-02T09:00:00Z, a Monday */
-#define UNIT INT64_C(1000000000)    /* nanos of 1.00 */
+#define UNIT INT64_C(1000000000)   /* nanos of 1.00 */
 
 struct fixture {
     struct mb_guard *guard;
@@ -72,8 +72,13 @@ static int64_t spent(struct fixture *f, enum mb_guard_period period, int64_t now
 
 static void book(struct fixture *f, enum mb_model model, double value, int64_t bid_ms, int64_t now)
 {
-    struct mb_event event = {.type = MB_EVENT_BILLING, .time_ms = now, .model = model, .books = true,
-                             .has_price_bid = true, .price_bid = price(value), .bid_time_ms = bid_ms};
+    struct mb_event event = {.type = MB_EVENT_BILLING,
+                             .time_ms = now,
+                             .model = model,
+                             .books = true,
+                             .has_price_bid = true,
+                             .price_bid = price(value),
+                             .bid_time_ms = bid_ms};
 
     event.cost = mb__ring_cost(model, event.price_bid);
     mb_guard_book(f->guard, NULL, f->strategy.guard_slot, &event);
@@ -123,9 +128,9 @@ static void each_money_limit_stops_it(void **state)
         int64_t daily, hourly, total, spent;
         enum mb_nobid reason;
     } rows[] = {
-        {0, 0, 0, 1000, MB_NOBID_BID},      {10, 0, 0, 9, MB_NOBID_BID},
-        {10, 0, 0, 10, MB_NOBID_BUDGET},    {0, 10, 0, 10, MB_NOBID_HOURLY},
-        {0, 0, 10, 11, MB_NOBID_BUDGET},    {10, 10, 0, 10, MB_NOBID_BUDGET},
+        {0, 0, 0, 1000, MB_NOBID_BID},     {10, 0, 0, 9, MB_NOBID_BID},
+        {10, 0, 0, 10, MB_NOBID_BUDGET},   {0, 10, 0, 10, MB_NOBID_HOURLY},
+        {0, 0, 10, 11, MB_NOBID_BUDGET},   {10, 10, 0, 10, MB_NOBID_BUDGET},
         {20, 10, 20, 10, MB_NOBID_HOURLY},
     };
     struct fixture *f = *state;
@@ -135,7 +140,8 @@ static void each_money_limit_stops_it(void **state)
         f->strategy.limits.daily.nanos = rows[i].daily;
         f->strategy.limits.hourly.nanos = rows[i].hourly;
         f->strategy.limits.total.nanos = rows[i].total;
-        mb_guard_add_spend(f->guard, f->strategy.guard_slot, (struct mb_amount){rows[i].spent}, NOW);
+        mb_guard_add_spend(f->guard, f->strategy.guard_slot, (struct mb_amount){rows[i].spent},
+                           NOW);
         assert_int_equal(may(f, NOW), rows[i].reason);
     }
 }
@@ -171,8 +177,9 @@ static void an_unknown_zone_is_reported_and_utc(void **state)
     struct fixture *f = *state;
     struct mb_error err = {0};
 
-    assert_int_equal(mb_guard_set_zone(f->guard, f->strategy.guard_slot, MB_SLICE("Mars/Olympus"), &err),
-                     MB_ENOTFOUND);
+    assert_int_equal(
+        mb_guard_set_zone(f->guard, f->strategy.guard_slot, MB_SLICE("Mars/Olympus"), &err),
+        MB_ENOTFOUND);
     mb_guard_add_spend(f->guard, f->strategy.guard_slot, (struct mb_amount){5}, NOW);
     assert_int_equal(spent(f, MB_GUARD_DAY, NOW + 15 * HOUR - 1), 5);
     assert_int_equal(spent(f, MB_GUARD_DAY, NOW + 15 * HOUR), 0);
@@ -205,6 +212,21 @@ static void full_reservations_never_pass_the_limit(void **state)
     assert_int_equal(held(f), 0);
 }
 
+/* The ledger refuses duplicates; should one come through, it takes nothing from other minutes. */
+static void a_bucket_gives_no_more_than_it_holds(void **state)
+{
+    struct fixture *f = *state;
+
+    f->strategy.limits.reserve = MB_RESERVE_FULL;
+    assert_int_equal(reserve(f, MB_MODEL_CPM, 1, NOW), MB_NOBID_BID);
+    assert_int_equal(reserve(f, MB_MODEL_CPM, 1, NOW + MINUTE), MB_NOBID_BID);
+    book(f, MB_MODEL_CPM, 1, NOW, NOW);
+    book(f, MB_MODEL_CPM, 1, NOW, NOW);
+    assert_int_equal(held(f), UNIT / 1000);
+    book(f, MB_MODEL_CPM, 9, NOW + MINUTE, NOW + MINUTE);
+    assert_int_equal(held(f), 0);
+}
+
 static void reservations_fall_away_minute_by_minute(void **state)
 {
     struct fixture *f = *state;
@@ -229,7 +251,7 @@ static void expected_holds_a_share(void **state)
         double expect_rate;
         int64_t share;
     } rows[] = {
-        {MB_MODEL_CPM, 0, 300000},       {MB_MODEL_CPC, 0, UNIT / 100},
+        {MB_MODEL_CPM, 0, 300000},           {MB_MODEL_CPC, 0, UNIT / 100},
         {MB_MODEL_SMART_CPC, 0, UNIT / 100}, {MB_MODEL_CPM, 0.5, 500000},
         {MB_MODEL_CPC, 0.25, UNIT / 4},
     };
@@ -245,7 +267,8 @@ static void expected_holds_a_share(void **state)
     }
 }
 
-/* A strategy that wins one in ten holds about a tenth once that is known, and never less than it books. */
+/* A strategy that wins one in ten holds about a tenth once that is known, and never less than it
+ * books. */
 static void the_share_follows_what_was_booked(void **state)
 {
     struct fixture *f = *state;
@@ -268,8 +291,8 @@ static void counts_stop_it(void **state)
 {
     struct fixture *f = *state;
     struct mb_event click = {.type = MB_EVENT_CLICK, .time_ms = NOW};
-    struct mb_event test = {.type = MB_EVENT_CLICK, .time_ms = NOW, .test = true, .books = true,
-                            .cost = {UNIT}};
+    struct mb_event test = {
+        .type = MB_EVENT_CLICK, .time_ms = NOW, .test = true, .books = true, .cost = {UNIT}};
 
     f->strategy.limits.max_clicks = 2;
     f->strategy.limits.max_impressions = 2;
@@ -389,7 +412,8 @@ static void together_they_never_pass_a_limit(void **state)
     assert_int_equal(held(f), 10 * UNIT);
 }
 
-/* A process may be killed at any instruction; what is left holds too much, never too little, and falls away. */
+/* A process may be killed at any instruction; what is left holds too much, never too little, and
+ * falls away. */
 static void a_kill_never_frees_money(void **state)
 {
     struct fixture *f = *state;
@@ -432,6 +456,7 @@ int main(void)
         CASE(spend_belongs_to_the_local_day_and_hour),
         CASE(an_unknown_zone_is_reported_and_utc),
         CASE(full_reservations_never_pass_the_limit),
+        CASE(a_bucket_gives_no_more_than_it_holds),
         CASE(reservations_fall_away_minute_by_minute),
         CASE(expected_holds_a_share),
         CASE(the_share_follows_what_was_booked),

@@ -1,4 +1,5 @@
-/* test_index.c - targets against impressions: rows, and the index against a plain reading of the rules. */
+/* test_index.c - targets against impressions: rows, and the index against a plain reading of the
+ * rules. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +18,8 @@ static void put(struct mb_map *set, const char *text)
     (void)mb_xmap_put(set, mb_slice_of(text), &mark);
 }
 
-static const struct mb_endpoint endpoint = {.name = {"exo-eu", 6}, .exchange = MB_EXCHANGE_EXOCLICK};
+static const struct mb_endpoint endpoint = {.name = {"exo-eu", 6},
+                                            .exchange = MB_EXCHANGE_EXOCLICK};
 
 static struct mb_slice deals[] = {{"deal-A", 6}, {"7", 1}};
 static struct mb_slice segments[] = {{"101", 3}, {"102", 3}};
@@ -26,7 +28,11 @@ static struct mb_slice categories[] = {{"IAB1-2", 6}};
 static const struct mb_size sizes[] = {{300, 250}, {728, 90}};
 
 static struct mb_imp imp = {
-    .format = MB_FORMAT_PUSH, .size = {300, 250}, .sizes = sizes, .n_sizes = 2, .tag_id = {"T9", 2},
+    .format = MB_FORMAT_PUSH,
+    .size = {300, 250},
+    .sizes = sizes,
+    .n_sizes = 2,
+    .tag_id = {"T9", 2},
     .deals = {deals, 2},
 };
 
@@ -54,7 +60,8 @@ static struct mb_request request(void)
 }
 
 /* Whether one strategy with `value` under `key` is found; checks the explanation on the way. */
-static bool finds(const struct mb_request *r, enum mb_target_key key, const char *value, bool exclude)
+static bool finds(const struct mb_request *r, enum mb_target_key key, const char *value,
+                  bool exclude)
 {
     struct mb_map set = {0};
     struct mb_strategy strategy = {.enabled = true};
@@ -89,27 +96,48 @@ static void values_hit_their_sets(void **state)
         const char *value;
         bool hit;
     } rows[] = {
-        {MB_TARGET_EXCHANGE, "exoclick", true},  {MB_TARGET_EXCHANGE, "xandr", false},
-        {MB_TARGET_ENDPOINT, "exo-eu", true},    {MB_TARGET_ENDPOINT, "exo", false},
-        {MB_TARGET_FORMAT, "push", true},        {MB_TARGET_FORMAT, "banner", false},
-        {MB_TARGET_COUNTRY, "DE", true},         {MB_TARGET_COUNTRY, "AT", false},
-        {MB_TARGET_REGION, "by", true},          {MB_TARGET_CITY, "münchen", true},
-        {MB_TARGET_SIZE, "300x250", true},       {MB_TARGET_SIZE, "728x90", true},
-        {MB_TARGET_SIZE, "0x0", false},          {MB_TARGET_DEVICE, "phone", true},
-        {MB_TARGET_OS, "android", true},         {MB_TARGET_BROWSER, "chrome", true},
-        {MB_TARGET_LANGUAGE, "de", true},        {MB_TARGET_LANGUAGE, "de-at", true},
-        {MB_TARGET_LANGUAGE, "at", false},       {MB_TARGET_ZONE, "778899", true},
-        {MB_TARGET_ZONE, "77889", false},        {MB_TARGET_SITE, "5", true},
-        {MB_TARGET_DOMAIN, "www.a.example", true}, {MB_TARGET_DOMAIN, "a.example", true},
-        {MB_TARGET_DOMAIN, "b.example", false},  {MB_TARGET_DOMAIN, "ww.a.example", false},
-        {MB_TARGET_APP, "com.game", true},       {MB_TARGET_APP, "com.Game", true},
-        {MB_TARGET_APP, "77", true},             {MB_TARGET_TAG, "T9", true},
-        {MB_TARGET_TAG, "t9", true},             {MB_TARGET_DEAL, "deal-A", true},
-        {MB_TARGET_DEAL, "7", true},             {MB_TARGET_DEAL, "8", false},
-        {MB_TARGET_SEGMENT, "102", true},        {MB_TARGET_SEGMENT, "10", false},
-        {MB_TARGET_KEYWORD, "poker", true},      {MB_TARGET_KEYWORD, "cars", true},
-        {MB_TARGET_KEYWORD, "blue", true},       {MB_TARGET_KEYWORD, "pok", false},
-        {MB_TARGET_CATEGORY, "iab1-2", true},    {MB_TARGET_CATEGORY, "IAB1", false},
+        {MB_TARGET_EXCHANGE, "exoclick", true},
+        {MB_TARGET_EXCHANGE, "xandr", false},
+        {MB_TARGET_ENDPOINT, "exo-eu", true},
+        {MB_TARGET_ENDPOINT, "exo", false},
+        {MB_TARGET_FORMAT, "push", true},
+        {MB_TARGET_FORMAT, "banner", false},
+        {MB_TARGET_COUNTRY, "DE", true},
+        {MB_TARGET_COUNTRY, "AT", false},
+        {MB_TARGET_REGION, "by", true},
+        {MB_TARGET_CITY, "münchen", true},
+        {MB_TARGET_SIZE, "300x250", true},
+        {MB_TARGET_SIZE, "728x90", true},
+        {MB_TARGET_SIZE, "0x0", false},
+        {MB_TARGET_DEVICE, "phone", true},
+        {MB_TARGET_OS, "android", true},
+        {MB_TARGET_BROWSER, "chrome", true},
+        {MB_TARGET_LANGUAGE, "de", true},
+        {MB_TARGET_LANGUAGE, "de-at", true},
+        {MB_TARGET_LANGUAGE, "at", false},
+        {MB_TARGET_ZONE, "778899", true},
+        {MB_TARGET_ZONE, "77889", false},
+        {MB_TARGET_SITE, "5", true},
+        {MB_TARGET_DOMAIN, "www.a.example", true},
+        {MB_TARGET_DOMAIN, "a.example", true},
+        {MB_TARGET_DOMAIN, "b.example", false},
+        {MB_TARGET_DOMAIN, "ww.a.example", false},
+        {MB_TARGET_APP, "com.game", true},
+        {MB_TARGET_APP, "com.Game", true},
+        {MB_TARGET_APP, "77", true},
+        {MB_TARGET_TAG, "T9", true},
+        {MB_TARGET_TAG, "t9", true},
+        {MB_TARGET_DEAL, "deal-A", true},
+        {MB_TARGET_DEAL, "7", true},
+        {MB_TARGET_DEAL, "8", false},
+        {MB_TARGET_SEGMENT, "102", true},
+        {MB_TARGET_SEGMENT, "10", false},
+        {MB_TARGET_KEYWORD, "poker", true},
+        {MB_TARGET_KEYWORD, "cars", true},
+        {MB_TARGET_KEYWORD, "blue", true},
+        {MB_TARGET_KEYWORD, "pok", false},
+        {MB_TARGET_CATEGORY, "iab1-2", true},
+        {MB_TARGET_CATEGORY, "IAB1", false},
     };
     struct mb_request r = request();
 
@@ -215,8 +243,10 @@ static const struct {
     enum mb_target_key key;
     const char *values[4];
 } fields[] = {
-    {MB_TARGET_COUNTRY, {"DE", "AT", "CH", "FR"}}, {MB_TARGET_OS, {"android", "ios", "linux", "other"}},
-    {MB_TARGET_ZONE, {"1", "2", "3", "4"}},        {MB_TARGET_DEVICE, {"phone", "tablet", "tv", "desktop"}},
+    {MB_TARGET_COUNTRY, {"DE", "AT", "CH", "FR"}},
+    {MB_TARGET_OS, {"android", "ios", "linux", "other"}},
+    {MB_TARGET_ZONE, {"1", "2", "3", "4"}},
+    {MB_TARGET_DEVICE, {"phone", "tablet", "tv", "desktop"}},
     {MB_TARGET_FORMAT, {"push", "banner", "native", "video"}},
 };
 enum { FIELDS = sizeof(fields) / sizeof(fields[0]), STRATEGIES = 300, ROUNDS = 300, LONG = 2000 };
