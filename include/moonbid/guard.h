@@ -35,7 +35,7 @@ uint32_t mb_guard_slot(struct mb_guard *guard, struct mb_slice strategy);
  * absent: UTC). Load time only: reads a zone file once a name. It holds for all processes, those
  * that only book included.
  * Fails: as mb_zone_load, or MB_ENOMEM past 640 distinct zones; the slot follows UTC then. */
-int mb_guard_set_zone(struct mb_guard *guard, uint32_t slot, struct mb_slice timezone,
+int mb_guard_set_zone(struct mb_guard *guard, uint32_t slot, struct mb_slice zone_name,
                       struct mb_error *err) MB_MUST_USE;
 
 /* May it bid at all now? MB_NOBID_BID, or NOT_STARTED, ENDED, BUDGET (total, daily,

@@ -427,8 +427,7 @@ int64_t mb_zone_offset_ms(const struct mb_zone *zone, int64_t utc_ms)
 
 int64_t mb_zone_to_utc_ms(const struct mb_zone *zone, int64_t local_ms)
 {
-    /* No offset passes a day, so these two stand on either side of a change near the local time.
-     */
+    /* No offset passes a day, so these two stand on either side of a change nearby. */
     int64_t before = mb_zone_offset_ms(zone, local_ms - DAY_MS);
     int64_t after = mb_zone_offset_ms(zone, local_ms + DAY_MS);
     int64_t early = local_ms - (before > after ? before : after);

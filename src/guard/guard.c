@@ -163,7 +163,7 @@ static int find_zone(struct mb__shared *shared, struct mb_slice name, uint32_t *
     return 0;
 }
 
-int mb_guard_set_zone(struct mb_guard *guard, uint32_t slot_index, struct mb_slice timezone,
+int mb_guard_set_zone(struct mb_guard *guard, uint32_t slot_index, struct mb_slice zone_name,
                       struct mb_error *err)
 {
     struct mb__slot *slot = mb__guard_slot(guard, slot_index);
@@ -173,9 +173,9 @@ int mb_guard_set_zone(struct mb_guard *guard, uint32_t slot_index, struct mb_sli
     if (!slot) {
         return mb_fail(err, MB_EINVAL, NULL, "no such slot");
     }
-    if (!mb_slice_empty(timezone)) {
+    if (!mb_slice_empty(zone_name)) {
         lock(guard->shared);
-        rc = find_zone(guard->shared, timezone, &zone, err);
+        rc = find_zone(guard->shared, zone_name, &zone, err);
         unlock(guard->shared);
     }
     atomic_store(&slot->zone, zone);

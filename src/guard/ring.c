@@ -110,8 +110,7 @@ static void count_in(struct mb__ring *ring, struct mb__bucket *bucket)
     }
     atomic_fetch_add(&ring->booked, counts >> 32);
     bids = atomic_fetch_add(&ring->bids, counts & UINT32_MAX) + (counts & UINT32_MAX);
-    /* Whoever manages to halve the bids halves the bookings; a second one sees too few to halve.
-     */
+    /* Whoever manages to halve the bids halves the bookings; a second one sees too few. */
     if (bids > BIDS_MAX && atomic_compare_exchange_strong(&ring->bids, &bids, bids / 2)) {
         atomic_fetch_sub(&ring->booked, atomic_load(&ring->booked) / 2);
     }
