@@ -1,4 +1,4 @@
--- The config of a moonbid server: the keys that this version takes, with their defaults (rates, EUR and tokens are examples).
+-- The config of a moonbid server: the keys that this version takes, with their defaults; rates and tokens are examples.
 -- `moonbid serve` takes this file from the current folder, or the one named by --config; --set key=value goes over it.
 -- A wrong key or value is refused with its path. Paths are relative to the current folder.
 
@@ -19,7 +19,8 @@ return {
   currency = 'USD',
   rates = { EUR = 1.08 },
 
-  -- Base of the notice URLs that we give out: how exchanges reach the listener from outside.
+  -- Base of the notice URLs that we give out: how exchanges reach the listener from outside. Without this key a
+  -- loopback listener's own address; any other listener needs it.
   notice_url = 'http://127.0.0.1:8080',
 
   -- The first key signs notices, all are accepted: to change keys put a new one first and drop the old one a day later.

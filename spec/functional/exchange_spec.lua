@@ -48,7 +48,7 @@ describe('an exchange', function()
     assert.equal('11111111-2222-4333-8444-555555555555', bid.id)
     assert.equal(0.34, bid.value)
     assert.equal('https://go.example/?z=778899', bid.clickUrl)
-    assert.matches('^http://127%.0%.0%.1:8080/n/[%w_-]+$', bid.bUrl)
+    assert.matches('^http://127%.0%.0%.1:' .. server.port .. '/n/[%w_-]+$', bid.bUrl)
   end)
 
   it('gets an XML bid where it asks for XML', function()

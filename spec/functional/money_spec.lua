@@ -89,6 +89,30 @@ describe('the books', function()
     assert.equal(2500000, strategy('banner').spend_nanos)
   end)
 
+  it('answer 503 while the disk takes nothing, and take the same notice again afterwards', function()
+    server:expect_error 'ledger not written'
+    local before = 40 -- make the ledger longer than the log, which is a file of this process too
+    for _ = 1, before do assert.equal(200, server:get(notice()).status) end
+    assert.is_true(#server:ledger() > 4 * #server:log())
+    local second, third = notice(), notice()
+    assert(os.execute(('prlimit --fsize=%d:unlimited --pid %s'):format(#server:ledger() + 10, server.pid)))
+    for _ = 1, 2 do
+      for _, path in ipairs { second, third } do
+        local answer = server:get(path)
+        assert.equal(503, answer.status)
+        assert.equal('1', answer.headers['retry-after'])
+      end
+    end
+    assert.equal(200, server:post('/exoclick/bid', banner).status)
+    assert.matches('"ledger_failing":true', server:admin('GET', '/status').body, 1, true)
+    assert(os.execute('prlimit --fsize=unlimited:unlimited --pid ' .. server.pid))
+    for _, path in ipairs { second, third, third } do assert.equal(200, server:get(path).status) end
+    assert.equal(before + 2, lines())
+    assert.equal((before + 2) * 2500000, strategy('banner').spend_nanos)
+    local _, said = server:log():gsub('ledger not written', '')
+    assert.equal(1, said)
+  end)
+
   it('have every acknowledged notice after a kill -9', function()
     local acknowledged = 0
     for _ = 1, 5 do
@@ -123,6 +147,31 @@ describe('the server', function()
     server:signal 'TERM'
     assert.equal(0, server:wait_exit())
     assert.is_nil((connection:receive '*l'))
+    server:finish()
+  end)
+
+  it('answers what is in flight before it ends', function()
+    local server = Server.start { strategies = STRATEGIES }
+    local banner = Server.shared_data 'exoclick-samples/banner-300x250.json'
+    local connections = {}
+    for i = 1, 20 do
+      connections[i] = server:connect()
+      local path = dkjson.decode(server:post('/exoclick/bid', banner, connections[i]).body).bid.bUrl:match '/n/.*'
+      Server.send(connections[i], 'GET', path)
+    end
+    Server.receive(connections[1]) -- so all have arrived, or nearly
+    server:signal 'TERM'
+    local answered = 1
+    for i = 2, #connections do
+      local answer = Server.receive(connections[i])
+      if answer then
+        assert.equal(200, answer.status)
+        answered = answered + 1
+      end
+    end
+    assert.equal(0, server:wait_exit())
+    local _, recorded = server:ledger():gsub('\n', '')
+    assert.is_true(recorded >= answered, recorded .. ' of ' .. answered)
     server:finish()
   end)
 

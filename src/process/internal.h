@@ -75,7 +75,8 @@ struct mb__reload {
     bool running;
     bool replacing;      /* the running one only replaces a spent state */
     bool again;          /* asked for while one was running */
-    int64_t replaced_ms; /* when the last replacement began */
+    int64_t replaced_ms; /* when the last replacement began; 0: none yet */
+    bool stale;          /* the files have changed: no replacement before the next reload */
     struct mb__waiter *waiters;      /* want the outcome of the running one */
     struct mb__waiter *next_waiters; /* came too late for it */
 
@@ -124,7 +125,7 @@ enum mb__signal { MB__SIGNAL_HUP, MB__SIGNAL_TERM, MB__SIGNAL_INT, MB__SIGNAL_US
 
 /* States: starting -> serving -> draining (no bids, answers what is open) -> stopping (handles close; the loop ends). */
 struct mb__worker {
-    const struct mb_config *config;
+    struct mb_config *config;
     struct mb_process_parts parts;
     uv_loop_t loop;
     struct mb_http_server *server;

@@ -118,6 +118,7 @@ static void take(struct mb__worker *worker)
     struct mb_script *old = mb_bidder_take_script(worker->bidder, reload->fresh);
 
     reload->fresh = NULL;
+    reload->stale = false;
     reload->generation++;
     free_elsewhere(worker, old);
 }
@@ -184,6 +185,7 @@ static void note(struct mb__worker *worker, enum mb__reload_outcome outcome)
 
     reload->counts[outcome]++;
     if (reload->replacing) {
+        reload->stale = outcome == MB__RELOAD_REFUSED;
         return;
     }
     reload->last = outcome;
@@ -271,7 +273,8 @@ void mb__reload_replace_if_spent(struct mb__worker *worker)
     const struct mb_script *script = mb_bidder_script(worker->bidder);
     int64_t now_ms;
 
-    if (reload->running || worker->draining || !mb_script_wants_replacing(script)) {
+    if (reload->running || reload->stale || worker->draining ||
+        !mb_script_wants_replacing(script)) {
         return;
     }
     now_ms = mb_time_boot_ns() / 1000000;

@@ -90,6 +90,21 @@ static void keep_key_with_data(struct mb_doc *root)
     mb_buf_fini(&path);
 }
 
+/* Who serves on loopback alone (trials, tests) wants notices where it listens; http-api.md's default is the same for the default
+ * listener. Any other listener needs a notice_url of its own: config.c refuses to do without. */
+static void let_notices_come_back(struct mb_doc *root)
+{
+    const char *listen = mb_doc_text(mb_doc_first(mb_doc_get(root, "listen")));
+    struct mb_buf url = {0};
+
+    if (!listen || strncmp(listen, "127.", 4) != 0 || mb_doc_get(root, "notice_url")) {
+        return;
+    }
+    mb_xbuf_printf(&url, "http://%s", listen);
+    mb_doc_set(root, "notice_url", mb_doc_str(mb_buf_slice(&url)));
+    mb_buf_fini(&url);
+}
+
 int mb_process_read_config(const char *path, const struct mb_setting *settings, size_t count,
                            struct mb_config **out, struct mb_error *err)
 {
@@ -108,6 +123,7 @@ int mb_process_read_config(const char *path, const struct mb_setting *settings, 
     }
     if (!rc) {
         keep_key_with_data(root);
+        let_notices_come_back(root);
         rc = mb_config_from_doc(root, out, err);
     }
     if (!rc && (*out)->workers > 1) {

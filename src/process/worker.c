@@ -163,6 +163,7 @@ static void watch_signals(struct mb__worker *worker)
     int i;
 
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file over its limit is a failed write, not an end */
     signal(SIGUSR1, SIG_IGN); /* "reopen logs": standard error is whoever started us's to reopen */
     for (i = 0; i < MB__SIGNALS; i++) {
         uv_signal_init(&worker->loop, &worker->signals[i]);
@@ -212,15 +213,24 @@ static void log_listening(const char *key, const char *address, uint16_t port)
 }
 
 static int listen_on(struct mb_http_server *server, const char *key, const char *address,
-                     struct mb_error *err)
+                     uint16_t *port, struct mb_error *err)
 {
-    uint16_t port = 0;
-    int rc = mb_http_server_listen(server, address, &port, err);
+    int rc = mb_http_server_listen(server, address, port, err);
 
     if (!rc) {
-        log_listening(key, address, port);
+        log_listening(key, address, *port);
     }
     return rc;
+}
+
+/* Nobody can know a free port beforehand, so a notice_url with port 0 means: where the first listener is. */
+static void complete_notice_url(struct mb_config *config, uint16_t port)
+{
+    if (mb_slice_ends(config->notice_url, MB_SLICE(":0"))) {
+        config->notice_url = mb_xarena_printf(&config->arena, "%.*s%u",
+                                              (int)config->notice_url.len - 1,
+                                              config->notice_url.data, port);
+    }
 }
 
 static int make_server(struct mb__worker *worker,
@@ -238,7 +248,8 @@ static int make_server(struct mb__worker *worker,
 
 static int start_listening(struct mb__worker *worker, struct mb_error *err)
 {
-    const struct mb_config *config = worker->config;
+    struct mb_config *config = worker->config;
+    uint16_t port = 0;
     size_t i;
     int rc = make_server(worker, mb__request_handle, &worker->server, err);
 
@@ -246,10 +257,13 @@ static int start_listening(struct mb__worker *worker, struct mb_error *err)
         rc = make_server(worker, mb__admin_handle, &worker->admin, err);
     }
     if (!rc && config->admin) {
-        rc = listen_on(worker->admin, "admin", config->admin, err);
+        rc = listen_on(worker->admin, "admin", config->admin, &port, err);
     }
     for (i = 0; !rc && i < config->listen.count; i++) {
-        rc = listen_on(worker->server, "addr", config->listen.items[i].data, err);
+        rc = listen_on(worker->server, "addr", config->listen.items[i].data, &port, err);
+        if (!rc && i == 0) {
+            complete_notice_url(config, port);
+        }
     }
     return rc;
 }
@@ -295,7 +309,7 @@ static void fini(struct mb__worker *worker)
     }
 }
 
-int mb_process_serve(const struct mb_config *config, struct mb_error *err)
+int mb_process_serve(struct mb_config *config, struct mb_error *err)
 {
     struct mb__worker *worker = calloc(1, sizeof(*worker));
     int rc;

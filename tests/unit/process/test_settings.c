@@ -80,6 +80,34 @@ static void the_key_lives_with_the_data(void **state)
     mb_config_free(config);
 }
 
+static void notices_come_back_to_a_loopback_listener(void **state)
+{
+    static const struct {
+        struct mb_setting settings[2];
+        size_t count;
+        const char *url; /* NULL: refused */
+    } rows[] = {
+        {{{"data", "x"}}, 1, "http://127.0.0.1:8080"},
+        {{{"listen", "[\"127.0.0.1:0\"]"}}, 1, "http://127.0.0.1:0"},
+        {{{"listen", "[\"127.0.0.1:99\",\"127.0.0.2:98\"]"}}, 1, "http://127.0.0.1:99"},
+        {{{"listen", "[\"127.0.0.1:99\"]"}, {"notice_url", "http://b.example/"}}, 2, "http://b.example"},
+        {{{"listen", "[\"0.0.0.0:8080\"]"}}, 1, NULL},
+        {{{"listen", "[\"0.0.0.0:8080\"]"}, {"notice_url", "http://b.example"}}, 2, "http://b.example"},
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct mb_config *config;
+        int rc = mb_process_read_config(*state, rows[i].settings, rows[i].count, &config, NULL);
+
+        assert_int_equal(rc, rows[i].url ? 0 : MB_EINVAL);
+        if (rows[i].url) {
+            assert_true(mb_slice_is(config->notice_url, rows[i].url));
+        }
+        mb_config_free(config);
+    }
+}
+
 static void what_is_wrong_is_named(void **state)
 {
     static const struct {
@@ -128,6 +156,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settings_go_over_the_file),
         cmocka_unit_test(the_key_lives_with_the_data),
+        cmocka_unit_test(notices_come_back_to_a_loopback_listener),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(a_file_that_is_not_there_is_said_so),
     };
