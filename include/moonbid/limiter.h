@@ -1,8 +1,9 @@
-/* limiter.h - the clock of the script module's time limit: ticks it by the calling thread's CPU time.
+/* limiter.h - the clock of the script module's time limit: the calling thread's own CPU time.
  *
- * Part of: process, but needs neither uv nor the rest of it, so that the kit can use it too.  Depends on: base, script.
- * Threads:  start and stop work on the calling thread; each thread that runs scripts has a limiter of its own.
- * Lifetime: start -> (scripts run) -> stop, on the same thread. Uses one realtime signal of the process.
+ * Part of: process, but needs neither uv nor the rest of it: the kit uses it too.
+ * Depends on: base, script.
+ * Threads:  start and stop work on the calling thread; each thread that runs scripts has its own.
+ * Lifetime: start -> (scripts run) -> stop, on the same thread. Uses one realtime signal.
  */
 #ifndef MB_LIMITER_H
 #define MB_LIMITER_H

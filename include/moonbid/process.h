@@ -2,8 +2,8 @@
  *
  * Part of: process.  Depends on: everything but cli.
  * Threads:  each function on the thread that calls it; the server's helpers are its own business.
- * Lifetime: read_config -> open_parts -> load_scripts ... -> close_parts -> mb_config_free. mb_process_serve does all but the
- *           first itself.
+ * Lifetime: read_config -> open_parts -> load_scripts ... -> close_parts -> mb_config_free;
+ *           mb_process_serve does all but the first and the last itself.
  */
 #ifndef MB_PROCESS_H
 #define MB_PROCESS_H
@@ -26,8 +26,11 @@ struct mb_setting {
 
 /* Reads a config file and the settings over it.
  *
- * Wants:  path  the file; NULL: MB_PROCESS_CONFIG_FILE if there is one, else the defaults.
- * Fails:  MB_ENOTFOUND no such file; MB_ESCRIPT, MB_EINVAL what is in it, with file:line or the key's path in err->where.
+ * Wants:  path      the file; NULL: MB_PROCESS_CONFIG_FILE if there is one, else the defaults.
+ *         settings  borrowed.
+ * Fails:  MB_ENOTFOUND                no such file.
+ *         MB_ESCRIPT, MB_EINVAL       what is in it; file:line or the key's path in err->where.
+ *         MB_EUNSUPPORTED             more than one worker.
  * Owns:   mb_config_free.
  */
 int mb_process_read_config(const char *path, const struct mb_setting *settings, size_t count,
@@ -41,14 +44,19 @@ struct mb_process_parts {
     struct mb_guard *guard;
 };
 
-/* Opens them. `offline`: nothing is made or written: counters stay in memory, and a key file that is not there yet counts as a key of
- * zeros (try, check).
- * Fails: MB_EIO, MB_ESYNTAX, MB_EINVAL, naming the file; *out is zeroed. Owns: mb_process_close_parts. */
+/* Opens them.
+ *
+ * Wants:  offline  nothing is made or written: counters stay in memory, and a key file that is not
+ *                  there yet counts as a key of zeros (try, check).
+ * Fails:  MB_EIO, MB_ESYNTAX, MB_EINVAL, naming the file; *out is zeroed.
+ * Owns:   mb_process_close_parts.
+ */
 int mb_process_open_parts(const struct mb_config *config, bool offline,
                           struct mb_process_parts *out, struct mb_error *err) MB_MUST_USE;
 void mb_process_close_parts(struct mb_process_parts *parts); /* safe on zeroed */
 
-/* Builds a generation from the config's scripts folder, under the limits. Any thread. Fails as mb_script_load. */
+/* Builds a generation from the config's scripts folder. Any thread; a limiter should tick on it.
+ * Fails as mb_script_load. */
 int mb_process_load_scripts(const struct mb_process_parts *parts, struct mb_script **out,
                             struct mb_script_report *report) MB_MUST_USE;
 
@@ -58,10 +66,11 @@ void mb_process_add_place(const char *dir, const struct mb_script_problem *probl
 
 /* Serves until SIGTERM or SIGINT, then drains.
  *
- * Wants: config  lent until the return; a notice_url with port 0 gets the port of the first listener.
- * Gives: 0 after a drain.
- * Fails: MB_ESCRIPT the scripts were refused (all problems are in the log); MB_EBUSY the port or the data folder is another's;
- *        MB_EIO, MB_ESYNTAX with the file, MB_EUNSUPPORTED. Everything is closed.
+ * Wants:  config  lent until the return; a notice_url with port 0 gets the first listener's port.
+ * Gives:  0 after a drain.
+ * Fails:  MB_ESCRIPT          the scripts were refused; all problems are in the log.
+ *         MB_EBUSY            the port or the data folder is another's.
+ *         MB_EIO, MB_ESYNTAX  with the file. Everything is closed.
  */
 int mb_process_serve(struct mb_config *config, struct mb_error *err) MB_MUST_USE;
 

@@ -7,7 +7,8 @@ local STRATEGIES = {
   ['a.lua'] = [[
     return {
       strategy { name = 'banner', target = { format = { 'banner' } },
-        bid = function() return { price = 0.5, image_url = 'https://cdn.example/b.png', click_url = 'https://go.example/' } end },
+        bid = function() return { price = 0.5, image_url = 'https://cdn.example/b.png',
+                                  click_url = 'https://go.example/' } end },
       strategy { name = 'picky', bid = function() return nobid 'qps' end },
     }
   ]],

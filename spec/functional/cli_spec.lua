@@ -54,8 +54,8 @@ describe('the command line', function()
 
   it('refuses config values with the path of the key', function()
     for setting, path in pairs {
-      ['script.cpu_ms=0'] = 'script.cpu_ms', ['nonsense=1'] = 'nonsense', ['endpoints.1.timeout_ms=x'] = 'endpoints[1].timeout_ms',
-      ['workers=4'] = 'workers', ['listen.1.x=1'] = 'listen.1.x',
+      ['script.cpu_ms=0'] = 'script.cpu_ms', ['nonsense=1'] = 'nonsense',
+      ['endpoints.1.timeout_ms=x'] = 'endpoints[1].timeout_ms', ['workers=4'] = 'workers', ['listen.1.x=1'] = 'listen.1.x',
     } do
       local output, status = run('check --scripts ' .. folder .. '/scripts --config moonbid.conf.lua --set ' .. setting)
       assert.equal(1, status, setting .. ': ' .. output)
@@ -74,7 +74,8 @@ describe('the command line', function()
 
   it('checks scripts and prints every problem with file and line', function()
     Server.write_file(folder .. '/scripts/strategies/b.lua', 'return strategy {\n  name = = 1,\n}')
-    Server.write_file(folder .. '/scripts/strategies/c.lua', 'return strategy { name = "c", nonsense = 1, bid = function() end }')
+    Server.write_file(folder .. '/scripts/strategies/c.lua',
+      'return strategy { name = "c", nonsense = 1, bid = function() end }')
     local output, status = run('check --scripts ' .. folder .. '/scripts')
     assert.equal(1, status)
     assert.matches('strategies/b%.lua:2: error: ', output)
@@ -89,7 +90,8 @@ describe('the command line', function()
   end)
 
   it('tries a request and shows every word and the very answer', function()
-    local output, status = try('--query zone_id=42 --trace --now 2026-03-02T09:00:00Z --seed 7 ' .. folder .. '/banner.json')
+    local output, status = try('--query zone_id=42 --trace --now 2026-03-02T09:00:00Z --seed 7 '
+      .. folder .. '/banner.json')
     assert.equal(0, status, output)
     assert.matches('banner  imp %S+  bid  cpm', output)
     assert.matches('picky  imp %S+  no bid: not_today', output)

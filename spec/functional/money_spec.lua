@@ -7,7 +7,8 @@ local STRATEGIES = {
   ['money.lua'] = [[
     return {
       strategy { name = 'banner', target = { exchange = { 'exoclick' } },
-        bid = function() return { price = 2.5, image_url = 'https://cdn.example/b.png', click_url = 'https://go.example/' } end },
+        bid = function() return { price = 2.5, image_url = 'https://cdn.example/b.png',
+                                  click_url = 'https://go.example/' } end },
       strategy { name = 'xandr', target = { exchange = { 'xandr' } },
         bid = function() return { price = 1.25, creative_id = '12345', member_id = '6' } end },
     }
@@ -71,7 +72,8 @@ describe('the books', function()
     local token = assert(body:match '"custom_notify_data":"([^"]+)"', body)
     local auction = assert(body:match '"auction_id_64":"?(%d+)', body)
     local notify = ([[{"notify_request":{"timestamp":"2026-03-02 09:00:00","tags":[{"id":13,"auction_id_64":%s,
-      "notify_type":"won","price_paid":1.0,"custom_notify_data":"%s"}],"responses":[{"result":"ok","price_bid":1.25}]}}]]
+      "notify_type":"won","price_paid":1.0,"custom_notify_data":"%s"}],
+      "responses":[{"result":"ok","price_bid":1.25}]}}]]
     ):format(auction, token)
     for _ = 1, 2 do assert.equal(200, server:post('/xandr/notify', notify).status) end
     assert.equal(1000000, strategy('xandr').spend_nanos)
@@ -195,7 +197,8 @@ describe('the server', function()
   it('does not start with a broken strategy, and names file and line', function()
     local server = Server.start { strategies = STRATEGIES }
     server:strategy('broken.lua', 'x = = 1')
-    local output, status = Server.run(('serve --config %s/moonbid.conf.lua --data %s/other'):format(server.folder, server.folder))
+    local output, status = Server.run(('serve --config %s/moonbid.conf.lua --data %s/other')
+      :format(server.folder, server.folder))
     assert.equal(1, status)
     assert.matches('strategies/broken.lua:1', output, 1, true)
     server:finish()

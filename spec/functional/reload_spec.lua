@@ -5,7 +5,8 @@ local dkjson = require 'dkjson'
 
 local function banner(price)
   return ([[return strategy { name = 'banner', target = { format = { 'banner' } },
-    bid = function() return { price = %s, image_url = 'https://cdn.example/b.png', click_url = 'https://go.example/' } end }]]
+    bid = function() return { price = %s, image_url = 'https://cdn.example/b.png',
+                              click_url = 'https://go.example/' } end }]]
   ):format(price)
 end
 
@@ -91,7 +92,8 @@ describe('a strategy out of bounds', function()
   local function with(body, config)
     server = Server.start { config = config, strategies = {
       ['good.lua'] = banner(0.5),
-      ['bad.lua'] = ([[return strategy { name = 'bad', priority = 9, bid = function(ctx, req, imp) %s end }]]):format(body),
+      ['bad.lua'] = ([[return strategy { name = 'bad', priority = 9,
+        bid = function(ctx, req, imp) %s end }]]):format(body),
     } }
   end
 

@@ -75,10 +75,10 @@ return {
 ]]):format(options.folder, options.folder, options.config or '')
 end
 
--- options: strategies (file name -> text), config (more lines of the table), folder (of an earlier server: its data stay)
+-- options: strategies (file name -> text), config (more lines of the table)
 function Server.start(options)
   local self = setmetatable({ expected = {} }, Server)
-  self.folder = options.folder or shell('mktemp -d'):match '%S+'
+  self.folder = shell('mktemp -d'):match '%S+'
   options.folder = self.folder
   os.execute('mkdir -p ' .. quote(self.folder .. '/scripts/strategies'))
   for name, text in pairs(options.strategies or {}) do self:strategy(name, text) end

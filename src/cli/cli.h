@@ -14,11 +14,11 @@ enum { CLI_SETTINGS_MAX = 64 };
 
 /* What the flags and the arguments of a command came to. */
 struct cli_args {
-    const char *config;   /* --config, or NULL */
+    const char *config;                        /* --config, or NULL */
     const char *endpoint, *query, *now, *seed; /* of try, or NULL */
     bool trace;
     enum mb_log_format log_format;
-    const char *operand;  /* the one argument that is no flag, or NULL */
+    const char *operand;                          /* the one argument that is no flag, or NULL */
     struct mb_setting settings[CLI_SETTINGS_MAX]; /* --set, and the flags that stand for a key */
     size_t n_settings;
     struct mb_arena arena; /* of keys and values made here */
@@ -33,7 +33,8 @@ struct cli_command {
     int (*run)(const struct cli_args *args);
 };
 
-extern const struct cli_command cli_serve, cli_check, cli_try, cli_reload, cli_endpoints, cli_version;
+extern const struct cli_command cli_serve, cli_check, cli_try, cli_reload, cli_endpoints,
+    cli_version;
 
 /* Reads argv (behind the command's name). CLI_OK, or CLI_USAGE having said why. */
 int cli_parse(const struct cli_command *command, int argc, char **argv, struct cli_args *out);

@@ -1,6 +1,7 @@
 /* endpoints.c - `moonbid endpoints`: the URLs to register at each exchange.
  *
- * ExoClick replaces {token} in the registered URL's query; a parameter renamed in the config keeps its own name on the wire.
+ * ExoClick replaces {token} in the registered URL's query; a parameter renamed in the config keeps
+ * its own name on the wire.
  */
 #include <stdio.h>
 
@@ -44,8 +45,8 @@ static void print_xandr(const struct mb_slice base, const struct mb_endpoint *en
     size_t i;
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        printf("  %-11s %.*s%.*s%s\n", rows[i][0], MB_SLICE_ARG(base),
-               MB_SLICE_ARG(endpoint->path), rows[i][1]);
+        printf("  %-11s %.*s%.*s%s\n", rows[i][0], MB_SLICE_ARG(base), MB_SLICE_ARG(endpoint->path),
+               rows[i][1]);
     }
 }
 

@@ -1,6 +1,7 @@
 /* flags.c - one table of all flags; each command names those that it takes.
  *
- * A flag that stands for a key of the config becomes a setting, so that the config's own check judges its value.
+ * A flag that stands for a key of the config becomes a setting, so that the config's own check
+ * judges its value.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -52,7 +53,8 @@ int cli_say(int code, const char *fmt, ...)
     return code;
 }
 
-/* What the config or the scripts say wrongly is an answer; what the machine refuses is the environment. */
+/* What the config or the scripts say wrongly is an answer; what the machine refuses is the
+ * environment. */
 int cli_fail(const struct mb_error *err)
 {
     bool answer = err->code == MB_ESCRIPT || err->code == MB_EINVAL || err->code == MB_EUNSUPPORTED;
@@ -117,7 +119,8 @@ static int add_pair(struct cli_args *out, const char *text)
     struct mb_slice key = mb_slice_cut(&rest, '=');
 
     if (!mb_slice_present(rest) || key.len == 0) {
-        return cli_say(CLI_USAGE, "--set takes key=value, such as script.cpu_ms=10, not '%s'", text);
+        return cli_say(CLI_USAGE, "--set takes key=value, such as script.cpu_ms=10, not '%s'",
+                       text);
     }
     return add_setting(out, mb_xarena_copy(&out->arena, key).data, rest.data);
 }

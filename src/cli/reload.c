@@ -1,4 +1,4 @@
-/* reload.c - `moonbid reload`: asks the running server through its admin listener and waits for the outcome.
+/* reload.c - `moonbid reload`: asks the running server and waits for the outcome.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,8 +142,8 @@ const struct cli_command cli_reload = {
     .flags = " config admin set ",
     .help = "usage: moonbid reload [--config FILE] [--admin ADDR:PORT] [--set KEY=VALUE]\n"
             "\n"
-            "Waits for the outcome and prints it, with every problem as `file:line: error: text`. The address\n"
-            "and the token come from the config where no flag gives them.\n"
+            "Waits for the outcome and prints it, with every problem as `file:line: error: text`.\n"
+            "Address and token come from the config where no flag gives them.\n"
             "\n"
             "exit:    0 loaded or unchanged, 1 refused, 2 usage, 3 environment\n"
             "example: moonbid reload --admin 127.0.0.1:9090\n",

@@ -37,10 +37,8 @@ static int read_file(const char *path, struct mb_buf *out)
 
 static int load(struct trial *t)
 {
-    struct mb_bidder_options options = {.config = t->config,
-                                        .guard = t->parts.guard,
-                                        .keys = t->parts.keys,
-                                        .geo = t->parts.geo};
+    struct mb_bidder_options options = {
+        .config = t->config, .guard = t->parts.guard, .keys = t->parts.keys, .geo = t->parts.geo};
     struct mb_script_report report = {0};
     struct mb_script *script = NULL;
     struct mb_error err = {.at = -1};
@@ -183,19 +181,20 @@ const struct cli_command cli_try = {
     .summary = "decide one request offline and show why",
     .flags = " config scripts set endpoint query trace now seed ",
     .operand = "REQUEST.json",
-    .help = "usage: moonbid try --endpoint NAME [FLAGS] REQUEST.json\n"
-            "\n"
-            "Prints each strategy's word, then the very answer an exchange would get. Writes nothing; the\n"
-            "limits of spend count as untouched. `-` reads standard input.\n"
-            "\n"
-            "  --endpoint NAME  as in the config: exoclick, xandr\n"
-            "  --query Q        the endpoint URL's query, such as zone_id=42&site_id=7\n"
-            "  --trace          also strategies whose target excludes the request\n"
-            "  --now TIME       2026-03-02T09:00:00Z or milliseconds; default now\n"
-            "  --seed N         of ctx.random, draws and bid ids; default 1\n"
-            "  --config FILE, --scripts DIR, --set KEY=VALUE as for serve\n"
-            "\n"
-            "exit:    0 answered (a no-bid too), 1 scripts or request refused, 2 usage, 3 environment\n"
-            "example: moonbid try --endpoint exoclick --query zone_id=42 --trace request.json\n",
+    .help =
+        "usage: moonbid try --endpoint NAME [FLAGS] REQUEST.json\n"
+        "\n"
+        "Prints each strategy's word, then the very answer an exchange would get. Writes nothing;\n"
+        "limits of spend count as untouched. `-` reads standard input.\n"
+        "\n"
+        "  --endpoint NAME  as in the config: exoclick, xandr\n"
+        "  --query Q        the endpoint URL's query, such as zone_id=42&site_id=7\n"
+        "  --trace          also strategies whose target excludes the request\n"
+        "  --now TIME       2026-03-02T09:00:00Z or milliseconds; default now\n"
+        "  --seed N         of ctx.random, draws and bid ids; default 1\n"
+        "  --config FILE, --scripts DIR, --set KEY=VALUE as for serve\n"
+        "\n"
+        "exit:    0 answered (a no-bid too), 1 scripts or request refused, 2 usage, 3 environment\n"
+        "example: moonbid try --endpoint exoclick --query zone_id=42 --trace request.json\n",
     .run = run,
 };

@@ -1,6 +1,7 @@
 /* admin.c - the operator's listener: status, metrics, reload.
  *
- * A token, where one is configured, is asked for on every path; it is compared without telling by time how much of it was right.
+ * A token, where one is configured, is asked for on every path; it is compared without telling by
+ * time how much of it was right.
  */
 #include "internal.h"
 

@@ -2,11 +2,12 @@
  *
  *     take -> ledger's queue -> [commit on a helper thread] -> deliver on the loop: settle, answer
  *
- * One commit at a time: it starts at once when none runs, and what arrives meanwhile is the next one's batch. So an idle
- * server answers after one sync, and a busy one shares each sync among many notices.
+ * One commit at a time: it starts at once when none runs, and what arrives meanwhile is the next
+ * one's batch. So an idle server answers after one sync, and a busy one shares each sync among many
+ * notices.
  *
- * A commit that fails answers 503 to all that wait: the exchange sends the notice again, and as nothing of the batch was recorded, the
- * repeat is no duplicate.
+ * A commit that fails answers 503 to all that wait: the exchange sends the notice again, and as
+ * nothing of the batch was recorded, the repeat is no duplicate.
  */
 #include "internal.h"
 
@@ -21,11 +22,11 @@ struct waiting {
     char bytes[];
 };
 
-static void respond_later(struct mb_http_exchange *exchange)
+static void ask_again_later(struct mb_http_exchange *exchange)
 {
     struct mb_http_response response = {.status = 503,
                                         .content_type = "application/json",
-                                        .body = MB_SLICE("{\"error\":\"not recorded, send again\"}"),
+                                        .body = MB_SLICE("{\"error\":\"not recorded\"}"),
                                         .extra_headers = MB_SLICE("Retry-After: 1\r\n")};
 
     mb_http_respond(exchange, &response);
@@ -69,7 +70,7 @@ static void one_less(struct waiting *waiting, bool failed)
         return;
     }
     if (waiting->failed) {
-        respond_later(waiting->exchange);
+        ask_again_later(waiting->exchange);
     } else {
         mb_http_respond(waiting->exchange, &waiting->response);
     }
@@ -148,12 +149,12 @@ void mb__books_take(struct mb__worker *worker, struct mb_http_exchange *exchange
 {
     struct waiting *waiting = new_waiting(exchange, out);
 
-    mb_http_defer(exchange);
     if (mb_ledger_append(worker->books.ledger, out->events, out->n_events, waiting)) {
         free(waiting);
-        respond_later(exchange);
+        ask_again_later(exchange);
         return;
     }
+    mb_http_defer(exchange);
     start_commit(worker);
 }
 
@@ -169,6 +170,6 @@ static void on_recorded(void *user, const struct mb_event *event)
 
 int mb__books_open(struct mb__worker *worker, struct mb_error *err)
 {
-    return mb_ledger_open(worker->config->data, on_recorded, worker->bidder,
-                          &worker->books.ledger, err);
+    return mb_ledger_open(worker->config->data, on_recorded, worker->bidder, &worker->books.ledger,
+                          err);
 }

@@ -1,7 +1,7 @@
 /* chance.c - bytes nobody can guess, for bid ids, and a seed for each request.
  *
- * Bytes come from the kernel in batches: one system call serves some hundred bids. Seeds need not be secret, only
- * different everywhere: a random key of the process and a counter, mixed.
+ * Bytes come from the kernel in batches: one system call serves some hundred bids. Seeds need not
+ * be secret, only different everywhere: a random key of the process and a counter, mixed.
  */
 #include "internal.h"
 

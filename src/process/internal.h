@@ -1,9 +1,10 @@
 /* internal.h - what the files of the process share: one worker and its parts.
  *
  * Part of: process (private).
- * Files:    worker.c starts, drains and stops; request.c hands requests to the bidder; books.c makes events durable;
- *           reload.c changes generations; admin.c, pages.c and metrics.c are the operator's listener; chance.c
- *           seeds; parts.c, settings.c and limiter.c serve the commands too.
+ * Files:    worker.c starts, drains and stops; request.c hands requests to the bidder; books.c
+ *           makes events durable; reload.c changes generations; admin.c, pages.c and metrics.c are
+ *           the operator's listener; chance.c seeds; parts.c, settings.c and limiter.c serve the
+ *           commands too.
  */
 #ifndef MB_PROCESS_INTERNAL_H
 #define MB_PROCESS_INTERNAL_H
@@ -47,7 +48,8 @@ struct mb__books {
 };
 
 int mb__books_open(struct mb__worker *worker, struct mb_error *err);
-/* Answers `exchange` with what `out` says once all its events are durable; 503 where they cannot be. Copies. */
+/* Answers `exchange` with what `out` says once all its events are durable; 503 where they cannot
+ * be. Copies. */
 void mb__books_take(struct mb__worker *worker, struct mb_http_exchange *exchange,
                     const struct mb_bidder_out *out);
 /* Nothing queued and nothing being written? */
@@ -73,11 +75,11 @@ struct mb__waiter {
 struct mb__reload {
     uv_work_t work;
     bool running;
-    bool replacing;      /* the running one only replaces a spent state */
-    bool again;          /* asked for while one was running */
-    int64_t replaced_ms; /* when the last replacement began; 0: none yet */
-    bool stale;          /* the files have changed: no replacement before the next reload */
-    struct mb__waiter *waiters;      /* want the outcome of the running one */
+    bool replacing;             /* the running one only replaces a spent state */
+    bool again;                 /* asked for while one was running */
+    int64_t replaced_ms;        /* when the last replacement began; 0: none yet */
+    bool stale;                 /* the files have changed: no replacement before the next reload */
+    struct mb__waiter *waiters; /* want the outcome of the running one */
     struct mb__waiter *next_waiters; /* came too late for it */
 
     /* the thread's result */
@@ -95,7 +97,8 @@ struct mb__reload {
 
 /* The first generation, on this thread. Fails: MB_ESCRIPT, MB_EIO; the problems are logged. */
 int mb__reload_first(struct mb__worker *worker, struct mb_error *err);
-/* Starts a reload, or marks that one more is due. `exchange` (may be NULL) is a deferred one that gets the outcome. */
+/* Starts a reload, or marks that one more is due. `exchange` (may be NULL) is a deferred one that
+ * gets the outcome. */
 void mb__reload_ask(struct mb__worker *worker, struct mb_http_exchange *exchange);
 /* Replaces the state on a helper thread where a breach left it spent. Call after scripts ran. */
 void mb__reload_replace_if_spent(struct mb__worker *worker);
@@ -123,7 +126,8 @@ void mb__pages_reload(const struct mb__worker *worker, enum mb__reload_outcome o
 
 enum mb__signal { MB__SIGNAL_HUP, MB__SIGNAL_TERM, MB__SIGNAL_INT, MB__SIGNAL_USR2, MB__SIGNALS };
 
-/* States: starting -> serving -> draining (no bids, answers what is open) -> stopping (handles close; the loop ends). */
+/* States: starting -> serving -> draining (no bids, answers what is open) -> stopping (handles
+ * close; the loop ends). */
 struct mb__worker {
     struct mb_config *config;
     struct mb_process_parts parts;

@@ -1,8 +1,9 @@
 /* limiter.c - a timer on the thread's CPU clock whose signal goes to that very thread.
  *
- * CPU time and not wall time: on a loaded machine a call is not to blame for the time that others took. The kernel checks such
- * timers in its own tick, so anything finer than 4 ms buys nothing. The handler does no more than read the clock
- * and call the script module; a signal that is still on its way when the timer is gone finds no call and does nothing.
+ * CPU time and not wall time: on a loaded machine a call is not to blame for the time that others
+ * took. The kernel checks such timers in its own tick, so anything finer than 4 ms buys nothing.
+ * The handler does no more than read the clock and call the script module; a signal that is still
+ * on its way when the timer is gone finds no call and does nothing.
  */
 #include "moonbid/limiter.h"
 
@@ -17,7 +18,8 @@
 #include "moonbid/script.h"
 
 #define TICK_NS 4000000
-/* The C library keeps the first realtime signals for itself; this one is far from what debuggers and profilers take. */
+/* The C library keeps the first realtime signals for itself; this one is far from what debuggers
+ * and profilers take. */
 #define TICK_SIGNAL (SIGRTMIN + 5)
 
 static _Thread_local struct {

@@ -40,8 +40,8 @@ static void write_requests(const struct mb__worker *worker, struct mb_buf *out)
 typedef void write_strategy(const struct mb__worker *worker, const struct mb_strategy *strategy,
                             const struct mb_strategy_counts *n, struct mb_buf *out);
 
-static void for_each_strategy(const struct mb__worker *worker, struct mb_buf *out,
-                              const char *name, const char *help, write_strategy *write)
+static void for_each_strategy(const struct mb__worker *worker, struct mb_buf *out, const char *name,
+                              const char *help, write_strategy *write)
 {
     const struct mb_strategy *const *strategies;
     size_t count, i;
@@ -89,8 +89,8 @@ static void write_clicks(const struct mb__worker *worker, const struct mb_strate
 static void write_spend(const struct mb__worker *worker, const struct mb_strategy *strategy,
                         const struct mb_strategy_counts *n, struct mb_buf *out)
 {
-    struct mb_amount spent = mb_guard_spent(worker->parts.guard, strategy->guard_slot,
-                                            MB_GUARD_TOTAL, mb_time_now_ms());
+    struct mb_amount spent =
+        mb_guard_spent(worker->parts.guard, strategy->guard_slot, MB_GUARD_TOTAL, mb_time_now_ms());
 
     (void)n;
     one_line(out, "moonbid_spend_nanos_total", strategy, (uint64_t)spent.nanos);
@@ -107,7 +107,8 @@ static void two_labels(struct mb_buf *out, const char *name, const struct mb_str
     }
 }
 
-/* A strategy's own reasons are marked: it may use a word of the engine, and two lines of one series spoil the whole page. */
+/* A strategy's own reasons are marked: it may use a word of the engine, and two lines of one series
+ * spoil the whole page. */
 static void write_nobids(const struct mb__worker *worker, const struct mb_strategy *strategy,
                          const struct mb_strategy_counts *n, struct mb_buf *out)
 {

@@ -132,7 +132,7 @@ void mb_process_add_place(const char *dir, const struct mb_script_problem *probl
                           struct mb_buf *out)
 {
     mb_xbuf_add_text(out, dir);
-    if (problem->file[0]) {
+    if (problem->file[0] && strcmp(problem->file, dir) != 0) { /* else the folder itself */
         mb_xbuf_printf(out, "/%s", problem->file);
     }
     if (problem->line > 0) {

@@ -1,13 +1,15 @@
-/* reload.c - a new generation of scripts is built beside the one that bids, and takes its place between two requests.
+/* reload.c - a new generation of scripts is built beside the one that bids, and takes its place
+ * between two requests.
  *
- *     ask -> [load on a helper thread] -> on_built, on the loop: swap -> [free the old one on a helper thread]
+ *     ask -> [load, helper thread] -> on_built, on the loop: swap -> [free the old, helper thread]
  *
- * Building a thousand strategies takes some 20 ms and closing a large state more; neither may stand in the loop. A
- * reload that is refused changes nothing. One that is asked for while another runs is done afterwards, because the running one may have
- * read the file before it was changed.
+ * Building a thousand strategies takes some 20 ms and closing a large state more; neither may stand
+ * in the loop. A reload that is refused changes nothing. One that is asked for while another runs
+ * is done afterwards, because the running one may have read the file before it was changed.
  *
- * The same way replaces a state that a script has filled: built anew from the same files, whose hash must be the one that bids.
- * Files that were changed meanwhile wait for somebody to ask for a reload.
+ * The same way replaces a state that a script has filled: built anew from the same files, whose
+ * hash must be the one that bids. Files that were changed meanwhile wait for somebody to ask for a
+ * reload.
  */
 #include "internal.h"
 
@@ -16,7 +18,8 @@
 
 #include "moonbid/limiter.h"
 
-enum { REPLACE_PAUSE_MS = 1000 }; /* a script that fills every state shall not keep a core building them */
+/* A script that fills every state shall not keep a core building them. */
+enum { REPLACE_PAUSE_MS = 1000 };
 
 const char *mb__reload_outcome_name(enum mb__reload_outcome outcome)
 {
@@ -46,7 +49,8 @@ static void log_problems(const char *dir, const struct mb_script_report *report)
 }
 
 /* The first error and how many there are, for /status and the log. */
-static void describe_failure(const struct mb__reload *reload, const char *dir, char *out, size_t size)
+static void describe_failure(const struct mb__reload *reload, const char *dir, char *out,
+                             size_t size)
 {
     struct mb_buf place = {0};
     size_t i;
@@ -146,7 +150,8 @@ static void log_outcome(const struct mb__worker *worker, enum mb__reload_outcome
     size_t count;
 
     if (outcome == MB__RELOAD_REFUSED && reload->replacing) {
-        mb_log(MB_LOG_WARN, "process", "spent Lua state not replaced: the files have changed, reload to take them",
+        mb_log(MB_LOG_WARN, "process",
+               "spent Lua state not replaced: the files have changed, reload to take them",
                "version=%.*s", MB_SLICE_ARG(version));
     } else if (outcome == MB__RELOAD_REFUSED) {
         mb_log(MB_LOG_ERROR, "process", "reload refused, the scripts before go on bidding",
@@ -289,8 +294,7 @@ int mb__reload_first(struct mb__worker *worker, struct mb_error *err)
     struct mb__reload *reload = &worker->reload;
     int rc;
 
-    reload->rc = rc =
-        mb_process_load_scripts(&worker->parts, &reload->fresh, &reload->report);
+    reload->rc = rc = mb_process_load_scripts(&worker->parts, &reload->fresh, &reload->report);
     log_problems(worker->config->scripts, &reload->report);
     if (rc) {
         char text[sizeof(reload->last_error)];

@@ -1,6 +1,7 @@
 /* request.c - from the HTTP server to the bidder and back.
  *
- * A bid is answered before this returns. A notice that brought events waits for the books (books.c).
+ * A bid is answered before this returns. A notice that brought events waits for the books
+ * (books.c).
  */
 #include "internal.h"
 

@@ -1,7 +1,7 @@
 /* settings.c - the config file with the command line's settings over it.
  *
- * Both become one document before anything is checked, so that a setting is held to the same rules, and refused with
- * the same words, as the key in the file.
+ * Both become one document before anything is checked, so that a setting is held to the same rules,
+ * and refused with the same words, as the key in the file.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -28,7 +28,8 @@ static bool takes_keys(const struct mb_doc *node)
     return mb_doc_is_object(node) || (mb_doc_is_array(node) && mb_doc_count(node) == 0);
 }
 
-/* The table below `node` that the path's next segment names; made where an object lacks it, NULL where there can be none. */
+/* The table below `node` that the path's next segment names; made where an object lacks it, NULL
+ * where there can be none. */
 static struct mb_doc *step(struct mb_doc *node, const char *name)
 {
     struct mb_doc *next;
@@ -66,14 +67,16 @@ static int apply(struct mb_doc *root, const struct mb_setting *setting, struct m
         name = dot + 1;
     }
     if (!node || name[0] == '\0' || !takes_keys(node)) {
-        return mb_fail(err, MB_EINVAL, setting->key,
-                       "no such key; a list is set as a whole, in JSON: listen=[\"127.0.0.1:8080\"]");
+        return mb_fail(
+            err, MB_EINVAL, setting->key,
+            "no such key; a list is set as a whole, in JSON: listen=[\"127.0.0.1:8080\"]");
     }
     mb_doc_set(node, name, value_of(setting->value));
     return 0;
 }
 
-/* The key belongs to the data that it signed for, so it lives there unless the config says otherwise. */
+/* The key belongs to the data that it signed for, so it lives there unless the config says
+ * otherwise. */
 static void keep_key_with_data(struct mb_doc *root)
 {
     const char *data = mb_doc_text(mb_doc_get(root, "data"));
@@ -90,8 +93,9 @@ static void keep_key_with_data(struct mb_doc *root)
     mb_buf_fini(&path);
 }
 
-/* Who serves on loopback alone (trials, tests) wants notices where it listens; http-api.md's default is the same for the default
- * listener. Any other listener needs a notice_url of its own: config.c refuses to do without. */
+/* Who serves on loopback alone (trials, tests) wants notices where it listens; http-api.md's
+ * default is the same for the default listener. Any other listener needs a notice_url of its own:
+ * config.c refuses to do without. */
 static void let_notices_come_back(struct mb_doc *root)
 {
     const char *listen = mb_doc_text(mb_doc_first(mb_doc_get(root, "listen")));
@@ -128,8 +132,7 @@ int mb_process_read_config(const char *path, const struct mb_setting *settings, 
     }
     if (!rc && (*out)->workers > 1) {
         rc = mb_fail(err, MB_EUNSUPPORTED, "workers",
-                     "this version runs one worker: expected 1 or 'auto', got %u",
-                     (*out)->workers);
+                     "this version runs one worker: expected 1 or 'auto', got %u", (*out)->workers);
         mb_config_free(*out);
         *out = NULL;
     }

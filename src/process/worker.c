@@ -1,12 +1,15 @@
 /* worker.c - one process that bids: starts, serves, drains, stops.
  *
- * One libuv loop does everything but what blocks: commits of the ledger, building and closing Lua states run on libuv's helper
- * threads, one commit and one build at a time.
+ * One libuv loop does everything but what blocks: commits of the ledger, building and closing Lua
+ * states run on libuv's helper threads, one commit and one build at a time.
  *
- *     start   lock the data folder -> keys, geo, guard -> scripts -> ledger (spend is rebuilt) -> listen
- *     drain   stop listening -> open requests end -> the ledger has everything -> close all handles -> the loop ends
+ *     start   lock the data folder -> keys, geo, guard -> scripts -> ledger (spend is rebuilt)
+ *             -> listen
+ *     drain   stop listening -> open requests end -> the ledger has everything
+ *             -> close all handles -> the loop ends
  *
- * Nothing listens before all the rest stands, so the first request finds a server that knows what it has spent.
+ * Nothing listens before all the rest stands, so the first request finds a server that knows what
+ * it has spent.
  */
 #include "internal.h"
 
@@ -21,9 +24,13 @@
 
 #include "moonbid/limiter.h"
 
-enum { DRAIN_GRACE_MS = 10000 };
+enum {
+    DRAIN_GRACE_MS = 10000,
+    OWN_DESCRIPTORS = 64, /* ledger, loop, listeners, script files, admin connections */
+};
 
-/* Requests of one pipelined connection that wait, and unsent bytes, are net's own business: its defaults. */
+/* Requests of one pipelined connection that wait, and unsent bytes, are net's own business: its
+ * defaults. */
 static struct mb_http_limits limits_of(const struct mb_config *config)
 {
     struct mb_http_limits limits = mb_http_limits_default();
@@ -223,13 +230,14 @@ static int listen_on(struct mb_http_server *server, const char *key, const char 
     return rc;
 }
 
-/* Nobody can know a free port beforehand, so a notice_url with port 0 means: where the first listener is. */
+/* Nobody can know a free port beforehand, so a notice_url with port 0 means: where the first
+ * listener is. */
 static void complete_notice_url(struct mb_config *config, uint16_t port)
 {
     if (mb_slice_ends(config->notice_url, MB_SLICE(":0"))) {
-        config->notice_url = mb_xarena_printf(&config->arena, "%.*s%u",
-                                              (int)config->notice_url.len - 1,
-                                              config->notice_url.data, port);
+        config->notice_url =
+            mb_xarena_printf(&config->arena, "%.*s%u", (int)config->notice_url.len - 1,
+                             config->notice_url.data, port);
     }
 }
 
@@ -268,14 +276,25 @@ static int start_listening(struct mb__worker *worker, struct mb_error *err)
     return rc;
 }
 
-/* A connection is a descriptor: take as many as the system lets us. */
-static void raise_descriptor_limit(void)
+/* A connection is a descriptor: takes as many as the system gives, and no more connections than
+ * that, so that files can still be opened when all places are taken. */
+static void fit_connections(struct mb_config *config)
 {
     struct rlimit limit;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return;
+    }
+    if (limit.rlim_cur < limit.rlim_max) {
         limit.rlim_cur = limit.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (limit.rlim_cur > OWN_DESCRIPTORS &&
+        config->connections > limit.rlim_cur - OWN_DESCRIPTORS) {
+        config->connections = (uint32_t)(limit.rlim_cur - OWN_DESCRIPTORS);
+        mb_log(MB_LOG_INFO, "process", "fewer connections than configured",
+               "connections=%u descriptors=%llu", config->connections,
+               (unsigned long long)limit.rlim_cur);
     }
 }
 
@@ -284,7 +303,7 @@ static int start(struct mb__worker *worker, struct mb_error *err)
     int rc;
 
     worker->started_ms = mb_time_now_ms();
-    raise_descriptor_limit();
+    fit_connections(worker->config);
     if ((rc = lock_folder(worker, err)) ||
         (rc = mb_process_open_parts(worker->config, false, &worker->parts, err)) ||
         (rc = make_bidder(worker, err)) || (rc = mb_limiter_start(err)) ||

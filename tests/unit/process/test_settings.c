@@ -11,9 +11,10 @@
 
 #include "moonbid/process.h"
 
-static const char file_text[] = "return { data = 'elsewhere', script = { cpu_ms = 7 }, rates = {}, endpoints = {\n"
-                                "  { name = 'a', path = '/a', exchange = 'xandr', timeout_ms = 90 },\n"
-                                "  { name = 'b', path = '/b', exchange = 'xandr' } } }";
+static const char file_text[] =
+    "return { data = 'elsewhere', script = { cpu_ms = 7 }, rates = {}, endpoints = {\n"
+    "  { name = 'a', path = '/a', exchange = 'xandr', timeout_ms = 90 },\n"
+    "  { name = 'b', path = '/b', exchange = 'xandr' } } }";
 
 static int write_file(void **state)
 {
@@ -90,9 +91,13 @@ static void notices_come_back_to_a_loopback_listener(void **state)
         {{{"data", "x"}}, 1, "http://127.0.0.1:8080"},
         {{{"listen", "[\"127.0.0.1:0\"]"}}, 1, "http://127.0.0.1:0"},
         {{{"listen", "[\"127.0.0.1:99\",\"127.0.0.2:98\"]"}}, 1, "http://127.0.0.1:99"},
-        {{{"listen", "[\"127.0.0.1:99\"]"}, {"notice_url", "http://b.example/"}}, 2, "http://b.example"},
+        {{{"listen", "[\"127.0.0.1:99\"]"}, {"notice_url", "http://b.example/"}},
+         2,
+         "http://b.example"},
         {{{"listen", "[\"0.0.0.0:8080\"]"}}, 1, NULL},
-        {{{"listen", "[\"0.0.0.0:8080\"]"}, {"notice_url", "http://b.example"}}, 2, "http://b.example"},
+        {{{"listen", "[\"0.0.0.0:8080\"]"}, {"notice_url", "http://b.example"}},
+         2,
+         "http://b.example"},
     };
     size_t i;
 
