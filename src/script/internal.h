@@ -27,8 +27,7 @@ struct mb__script_state {
     bool timed_out;      /* the hook fired in the present call */
     char *stack_top;     /* C stack where the present call began */
     struct mb_buf error; /* text of the last failure, with file:line */
-    struct mb_buf trace; /* its traceback, where one was asked for; else empty */
-    bool want_trace;
+    struct mb_buf trace; /* its traceback where the text is new, else empty */
     bool (*is_new_error)(struct mb__script_state *state); /* asked before a traceback is made; may be NULL */
 };
 

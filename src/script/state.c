@@ -12,7 +12,7 @@
 #include <luajit.h>
 #include <stdlib.h>
 
-enum { HANDLER = 1 };
+enum { HANDLER = 1, ERROR_BYTES_MAX = 1024 };
 
 struct mb__script_state *mb__script_state_of(lua_State *L)
 {
@@ -44,9 +44,9 @@ static int on_error(lua_State *L)
     mb_buf_clear(&state->error);
     mb_buf_clear(&state->trace);
     if (text)
-        mb_xbuf_add(&state->error, text, len);
+        mb_xbuf_add(&state->error, text, len < ERROR_BYTES_MAX ? len : ERROR_BYTES_MAX);
     else
-        mb_xbuf_printf(&state->error, "error object is a %s", luaL_typename(L, 1));
+        mb_xbuf_printf(&state->error, "(the error was no text but %s)", luaL_typename(L, 1));
     if (!state->is_new_error || state->is_new_error(state)) {
         luaL_traceback(L, L, NULL, 1);
         text = lua_tolstring(L, -1, &len);
@@ -121,6 +121,8 @@ enum mb__script_end mb__script_state_run(struct mb__script_state *state, int kep
     lua_State *L = state->L;
     state->breached = false;
     state->timed_out = false;
+    mb_buf_clear(&state->error);
+    mb_buf_clear(&state->trace);
     state->stack_top = __builtin_frame_address(0);
     mb__script_limit_enter(state, limit_ns);
     state->limit_bytes = limit_bytes;

@@ -50,9 +50,19 @@ static void put_text(const char *name, const char *text)
     put_file(name, text, strlen(text));
 }
 
+/* Failures that a test provokes are no news. */
+static void drop_line(void *user, enum mb_log_level level, const char *line, size_t len)
+{
+    (void)user;
+    (void)level;
+    (void)line;
+    (void)len;
+}
+
 static int fixture_setup(void **state)
 {
     (void)state;
+    mb_log_redirect(drop_line, NULL);
     strcpy(folder, "/tmp/moonbid-script-XXXXXX");
     assert_non_null(mkdtemp(folder));
     put_text("strategies/.keep", "");
