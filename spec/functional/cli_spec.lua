@@ -82,6 +82,14 @@ describe('the command line', function()
     assert.matches('strategies/c%.lua[:%d]*: error: [^\n]*nonsense', output)
   end)
 
+  it('says in one line that there is no scripts folder, with status 3', function()
+    for _, command in ipairs { 'check', 'try --endpoint exoclick ' .. folder .. '/banner.json' } do
+      local output, status = run(command .. ' --scripts ' .. folder .. '/none')
+      assert.equal(3, status)
+      assert.matches('^moonbid: [^\n]+/none: [^\n]+\n$', output)
+    end
+  end)
+
   it('checks scripts that never end', function()
     Server.write_file(folder .. '/scripts/strategies/b.lua', 'while true do end')
     local output, status = run('check --scripts ' .. folder .. '/scripts')

@@ -13,15 +13,16 @@ static int check_scripts(const struct mb_process_parts *parts)
     int rc = mb_process_load_scripts(parts, &script, &report);
     size_t count;
 
-    cli_print_report(dir, &report);
     if (rc == MB_EIO) {
-        rc = cli_say(CLI_ENVIRONMENT, "%s: cannot be read", dir);
+        rc = cli_unreadable(dir);
     } else if (rc) {
+        cli_print_report(dir, &report);
         printf("refused: %zu error%s\n", report.errors, report.errors == 1 ? "" : "s");
         rc = CLI_NO;
     } else {
         struct mb_slice version = mb_script_version(script);
 
+        cli_print_report(dir, &report);
         (void)mb_script_strategies(script, &count);
         printf("ok: %zu strateg%s, %zu warning%s, version %.*s\n", count, count == 1 ? "y" : "ies",
                report.count, report.count == 1 ? "" : "s", MB_SLICE_ARG(version));

@@ -44,6 +44,9 @@ int cli_say(int code, const char *fmt, ...) MB_PRINTF(2, 3);
 /* The same from an error; the exit code by what it is. */
 int cli_fail(const struct mb_error *err);
 
+/* A scripts folder that is not there, or not ours to read. */
+int cli_unreadable(const char *dir);
+
 /* The config that the flags name. CLI_OK, or what cli_fail gave. */
 int cli_config(const struct cli_args *args, struct mb_config **out);
 

@@ -63,6 +63,12 @@ int cli_fail(const struct mb_error *err)
                    err->where[0] ? ": " : "", err->what[0] ? err->what : mb_err_text(err->code));
 }
 
+int cli_unreadable(const char *dir)
+{
+    return cli_say(CLI_ENVIRONMENT, "%s: cannot be read: expected a folder with strategies/*.lua",
+                   dir);
+}
+
 int cli_config(const struct cli_args *args, struct mb_config **out)
 {
     struct mb_error err = {.at = -1};

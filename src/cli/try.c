@@ -44,10 +44,11 @@ static int load(struct trial *t)
     struct mb_error err = {.at = -1};
     int rc = mb_process_load_scripts(&t->parts, &script, &report);
 
-    if (rc) {
+    if (rc == MB_EIO) {
+        rc = cli_unreadable(t->config->scripts);
+    } else if (rc) {
         cli_print_report(t->config->scripts, &report);
-        rc = cli_say(rc == MB_EIO ? CLI_ENVIRONMENT : CLI_NO, "%s: %s", t->config->scripts,
-                     rc == MB_EIO ? "cannot be read" : "refused");
+        rc = cli_say(CLI_NO, "%s: refused", t->config->scripts);
     } else if (mb_bidder_new(&options, &t->bidder, &err)) {
         mb_script_free(script);
         rc = cli_fail(&err);
