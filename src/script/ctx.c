@@ -1,8 +1,8 @@
 /* ctx.c - `ctx`: the only source of time, chance and state; lua-api.md section 2.
  *
- * One userdata serves all strategies of a state: what it gives depends on the present call. Its functions are made once.
- * Chance: each call draws from a generator of its own, seeded by request, strategy and impression, so that adding a
- * strategy does not change what the others draw.
+ * One userdata serves all strategies of a state: what it gives depends on the present call. Its
+ * functions are made once. Chance: each call draws from a generator of its own, seeded by request,
+ * strategy and impression, so that adding a strategy does not change what the others draw.
  */
 #include "internal.h"
 
@@ -27,15 +27,20 @@ enum {
     NOTES_MAX = 8,
     NOTE_BYTES_MAX = 128,
     DATE_BYTES_MAX = 256,
-    ARMS_BYTES_MAX = 64 /* the arm travels in the notice token */
+    ARMS_BYTES_MAX = 32 /* the arm travels in the notice token, which holds no more */
 };
 
 static const struct mb__field ctx_fields[] = {
-    {"now", MB__FIELD_CTX, 0, CTX_NOW},         {"strategy", MB__FIELD_CTX, 0, CTX_STRATEGY},
-    {"version", MB__FIELD_CTX, 0, CTX_VERSION}, {"date", MB__FIELD_CTX, 0, CTX_DATE},
-    {"time_left", MB__FIELD_CTX, 0, CTX_TIME_LEFT}, {"random", MB__FIELD_CTX, 0, CTX_RANDOM},
-    {"incr", MB__FIELD_CTX, 0, CTX_INCR},       {"get", MB__FIELD_CTX, 0, CTX_GET},
-    {"spend", MB__FIELD_CTX, 0, CTX_SPEND},     {"arm", MB__FIELD_CTX, 0, CTX_ARM},
+    {"now", MB__FIELD_CTX, 0, CTX_NOW},
+    {"strategy", MB__FIELD_CTX, 0, CTX_STRATEGY},
+    {"version", MB__FIELD_CTX, 0, CTX_VERSION},
+    {"date", MB__FIELD_CTX, 0, CTX_DATE},
+    {"time_left", MB__FIELD_CTX, 0, CTX_TIME_LEFT},
+    {"random", MB__FIELD_CTX, 0, CTX_RANDOM},
+    {"incr", MB__FIELD_CTX, 0, CTX_INCR},
+    {"get", MB__FIELD_CTX, 0, CTX_GET},
+    {"spend", MB__FIELD_CTX, 0, CTX_SPEND},
+    {"arm", MB__FIELD_CTX, 0, CTX_ARM},
     {"note", MB__FIELD_CTX, 0, CTX_NOTE},
 };
 const struct mb__class mb__script_ctx_class = {"ctx", ctx_fields,
@@ -155,7 +160,8 @@ static int lua_ctx_time_left(lua_State *L)
 /* Whose counter it is: 'shared:...' belongs to nobody in particular. */
 static struct mb_slice counter_owner(const struct mb_script *script, struct mb_slice key)
 {
-    return mb_slice_starts(key, MB_SLICE("shared:")) ? MB_SLICE("") : script->call.strategy->plain.name;
+    return mb_slice_starts(key, MB_SLICE("shared:")) ? MB_SLICE("")
+                                                     : script->call.strategy->plain.name;
 }
 
 static int lua_ctx_incr(lua_State *L)
@@ -209,7 +215,8 @@ static void remember_arm(struct mb_script *script, struct mb_slice arm)
         *all = mb_xarena_printf(arena, "%.*s+%.*s", MB_SLICE_ARG(*all), MB_SLICE_ARG(arm));
 }
 
-/* ctx.arm(name, user_key, {a = 50, b = 50}): the same arm for the same user as long as the weights stay. */
+/* ctx.arm(name, user_key, {a = 50, b = 50}): the same arm for the same user as long as the weights
+ * stay. */
 static int lua_ctx_arm(lua_State *L)
 {
     struct mb_script *script = mb__script_of(L);
@@ -221,6 +228,7 @@ static int lua_ctx_arm(lua_State *L)
     while (lua_next(L, 3)) {
         luaL_argcheck(L, lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TNUMBER, 3,
                       "arms with their weights are expected, such as {a = 50, b = 50}");
+        luaL_argcheck(L, lua_objlen(L, -2) <= ARMS_BYTES_MAX, 3, "a name has at most 32 bytes");
         double weight = lua_tonumber(L, -1);
         luaL_argcheck(L, weight >= 0 && isfinite(weight), 3, "a weight is 0 or more");
         total += weight;
@@ -274,9 +282,14 @@ void mb__script_ctx_open(lua_State *L)
         enum ctx_field field;
         lua_CFunction function;
     } functions[] = {
-        {CTX_DATE, lua_ctx_date}, {CTX_TIME_LEFT, lua_ctx_time_left}, {CTX_RANDOM, mb__script_lua_random},
-        {CTX_INCR, lua_ctx_incr}, {CTX_GET, lua_ctx_get},             {CTX_SPEND, lua_ctx_spend},
-        {CTX_ARM, lua_ctx_arm},   {CTX_NOTE, lua_ctx_note},
+        {CTX_DATE, lua_ctx_date},
+        {CTX_TIME_LEFT, lua_ctx_time_left},
+        {CTX_RANDOM, mb__script_lua_random},
+        {CTX_INCR, lua_ctx_incr},
+        {CTX_GET, lua_ctx_get},
+        {CTX_SPEND, lua_ctx_spend},
+        {CTX_ARM, lua_ctx_arm},
+        {CTX_NOTE, lua_ctx_note},
     };
     struct mb_script *script = mb__script_of(L);
     lua_newtable(L);

@@ -1,7 +1,7 @@
 /* encode.c - a Lua table as JSON text, the same bytes each time.
  *
- * Names are written in order. A table with elements 1..n and nothing else is an array; an empty one is an object, unless its
- * name is one that OpenRTB knows as an array.
+ * Names are written in order. A table with elements 1..n and nothing else is an array; an empty one
+ * is an object, unless its name is one that OpenRTB knows as an array.
  */
 #include "internal.h"
 
@@ -9,11 +9,12 @@
 
 enum { DEPTH_MAX = 32 }; /* deeper than any advertising format; far below the writer's own limit */
 
-static const char *const array_names[] = {"adomain",      "assets",        "attr",        "bcat",
-                                          "cat",          "clicktrackers", "eventtrackers", "imptrackers",
-                                          "methods",      "segments",      "trackingevents", NULL};
+static const char *const array_names[] = {
+    "adomain",     "assets",  "attr",     "bcat",           "cat", "clicktrackers", "eventtrackers",
+    "imptrackers", "methods", "segments", "trackingevents", NULL};
 
-static const char *write_value(lua_State *L, int index, struct mb_slice name, struct mb_json_writer *w);
+static const char *write_value(lua_State *L, int index, struct mb_slice name,
+                               struct mb_json_writer *w);
 
 static bool is_array_name(struct mb_slice name)
 {
@@ -66,7 +67,8 @@ static const char *write_object(lua_State *L, int index, size_t count, struct mb
     return problem;
 }
 
-static const char *write_table(lua_State *L, int index, struct mb_slice name, struct mb_json_writer *w)
+static const char *write_table(lua_State *L, int index, struct mb_slice name,
+                               struct mb_json_writer *w)
 {
     size_t strings = 0, others = 0;
     lua_pushnil(L);
@@ -85,7 +87,8 @@ static const char *write_table(lua_State *L, int index, struct mb_slice name, st
     return write_object(L, index, strings, w);
 }
 
-static const char *write_value(lua_State *L, int index, struct mb_slice name, struct mb_json_writer *w)
+static const char *write_value(lua_State *L, int index, struct mb_slice name,
+                               struct mb_json_writer *w)
 {
     struct mb_slice text;
     switch (lua_type(L, index)) {

@@ -1,6 +1,8 @@
-/* files.c - the scripts folder: each file read once, and the version that follows from what was read.
+/* files.c - the scripts folder: each file read once, and the version that follows from what was
+ * read.
  *
- * The version is a sum over a hash of each file's name and bytes, so the order of reading does not matter.
+ * The version is a sum over a hash of each file's name and bytes, so the order of reading does not
+ * matter.
  */
 #include "internal.h"
 
@@ -45,7 +47,8 @@ static struct mb_slice read_all(struct mb_arena *arena, const char *path)
     FILE *file = fopen(path, "re");
     if (!file)
         return bytes;
-    if (fstat(fileno(file), &info) == 0 && S_ISREG(info.st_mode) && info.st_size <= FILE_BYTES_MAX) {
+    if (fstat(fileno(file), &info) == 0 && S_ISREG(info.st_mode) &&
+        info.st_size <= FILE_BYTES_MAX) {
         char *data = mb_xarena_alloc_raw(arena, (size_t)info.st_size + 1);
         bytes = mb_slice(data, fread(data, 1, (size_t)info.st_size, file));
         data[bytes.len] = '\0';
@@ -80,11 +83,13 @@ static int is_strategy_file(const struct dirent *entry)
 }
 
 /* A single file stands in DIR/strategies or in DIR itself. */
-static void open_single(struct mb_script *script, struct mb_slice path, struct mb_slices *strategies)
+static void open_single(struct mb_script *script, struct mb_slice path,
+                        struct mb_slices *strategies)
 {
     struct mb_slice *name = mb_xarena_alloc(&script->arena, sizeof(*name));
     const char *slash = memrchr(path.data, '/', path.len);
-    struct mb_slice folder = slash ? mb_slice(path.data, (size_t)(slash - path.data)) : MB_SLICE(".");
+    struct mb_slice folder =
+        slash ? mb_slice(path.data, (size_t)(slash - path.data)) : MB_SLICE(".");
     struct mb_slice file = slash ? mb_slice(slash + 1, path.len - folder.len - 1) : path;
     if (mb_slice_ends(folder, MB_SLICE("/strategies"))) {
         folder.len -= strlen("/strategies");

@@ -1,4 +1,5 @@
-/* hours.c - 'mon-fri 08:00-20:00' as bits, one a quarter of an hour of the week, Monday 00:00 first. */
+/* hours.c - 'mon-fri 08:00-20:00' as bits, one a quarter of an hour of the week, Monday 00:00
+ * first. */
 #include "internal.h"
 
 enum { DAY_QUARTERS = 96, WEEK_QUARTERS = 7 * DAY_QUARTERS };

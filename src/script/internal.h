@@ -1,7 +1,7 @@
 /* internal.h - what the files of the script module share.
  *
- * Every C function that Lua calls finds its state through the allocator's user pointer (mb__script_state_of), so that no
- * closure needs an upvalue for it and coroutines find it too.
+ * Every C function that Lua calls finds its state through the allocator's user pointer
+ * (mb__script_state_of), so that no closure needs an upvalue for it and coroutines find it too.
  */
 #ifndef MB_SCRIPT_INTERNAL_H
 #define MB_SCRIPT_INTERNAL_H
@@ -19,7 +19,7 @@
 /* First member of whatever owns a Lua state. */
 struct mb__script_state {
     lua_State *L;
-    lua_Alloc inner;     /* the state's own allocator, under ours */
+    lua_Alloc inner; /* the state's own allocator, under ours */
     void *inner_user;
     size_t used_bytes;   /* held by Lua */
     size_t limit_bytes;  /* a growth beyond it fails; 0: no limit (outside protected calls) */
@@ -28,7 +28,8 @@ struct mb__script_state {
     char *stack_top;     /* C stack where the present call began */
     struct mb_buf error; /* text of the last failure, with file:line */
     struct mb_buf trace; /* its traceback where the text is new, else empty */
-    bool (*is_new_error)(struct mb__script_state *state); /* asked before a traceback is made; may be NULL */
+    bool (*is_new_error)(
+        struct mb__script_state *state); /* asked before a traceback is made; may be NULL */
 };
 
 enum mb__script_end { MB__END_OK, MB__END_ERROR, MB__END_TIMEOUT, MB__END_MEMORY };
@@ -37,11 +38,12 @@ int mb__script_state_open(struct mb__script_state *state);
 void mb__script_state_close(struct mb__script_state *state);
 struct mb__script_state *mb__script_state_of(lua_State *L);
 
-/* Runs `function` (a C function kept at that stack place by mb__script_state_keep) with the time, memory and C stack limits on. What it needs it finds
- * in the owner of the state. */
-enum mb__script_end mb__script_state_run(struct mb__script_state *state, int kept, size_t limit_bytes,
-                                         uint64_t limit_ns);
-/* Keeps a C function at a fixed place of the main stack, so that calling it later allocates nothing. */
+/* Runs `function` (a C function kept at that stack place by mb__script_state_keep) with the time,
+ * memory and C stack limits on. What it needs it finds in the owner of the state. */
+enum mb__script_end mb__script_state_run(struct mb__script_state *state, int kept,
+                                         size_t limit_bytes, uint64_t limit_ns);
+/* Keeps a C function at a fixed place of the main stack, so that calling it later allocates
+ * nothing. */
 int mb__script_state_keep(struct mb__script_state *state, lua_CFunction function);
 
 /* --- limit.c --- */
@@ -54,15 +56,15 @@ void mb__script_check_stack(lua_State *L);
 
 /* --- report.c --- */
 
-void mb__script_problem(struct mb_script_report *report, bool warning, struct mb_slice file, int line,
-                        const char *fmt, ...) MB_PRINTF(5, 6);
+void mb__script_problem(struct mb_script_report *report, bool warning, struct mb_slice file,
+                        int line, const char *fmt, ...) MB_PRINTF(5, 6);
 
 /* --- lists.c: files of lists/, held outside Lua --- */
 
 struct mb__list {
     struct mb_slice name; /* of the file in lists/ */
     bool is_map;
-    struct mb_map rows;   /* key -> struct mb_slice: its value; of a list, itself */
+    struct mb_map rows; /* key -> struct mb_slice: its value; of a list, itself */
     struct mb__list *next;
 };
 
@@ -95,11 +97,11 @@ enum mb__class_id {
 
 enum mb__field_kind {
     MB__FIELD_STRING,
-    MB__FIELD_STRINGS,  /* struct mb_slices */
-    MB__FIELD_SIZES,    /* `aux`: offset of the count */
-    MB__FIELD_IMPS,     /* the request itself */
-    MB__FIELD_RECORD,   /* `aux`: class of the struct at the offset */
-    MB__FIELD_DECIMAL,  /* a number kept as text */
+    MB__FIELD_STRINGS, /* struct mb_slices */
+    MB__FIELD_SIZES,   /* `aux`: offset of the count */
+    MB__FIELD_IMPS,    /* the request itself */
+    MB__FIELD_RECORD,  /* `aux`: class of the struct at the offset */
+    MB__FIELD_DECIMAL, /* a number kept as text */
     MB__FIELD_BOOL,
     MB__FIELD_TRISTATE, /* int8_t: -1 nil, 0 false, 1 true */
     MB__FIELD_U32,      /* 0: nil */
@@ -114,11 +116,11 @@ enum mb__field_kind {
     MB__FIELD_MODEL,
     MB__FIELD_EVENT_TYPE,
     MB__FIELD_AT,
-    MB__FIELD_EXCHANGE,  /* struct mb_endpoint pointer */
+    MB__FIELD_EXCHANGE, /* struct mb_endpoint pointer */
     MB__FIELD_ENDPOINT,
-    MB__FIELD_RAW,       /* struct mb_raw */
-    MB__FIELD_RAW_TEXT,  /* JSON text, parsed when asked for */
-    MB__FIELD_CTX        /* `aux`: enum in ctx.c */
+    MB__FIELD_RAW,      /* struct mb_raw */
+    MB__FIELD_RAW_TEXT, /* JSON text, parsed when asked for */
+    MB__FIELD_CTX       /* `aux`: enum in ctx.c */
 };
 
 struct mb__field {
@@ -151,7 +153,10 @@ struct mb__json_view {
     struct mb_json_value value;
 };
 
-enum { MB__CACHE_FIRST_IMP = MB__CLASS_COUNT, MB__CACHE_IMPS = 48 }; /* places below are class ids */
+enum {
+    MB__CACHE_FIRST_IMP = MB__CLASS_COUNT,
+    MB__CACHE_IMPS = 48
+};                              /* places below are class ids */
 enum { MB__FIELD_SLOTS = 128 }; /* a class has at most 45 fields: chains stay short */
 
 /* From the pointer of an interned string to the field of that name. */
@@ -162,14 +167,17 @@ struct mb__field_table {
     } slots[MB__FIELD_SLOTS];
 };
 
-/* Anchors the names and fills the table; finds by the pointer of an interned string (NULL: no such field). */
+/* Anchors the names and fills the table; finds by the pointer of an interned string (NULL: no such
+ * field). */
 void mb__script_fields_fill(lua_State *L, const struct mb__field *fields, size_t count,
                             struct mb__field_table *table);
-const struct mb__field *mb__script_fields_find(const struct mb__field_table *table, const char *key);
+const struct mb__field *mb__script_fields_find(const struct mb__field_table *table,
+                                               const char *key);
 void mb__script_views_open(lua_State *L); /* metatables and field tables */
 void mb__script_push_view(lua_State *L, enum mb__class_id class_id, const void *object);
 /* The same, made once a request and kept under `place`. */
-void mb__script_push_cached(lua_State *L, enum mb__class_id class_id, const void *object, int place);
+void mb__script_push_cached(lua_State *L, enum mb__class_id class_id, const void *object,
+                            int place);
 void mb__script_push_imp(lua_State *L, const struct mb_imp *imp);
 void mb__script_push_json(lua_State *L, struct mb_json_value value, struct mb_slice key);
 void mb__script_push_slice(lua_State *L, struct mb_slice s);
@@ -193,12 +201,11 @@ struct mb__call {
     struct mb__strategy *strategy; /* NULL while loading */
     const struct mb_imp *imp;
     const struct mb_bid *bid;
-    struct mb_slice token;
     const struct mb_event *event;
     bool loading;
     int64_t now_ms;
     struct mb_script_result *result;
-    struct mb_slice text;     /* what a token function gave */
+    struct mb_slice text; /* what a token function gave */
     int function_ref;
     struct mb_pair *notes;
     size_t n_notes;
@@ -226,10 +233,10 @@ struct mb_script {
     struct mb_slice file;  /* strategy file being loaded */
     int line;              /* last line that ran in it */
     struct mb__list *lists;
-    struct mb__set *sets;  /* made for targets */
+    struct mb__set *sets;       /* made for targets */
     const struct mb_zone *zone; /* of options.timezone */
     struct mb_guard *guard;
-    struct mb_map zones;   /* name -> struct mb_zone */
+    struct mb_map zones; /* name -> struct mb_zone */
 
     /* the present request */
     struct mb_script_call request;
@@ -247,7 +254,8 @@ struct mb_script {
     int cache_ref, returned_ref, ctx_ref, ctx_functions_ref, nobid_ref, list_ref, strategy_ref;
     int run_load, run_bid, run_token, run_event;
     struct mb__field_table fields[MB__CLASS_RECORDS], bid_fields;
-    uint64_t cached[MB__CACHE_FIRST_IMP + MB__CACHE_IMPS]; /* stamp of what stands in the cache table, by place */
+    uint64_t cached[MB__CACHE_FIRST_IMP +
+                    MB__CACHE_IMPS]; /* stamp of what stands in the cache table, by place */
 
     uint64_t errors_seen[MB__ERRORS_SEEN];
     size_t n_errors_seen;
@@ -284,11 +292,12 @@ void mb__script_open_userdata(lua_State *L, int index);
 /* Pushes a userdata with the string keys of the table at `index` in order; `count` of them. */
 struct mb_slice *mb__script_sorted_keys(lua_State *L, int index, size_t count);
 void mb__script_safe_text(lua_State *L, int index); /* pushes tostring(value) without an address */
-int mb__script_lua_format(lua_State *L);            /* string.format without addresses; upvalue: the original */
-int mb__script_lua_random(lua_State *L);            /* math.random and ctx.random */
-void mb__script_log_install(lua_State *L);          /* pushes the table `log` */
+int mb__script_lua_format(
+    lua_State *L); /* string.format without addresses; upvalue: the original */
+int mb__script_lua_random(lua_State *L);   /* math.random and ctx.random */
+void mb__script_log_install(lua_State *L); /* pushes the table `log` */
 void mb__script_ctx_open(lua_State *L);
-void mb__script_nobid_install(lua_State *L);        /* pushes the function `nobid` */
+void mb__script_nobid_install(lua_State *L); /* pushes the function `nobid` */
 /* The block of the userdata at `index` where its metatable is the referenced one, else NULL. */
 void *mb__script_to_userdata(lua_State *L, int index, int metatable_ref);
 void mb__script_keep_calls(struct mb_script *script);
@@ -299,14 +308,14 @@ bool mb__script_is_new_error(struct mb__script_state *state);
 void mb__script_results_open(lua_State *L);
 /* Fills the present call's result from what `bid` returned, the value at `index`. */
 void mb__script_take_result(lua_State *L, int index);
-/* Appends the value at `index` as JSON. NULL, or what no JSON can hold. `name` is the member's key: an empty
- * table is an array where the key is known to be one. */
+/* Appends the value at `index` as JSON. NULL, or what no JSON can hold. `name` is the member's key:
+ * an empty table is an array where the key is known to be one. */
 const char *mb__script_encode(lua_State *L, int index, struct mb_slice name, struct mb_buf *out);
 
 /* --- loader.c, files.c: reading the scripts folder --- */
 
-/* The bytes of a file, by its path relative to the scripts folder; read once, counted into the version. Absent: no such
- * file or no fit name. Alive while loading. */
+/* The bytes of a file, by its path relative to the scripts folder; read once, counted into the
+ * version. Absent: no such file or no fit name. Alive while loading. */
 struct mb_slice mb__script_read_file(struct mb_script *script, struct mb_slice path);
 int mb__script_files_open(struct mb_script *script, const char *dir, struct mb_slices *strategies);
 void mb__script_files_close(struct mb_script *script);
@@ -331,19 +340,24 @@ struct mb__check { /* the strategy whose table is checked */
 };
 
 /* Adds "<path>: <text>" to the report; bad is an error. */
-void mb__script_bad(struct mb__check *check, const char *path, const char *fmt, ...) MB_PRINTF(3, 4);
-void mb__script_warn(struct mb__check *check, const char *path, const char *fmt, ...) MB_PRINTF(3, 4);
+void mb__script_bad(struct mb__check *check, const char *path, const char *fmt, ...)
+    MB_PRINTF(3, 4);
+void mb__script_warn(struct mb__check *check, const char *path, const char *fmt, ...)
+    MB_PRINTF(3, 4);
 /* "a string", "a table", "nothing" ... of the value at `index`, for messages. */
 const char *mb__script_kind(lua_State *L, int index);
 /* Reports each key of the table at `index` that `names` (NULL-terminated) has not. */
 void mb__script_refuse_unknown(lua_State *L, int index, struct mb__check *check, const char *path,
                                const char *const *names);
-/* Checks the table at `index`; every problem goes to the report. NULL where it has errors, or is not among those asked for. */
+/* Checks the table at `index`; every problem goes to the report. NULL where it has errors, or is
+ * not among those asked for. */
 struct mb__strategy *mb__script_take_strategy(lua_State *L, int index, struct mb__check *check);
 void mb__script_take_limits(lua_State *L, int index, struct mb__check *check, enum mb_model model,
                             struct mb_limits *out);
-void mb__script_take_target(lua_State *L, int index, struct mb__check *check, struct mb_target *out);
-/* 'mon-fri 08:00-20:00', 'sat,sun', '22:00-02:00': sets its quarters of an hour. False: not such a text. */
+void mb__script_take_target(lua_State *L, int index, struct mb__check *check,
+                            struct mb_target *out);
+/* 'mon-fri 08:00-20:00', 'sat,sun', '22:00-02:00': sets its quarters of an hour. False: not such a
+ * text. */
 bool mb__script_parse_hours(struct mb_slice text, uint8_t *bits);
 
 #endif /* MB_SCRIPT_INTERNAL_H */

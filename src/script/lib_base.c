@@ -1,13 +1,17 @@
-/* lib_base.c - base functions whose originals would break a replay, show an address, or reach too far.
+/* lib_base.c - base functions whose originals would break a replay, show an address, or reach too
+ * far.
  *
- * pairs visits string keys in sorted order, because the order of a hash table differs between processes; tostring and string.format
- * show no address; os.date and os.time take their time as an argument and know UTC only.
+ * pairs visits string keys in sorted order, because the order of a hash table differs between
+ * processes; tostring and string.format show no address; os.date and os.time take their time as an
+ * argument and know UTC only.
  */
 #include "internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+enum { DATE_FIELD_MAX = 1000000000 }; /* leaves room for the arithmetic of struct tm */
 
 static int compare_keys(const void *a, const void *b)
 {
@@ -19,7 +23,8 @@ static int compare_keys(const void *a, const void *b)
     return order;
 }
 
-/* Upvalues: the table, its keys in order, how many were visited. Keys that lost their value meanwhile are left out. */
+/* Upvalues: the table, its keys in order, how many were visited. Keys that lost their value
+ * meanwhile are left out. */
 static int next_sorted(lua_State *L)
 {
     int at = (int)lua_tointeger(L, lua_upvalueindex(3));
@@ -54,7 +59,8 @@ struct mb_slice *mb__script_sorted_keys(lua_State *L, int index, size_t count)
     return keys;
 }
 
-/* Pushes a list of the keys of the table at 1: those that are no strings as they come, then the strings in order. */
+/* Pushes a list of the keys of the table at 1: those that are no strings as they come, then the
+ * strings in order. */
 static void push_keys(lua_State *L, size_t n_strings, int n_keys)
 {
     const struct mb_slice *strings = mb__script_sorted_keys(L, 1, n_strings);
@@ -214,9 +220,11 @@ static int take_time_field(lua_State *L, const char *name, int fallback)
     lua_getfield(L, 1, name);
     if (lua_isnil(L, -1) && fallback < 0)
         luaL_error(L, "field '%s' missing in date table", name);
-    int value = lua_isnil(L, -1) ? fallback : (int)luaL_checkinteger(L, -1);
+    lua_Integer value = lua_isnil(L, -1) ? fallback : luaL_checkinteger(L, -1);
+    if (value < -DATE_FIELD_MAX || value > DATE_FIELD_MAX)
+        luaL_error(L, "field '%s' out of range in date table", name);
     lua_pop(L, 1);
-    return value;
+    return (int)value;
 }
 
 /* os.time(table): seconds since the epoch of a date in UTC. */

@@ -1,20 +1,22 @@
 /* limit.c - stops a call that takes too much CPU time or C stack.
  *
- * A call publishes a number that is odd while it runs. The limiter's tick, in a signal handler of the same thread, notes
- * the number and the time when it sees a call first; when it finds the same call later and the limit has passed, it sets a count hook of
- * one instruction that raises. The hook stays until the call ends, so pcall cannot swallow it: the first instruction after
- * it raises again. At the end of a call the number goes first and the hook after it: a tick between the two sees an
- * even number and sets nothing that would stay behind.
+ * A call publishes a number that is odd while it runs. The limiter's tick, in a signal handler of
+ * the same thread, notes the number and the time when it sees a call first; when it finds the same
+ * call later and the limit has passed, it sets a count hook of one instruction that raises. The
+ * hook stays until the call ends, so pcall cannot swallow it: the first instruction after it raises
+ * again. At the end of a call the number goes first and the hook after it: a tick between the two
+ * sees an even number and sets nothing that would stay behind.
  *
- * All of it is thread-local; the initial-exec model keeps the access free of calls, as a signal handler needs.
+ * All of it is thread-local; the initial-exec model keeps the access free of calls, as a signal
+ * handler needs.
  */
 #include "internal.h"
 
 #include <signal.h>
 #include <stdatomic.h>
 
-/* lua_State's C functions that can nest (coroutines, gsub callbacks) take up to 9 kB a level; 2 MiB leave the rest of the usual 8 MiB
- * to signal handlers and the program. */
+/* lua_State's C functions that can nest (coroutines, gsub callbacks) take up to 9 kB a level; 2 MiB
+ * leave the rest of the usual 8 MiB to signal handlers and the program. */
 enum { C_STACK_BYTES = 2 * 1024 * 1024 };
 
 static _Thread_local struct {

@@ -1,12 +1,14 @@
-/* limits.c - the `limits` of a strategy, checked; lua-api.md section 1. What this version only accepts gives a warning. */
+/* limits.c - the `limits` of a strategy, checked; lua-api.md section 1. What this version only
+ * accepts gives a warning. */
 #include "internal.h"
 
 #include <math.h>
 #include <stdio.h>
 
 static const char *const known_keys[] = {
-    "max_bid", "daily",  "total",   "hourly",  "budget",    "max_impressions", "max_clicks",  "per", "starts",
-    "ends",    "timezone", "pacing", "reserve", "frequency", "qps",             "expect_rate", NULL};
+    "max_bid",    "daily",     "total",  "hourly",      "budget",   "max_impressions",
+    "max_clicks", "per",       "starts", "ends",        "timezone", "pacing",
+    "reserve",    "frequency", "qps",    "expect_rate", NULL};
 
 /* What is being read: the table, where it stands, and who hears of problems. */
 struct reader {
@@ -35,7 +37,8 @@ static void take_amount(const struct reader *in, const char *name, struct mb_amo
         return;
     if (lua_type(in->L, -1) != LUA_TNUMBER || !(lua_tonumber(in->L, -1) > 0) ||
         !mb_money_amount_from_double(lua_tonumber(in->L, -1), out))
-        mb__script_bad(in->check, path, "expected an amount above 0, got %s", mb__script_kind(in->L, -1));
+        mb__script_bad(in->check, path, "expected an amount above 0, got %s",
+                       mb__script_kind(in->L, -1));
     lua_pop(in->L, 1);
 }
 
@@ -46,7 +49,8 @@ static void take_price(const struct reader *in, const char *name, struct mb_pric
         return;
     if (lua_type(in->L, -1) != LUA_TNUMBER || !(lua_tonumber(in->L, -1) > 0) ||
         !mb_money_price_from_double(lua_tonumber(in->L, -1), out))
-        mb__script_bad(in->check, path, "expected a price above 0, got %s", mb__script_kind(in->L, -1));
+        mb__script_bad(in->check, path, "expected a price above 0, got %s",
+                       mb__script_kind(in->L, -1));
     lua_pop(in->L, 1);
 }
 
@@ -84,7 +88,8 @@ static struct mb_slice take_text(const struct reader *in, const char *name)
 }
 
 /* One of two words: true for the second. */
-static bool take_choice(const struct reader *in, const char *name, const char *first, const char *second)
+static bool take_choice(const struct reader *in, const char *name, const char *first,
+                        const char *second)
 {
     struct mb_slice text = take_text(in, name);
     if (text.data && !mb_slice_is(text, first) && !mb_slice_is(text, second)) {
@@ -144,7 +149,8 @@ static const struct mb_zone *take_timezone(const struct reader *in, struct mb_li
     const struct mb_zone *zone = mb__script_zone(in->check->script, out->timezone);
     if (zone)
         return zone;
-    mb__script_bad(in->check, "limits.timezone", "expected a time zone such as 'Europe/Berlin', got '%.*s'",
+    mb__script_bad(in->check, "limits.timezone",
+                   "expected a time zone such as 'Europe/Berlin', got '%.*s'",
                    MB_SLICE_ARG(out->timezone));
     return in->check->script->zone;
 }
@@ -178,7 +184,7 @@ static void take_period(const struct reader *in, struct mb_limits *out)
 static void take_per(const struct reader *in, struct mb_limits *out)
 {
     static const char *const names[] = {"key", "total", NULL};
-    static const char *const keys[] = {"zone",    "site",    "domain",   "app",      "tag",
+    static const char *const keys[] = {"zone",    "site",     "domain", "app",      "tag",
                                        "country", "creative", "format", "endpoint", NULL};
     char path[64];
     struct reader per;
@@ -190,8 +196,9 @@ static void take_per(const struct reader *in, struct mb_limits *out)
     for (size_t i = 0; keys[i]; i++)
         known |= mb_slice_is(out->per_key, keys[i]);
     if (!known)
-        mb__script_bad(in->check, "limits.per.key",
-                       "expected zone, site, domain, app, tag, country, creative, format or endpoint");
+        mb__script_bad(
+            in->check, "limits.per.key",
+            "expected zone, site, domain, app, tag, country, creative, format or endpoint");
     if (out->per_total.nanos == 0)
         mb__script_bad(in->check, "limits.per.total", "expected an amount above 0");
     mb__script_refuse_unknown(in->L, per.index, in->check, path, names);
@@ -219,7 +226,8 @@ static void take_frequency_keys(const struct reader *in, struct mb_limits *out)
             for (size_t k = 0; keys[k]; k++)
                 known |= strcmp(lua_tostring(in->L, -1), keys[k]) == 0;
         if (known)
-            items[i] = mb_xarena_copy(&in->check->script->arena, mb_slice_of(lua_tostring(in->L, -1)));
+            items[i] =
+                mb_xarena_copy(&in->check->script->arena, mb_slice_of(lua_tostring(in->L, -1)));
         else
             mb__script_bad(in->check, path, "%s", expected);
         lua_pop(in->L, 1);

@@ -3,8 +3,8 @@
  *     local zones = list 'zones.txt'      zones:has('778899')
  *     local bids = map 'bids.csv'         bids:get('778899')   -- '0.42', or nil
  *
- * A file is loaded once per generation; every use of its name gives the same rows. A list has one value a line, a map has key,value; empty
- * lines are skipped and blanks at both ends dropped.
+ * A file is loaded once per generation; every use of its name gives the same rows. A list has one
+ * value a line, a map has key,value; empty lines are skipped and blanks at both ends dropped.
  */
 #include "internal.h"
 

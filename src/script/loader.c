@@ -1,10 +1,12 @@
 /* loader.c - from a scripts folder to a generation.
  *
- * Each strategy file runs in an environment of its own, and so do the modules that it requires: what one strategy does to a
- * module's table, another never sees. The problems of all files are gathered before loading fails.
+ * Each strategy file runs in an environment of its own, and so do the modules that it requires:
+ * what one strategy does to a module's table, another never sees. The problems of all files are
+ * gathered before loading fails.
  *
- * `return strategy {...}` is a tail call, behind which Lua knows no line any more; so a line hook notes the last line that
- * ran in the strategy file, the call's last line, and its first one is looked for in the text above that.
+ * `return strategy {...}` is a tail call, behind which Lua knows no line any more; so a line hook
+ * notes the last line that ran in the strategy file, the call's last line, and its first one is
+ * looked for in the text above that.
  */
 #include "internal.h"
 
@@ -12,10 +14,11 @@
 #include <stdlib.h>
 
 #define DEFAULT_CAP_BYTES ((size_t)64 * 1024 * 1024)
-#define LOAD_BYTES_MAX ((size_t)1024 * 1024 * 1024)   /* while loading: the cap follows from what is left */
+#define LOAD_BYTES_MAX                                                                             \
+    ((size_t)1024 * 1024 * 1024) /* while loading: the cap follows from what is left */
 #define LOAD_LIMIT_NS (UINT64_C(2) * 1000 * 1000 * 1000) /* a file's time */
 
-enum { ENDLESS_STEP_MUL = 400 }; /* of the collector: work per byte, in percent */
+enum { COLLECTOR_STEP_MUL = 400 }; /* of the collector: work per byte, in percent */
 
 /* What strategy {...} gives: the table is the userdata's environment. */
 struct declared {
@@ -30,7 +33,8 @@ static void note_line(lua_State *L, lua_Debug *activation)
         script->line = activation->currentline;
 }
 
-/* The line of the last word `strategy` with its argument at or above `line`; `line` itself where there is none. */
+/* The line of the last word `strategy` with its argument at or above `line`; `line` itself where
+ * there is none. */
 static int find_call(struct mb_slice text, int line)
 {
     int found = line, at = 1;
@@ -85,7 +89,8 @@ static void push_chunk(lua_State *L, struct mb_slice path, struct mb_slice text,
 }
 
 /* 'lib.shading' -> lib/shading.lua; modules are files under the scripts folder and nothing else. */
-static struct mb_slice find_module(struct mb_script *script, struct mb_slice name, struct mb_slice *text)
+static struct mb_slice find_module(struct mb_script *script, struct mb_slice name,
+                                   struct mb_slice *text)
 {
     struct mb_slice path = mb_xarena_printf(&script->files, "%.*s.lua", MB_SLICE_ARG(name));
     for (size_t i = 0; i < name.len && i < path.len; i++)
@@ -112,7 +117,8 @@ static int lua_require(lua_State *L)
         return luaL_error(L, "module '%s': modules are loaded at the start of a file", name.data);
     struct mb_slice path = find_module(script, name, &text);
     if (!text.data)
-        return luaL_error(L, "module '%s' not found: no file %s in the scripts folder", name.data, path.data);
+        return luaL_error(L, "module '%s' not found: no file %s in the scripts folder", name.data,
+                          path.data);
     mb__script_check_stack(L);
     lua_pushvalue(L, 1);
     lua_pushlightuserdata(L, script);
@@ -160,7 +166,8 @@ static int run_open(lua_State *L)
     return 0;
 }
 
-static void add_strategy(struct mb_script *script, struct mb__strategy *strategy, struct mb__check *check)
+static void add_strategy(struct mb_script *script, struct mb__strategy *strategy,
+                         struct mb__check *check)
 {
     struct mb_strategy *plain = &strategy->plain;
     const struct mb__strategy *other = mb_map_get(&script->by_name, plain->name);
@@ -177,11 +184,13 @@ static void add_strategy(struct mb_script *script, struct mb__strategy *strategy
         if (plain->guard_slot == MB_GUARD_NO_SLOT)
             mb__script_bad(check, "name", "no place left in the table of spend");
         else if (mb_guard_set_zone(script->guard, plain->guard_slot,
-                                   zone.data ? zone : mb_slice_of(script->options.timezone), &err) != 0)
+                                   zone.data ? zone : mb_slice_of(script->options.timezone),
+                                   &err) != 0)
             mb__script_bad(check, "limits.timezone", "%s", err.what);
     }
     plain->index = (uint32_t)script->n_strategies;
-    void *grown = realloc(script->strategies, (script->n_strategies + 1) * sizeof(*script->strategies));
+    void *grown =
+        realloc(script->strategies, (script->n_strategies + 1) * sizeof(*script->strategies));
     if (!grown)
         abort();
     script->strategies = grown;
@@ -250,7 +259,7 @@ static int run_collect(lua_State *L)
 {
     lua_gc(L, LUA_GCCOLLECT, 0);
     lua_gc(L, LUA_GCSTOP, 0);
-    lua_gc(L, LUA_GCSETSTEPMUL, ENDLESS_STEP_MUL);
+    lua_gc(L, LUA_GCSETSTEPMUL, COLLECTOR_STEP_MUL);
     return 0;
 }
 
@@ -269,7 +278,8 @@ static void report_failure(struct mb_script *script, enum mb__script_end end)
         mb__script_problem(script->report, false, file, (int)line, "%.*s",
                            MB_SLICE_ARG(mb_slice_trim(rest)));
     else
-        mb__script_problem(script->report, false, script->file, script->line, "%.*s", MB_SLICE_ARG(text));
+        mb__script_problem(script->report, false, script->file, script->line, "%.*s",
+                           MB_SLICE_ARG(text));
 }
 
 static void run_load(struct mb_script *script, int kept)

@@ -1,15 +1,19 @@
-/* log.c - log.debug, log.info, log.warn, log.error: lines with the strategy's name, so many a second and no more. */
+/* log.c - log.debug, log.info, log.warn, log.error: lines with the strategy's name, so many a
+ * second and no more. */
 #include "internal.h"
 
-enum { LINES_A_SECOND = 20 }; /* per strategy: a script that logs every bid must not fill the disk */
+enum {
+    LINES_A_SECOND = 20
+}; /* per strategy: a script that logs every bid must not fill the disk */
 
 /* True where this line may go out. The count starts anew each second of the calls' clock. */
 static bool take_turn(struct mb__strategy *strategy, int64_t now_ms)
 {
     if (strategy->log_second != now_ms / 1000) {
         if (strategy->logged > LINES_A_SECOND)
-            mb_log(MB_LOG_WARN, "script", "lines of a strategy were left out", "strategy=%.*s lines=%u",
-                   MB_SLICE_ARG(strategy->plain.name), strategy->logged - LINES_A_SECOND);
+            mb_log(MB_LOG_WARN, "script", "lines of a strategy were left out",
+                   "strategy=%.*s lines=%u", MB_SLICE_ARG(strategy->plain.name),
+                   strategy->logged - LINES_A_SECOND);
         strategy->log_second = now_ms / 1000;
         strategy->logged = 0;
     }
@@ -38,8 +42,10 @@ void mb__script_log_install(lua_State *L)
     static const struct {
         const char *name;
         enum mb_log_level level;
-    } levels[] = {
-        {"debug", MB_LOG_DEBUG}, {"info", MB_LOG_INFO}, {"warn", MB_LOG_WARN}, {"error", MB_LOG_ERROR}};
+    } levels[] = {{"debug", MB_LOG_DEBUG},
+                  {"info", MB_LOG_INFO},
+                  {"warn", MB_LOG_WARN},
+                  {"error", MB_LOG_ERROR}};
     lua_newtable(L);
     for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
         lua_getglobal(L, "string");

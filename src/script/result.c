@@ -1,8 +1,10 @@
-/* result.c - what `bid` returned, checked field by field and copied out of Lua; lua-api.md section 3.
+/* result.c - what `bid` returned, checked field by field and copied out of Lua; lua-api.md
+ * section 3.
  *
- * A table is walked once; each key is looked up among the known fields by the pointer of its interned name. A key that is not known is as
- * wrong as a value of the wrong type: a misspelt `click_ulr` must not go out as a bid without a landing page. Of
- * several problems the first in alphabetical order is told, whatever order the table is walked in.
+ * A table is walked once; each key is looked up among the known fields by the pointer of its
+ * interned name. A key that is not known is as wrong as a value of the wrong type: a misspelt
+ * `click_ulr` must not go out as a bid without a landing page. Of several problems the first in
+ * alphabetical order is told, whatever order the table is walked in.
  */
 #include "internal.h"
 
@@ -14,23 +16,26 @@
 enum { DATA_BYTES_MAX = 64, REASON_BYTES_MAX = 32, BIDS_MAX = 64, PROBLEM_BYTES_MAX = 160 };
 
 enum bid_kind {
-    BID_TEXT,    /* a string */
-    BID_ID,      /* a string, or an integer that is written as digits */
-    BID_DATA,    /* a string of at most DATA_BYTES_MAX */
-    BID_PRICE,   /* a number above 0 */
+    BID_TEXT,  /* a string */
+    BID_ID,    /* a string, or an integer that is written as digits */
+    BID_DATA,  /* a string of at most DATA_BYTES_MAX */
+    BID_PRICE, /* a number above 0 */
     BID_MODEL,
-    BID_ICONS,   /* a string, or a table by size */
-    BID_LIST,    /* strings or integers */
-    BID_MACROS,  /* a table of strings by name */
-    BID_JSON,    /* a table, as JSON text */
+    BID_ICONS,  /* a string, or a table by size */
+    BID_LIST,   /* strings or integers */
+    BID_MACROS, /* a table of strings by name */
+    BID_JSON,   /* a table, as JSON text */
     BID_JSON_LIST,
     BID_DOCUMENT, /* a string as it is, or a table as JSON text */
-    BID_PIXELS,  /* uint32_t */
-    BID_SECONDS, /* int32_t */
+    BID_PIXELS,   /* uint32_t */
+    BID_SECONDS,  /* int32_t */
     BID_BOOL
 };
 
-#define FIELD(kind, name, member) {name, BID_##kind, offsetof(struct mb_bid, member), 0}
+#define FIELD(kind, name, member)                                                                  \
+    {                                                                                              \
+        name, BID_##kind, offsetof(struct mb_bid, member), 0                                       \
+    }
 #define SAME(kind, member) FIELD(kind, #member, member)
 static const struct mb__field bid_fields[] = {
     SAME(PRICE, price),
@@ -203,7 +208,8 @@ static const char *take_list(lua_State *L, int index, struct mb_arena *arena, st
     return NULL;
 }
 
-static const char *take_macros(lua_State *L, int index, struct mb_arena *arena, struct mb_pairs *out)
+static const char *take_macros(lua_State *L, int index, struct mb_arena *arena,
+                               struct mb_pairs *out)
 {
     static const char expected[] = "a table of strings by name";
     if (!lua_istable(L, index))
@@ -241,7 +247,8 @@ static const char *take_json(lua_State *L, int index, struct mb_arena *arena, st
     return problem ? "a table that JSON can hold" : NULL;
 }
 
-static const char *take_json_list(lua_State *L, int index, struct mb_arena *arena, struct mb_slice *out)
+static const char *take_json_list(lua_State *L, int index, struct mb_arena *arena,
+                                  struct mb_slice *out)
 {
     if (!lua_istable(L, index))
         return "a list of tables";

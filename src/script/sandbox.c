@@ -1,10 +1,11 @@
 /* sandbox.c - what a script can reach: an allow list, and tables that it can read only.
  *
- * Library tables are shared by all strategies, so scripts hold a userdata in their place: its metatable reads the real table and
- * raises on writing, and no raw access, table.insert or setmetatable works on a userdata. A strategy file has an environment
- * of two tables: the one that its functions know stays empty, so that every read and write of a global goes through its
- * metatable; the second holds the globals. Freezing replaces one field of the metatable. `_G` is a userdata with
- * that metatable.
+ * Library tables are shared by all strategies, so scripts hold a userdata in their place: its
+ * metatable reads the real table and raises on writing, and no raw access, table.insert or
+ * setmetatable works on a userdata. A strategy file has an environment of two tables: the one that
+ * its functions know stays empty, so that every read and write of a global goes through its
+ * metatable; the second holds the globals. Freezing replaces one field of the metatable. `_G` is a
+ * userdata with that metatable.
  *
  * What LuaJIT's own library does wrong for us is replaced: lib_base.c.
  */
@@ -12,23 +13,25 @@
 
 #include <string.h>
 
-static const char *const base_names[] = {"assert",   "error",  "next",   "pcall",        "rawequal",
-                                         "rawget",   "rawset", "select", "setmetatable", "getmetatable",
-                                         "tonumber", "type",   "unpack", "_VERSION",     NULL};
+static const char *const base_names[] = {
+    "assert",       "error",        "next",     "pcall", "rawequal", "rawget",   "rawset", "select",
+    "setmetatable", "getmetatable", "tonumber", "type",  "unpack",   "_VERSION", NULL};
 static const char *const string_names[] = {"byte",  "char", "find",    "gmatch", "len",   "lower",
                                            "match", "rep",  "reverse", "sub",    "upper", NULL};
 static const char *const table_names[] = {"concat", "insert", "maxn", "remove", NULL};
-static const char *const math_names[] = {"abs",  "acos", "asin",  "atan", "atan2", "ceil", "cos",  "cosh",
-                                         "deg",  "exp",  "floor", "fmod", "frexp", "huge", "ldexp", "log",
-                                         "log10", "max",  "min",   "modf", "pi",    "pow",  "rad",  "sin",
-                                         "sinh", "sqrt", "tan",   "tanh", NULL};
-static const char *const coroutine_names[] = {"create", "isyieldable", "running", "status", "yield", NULL};
-static const char *const bit_names[] = {"arshift", "band", "bnot",   "bor",    "bswap", "bxor", "lshift",
-                                        "rol",     "ror",  "rshift", "tobit", "tohex", NULL};
+static const char *const math_names[] = {
+    "abs",   "acos", "asin",  "atan", "atan2", "ceil", "cos",   "cosh", "deg", "exp",
+    "floor", "fmod", "frexp", "huge", "ldexp", "log",  "log10", "max",  "min", "modf",
+    "pi",    "pow",  "rad",   "sin",  "sinh",  "sqrt", "tan",   "tanh", NULL};
+static const char *const coroutine_names[] = {"create", "isyieldable", "running",
+                                              "status", "yield",       NULL};
+static const char *const bit_names[] = {"arshift", "band",   "bnot", "bor", "bswap",
+                                        "bxor",    "lshift", "rol",  "ror", "rshift",
+                                        "tobit",   "tohex",  NULL};
 static const char *const os_names[] = {"difftime", NULL};
 
-/* xpcall whose handler runs behind the error, as ordinary code: LuaJIT runs a handler with hooks off, where a loop in it
- * would have no limit. In Lua, so that coroutines can yield through it. */
+/* xpcall whose handler runs behind the error, as ordinary code: LuaJIT runs a handler with hooks
+ * off, where a loop in it would have no limit. In Lua, so that coroutines can yield through it. */
 static const char xpcall_source[] =
     "local pcall, select = ...\n"
     "local function finish(handler, ok, ...)\n"
@@ -89,7 +92,8 @@ void mb__script_lock(lua_State *L, const char *name)
     lua_replace(L, -2);
 }
 
-/* The upvalue's function, refused where the C stack runs low: each of them starts a new run of the interpreter. */
+/* The upvalue's function, refused where the C stack runs low: each of them starts a new run of the
+ * interpreter. */
 static int call_guarded(lua_State *L)
 {
     mb__script_check_stack(L);
@@ -123,7 +127,8 @@ static void open_library(lua_State *L, lua_CFunction open, const char *name)
     lua_call(L, 1, 0);
 }
 
-/* Pushes a new table with the named members of the global table `library`; its source stands below it. */
+/* Pushes a new table with the named members of the global table `library`; its source stands below
+ * it. */
 static void start_library(lua_State *L, const char *library, const char *const *names)
 {
     lua_getglobal(L, library);

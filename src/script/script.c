@@ -1,10 +1,13 @@
-/* script.c - a generation at work: requests opened and closed, strategies called, events handed over.
+/* script.c - a generation at work: requests opened and closed, strategies called, events handed
+ * over.
  *
- * Each call fills `script->call`, runs a kept C function under all limits (state.c) and reads what that left behind.
+ * Each call fills `script->call`, runs a kept C function under all limits (state.c) and reads what
+ * that left behind.
  *
- * Collector: it never runs inside a call. When the heap has passed twice its live size (or half the cap), each end of
- * a request does a step in proportion to what the request allocated, until the cycle ends. A step is bounded, so that a request
- * behind a script that filled the memory does not pay for it.
+ * Collector: it never runs inside a call. When the heap has passed twice its live size (or half the
+ * cap), each end of a request does a step in proportion to what the request allocated, until the
+ * cycle ends. A step is bounded, so that a request behind a script that filled the memory does not
+ * pay for it.
  */
 #include "internal.h"
 
@@ -12,8 +15,8 @@
 #include <string.h>
 
 enum {
-    STEP_KB_MAX = 64,              /* of one step of the collector: some 30 us */
-    HEADROOM_BYTES = 1024 * 1024,  /* left for each call where a breach has filled the state */
+    STEP_KB_MAX = 64,             /* of one step of the collector: some 30 us */
+    HEADROOM_BYTES = 1024 * 1024, /* left for each call where a breach has filled the state */
 };
 
 struct mb_arena *mb__script_arena(struct mb_script *script)
@@ -41,8 +44,8 @@ bool mb__script_is_new_error(struct mb__script_state *state)
     return true;
 }
 
-/* Runs a kept function with the memory that the state may still take: always some headroom, so that a state that one
- * strategy filled serves the others until it is replaced. */
+/* Runs a kept function with the memory that the state may still take: always some headroom, so that
+ * a state that one strategy filled serves the others until it is replaced. */
 static enum mb__script_end run(struct mb_script *script, int kept)
 {
     struct mb__script_state *state = &script->state;
@@ -53,8 +56,7 @@ static enum mb__script_end run(struct mb_script *script, int kept)
         if (limit_bytes > most_bytes)
             limit_bytes = most_bytes;
     }
-    enum mb__script_end end =
-        mb__script_state_run(state, kept, limit_bytes, mb__script_limit_ns());
+    enum mb__script_end end = mb__script_state_run(state, kept, limit_bytes, mb__script_limit_ns());
     if (end == MB__END_MEMORY)
         script->wants_replacing = true;
     return end;
@@ -75,7 +77,8 @@ static enum mb_nobid count_failure(struct mb_script_counts *counts, enum mb__scr
     }
 }
 
-/* The traceback is there for an error that is new; one line each, because a log line is one line. */
+/* The traceback is there for an error that is new; one line each, because a log line is one line.
+ */
 static void log_failure(struct mb_script *script, const char *what)
 {
     struct mb_buf *trace = &script->state.trace;
@@ -91,7 +94,8 @@ static void log_failure(struct mb_script *script, const char *what)
 
 static void start_call(struct mb_script *script, const struct mb_strategy *strategy, int64_t now_ms)
 {
-    script->call = (struct mb__call){.strategy = (struct mb__strategy *)(uintptr_t)strategy, .now_ms = now_ms};
+    script->call =
+        (struct mb__call){.strategy = (struct mb__strategy *)(uintptr_t)strategy, .now_ms = now_ms};
 }
 
 /* --- what runs inside Lua's protection --- */
@@ -170,8 +174,7 @@ void mb_script_bid(struct mb_script *script, const struct mb_strategy *strategy,
     enum mb__script_end end = run(script, script->run_bid);
     if (end != MB__END_OK) {
         *out = (struct mb_script_result){.outcome = count_failure(&call->strategy->counts, end)};
-        out->problem =
-            mb_xarena_copy(script->request.arena, mb_buf_slice(&script->state.error));
+        out->problem = mb_xarena_copy(script->request.arena, mb_buf_slice(&script->state.error));
         log_failure(script, "bid failed");
     }
     out->notes = (struct mb_pairs){call->notes, call->n_notes};
@@ -226,10 +229,12 @@ static void collect(struct mb_script *script)
 {
     lua_State *L = script->state.L;
     size_t used_bytes = script->state.used_bytes;
-    if (!script->collecting && used_bytes < 2 * script->live_bytes && used_bytes < script->cap_bytes / 2)
+    if (!script->collecting && used_bytes < 2 * script->live_bytes &&
+        used_bytes < script->cap_bytes / 2)
         return;
     script->collecting = true;
-    size_t taken_bytes = used_bytes > script->bytes_at_begin ? used_bytes - script->bytes_at_begin : 0;
+    size_t taken_bytes =
+        used_bytes > script->bytes_at_begin ? used_bytes - script->bytes_at_begin : 0;
     size_t step_kb = 1 + taken_bytes / 1024;
     bool done = lua_gc(L, LUA_GCSTEP, (int)(step_kb < STEP_KB_MAX ? step_kb : STEP_KB_MAX)) != 0;
     lua_gc(L, LUA_GCSTOP, 0); /* a step turns the collector on */
@@ -250,7 +255,8 @@ void mb_script_end(struct mb_script *script)
 
 /* --- events --- */
 
-static enum mb_nobid run_handler(struct mb_script *script, int function_ref, struct mb_slice *problem)
+static enum mb_nobid run_handler(struct mb_script *script, int function_ref,
+                                 struct mb_slice *problem)
 {
     if (function_ref == LUA_NOREF)
         return MB_NOBID_BID;
@@ -267,7 +273,8 @@ static enum mb_nobid run_handler(struct mb_script *script, int function_ref, str
 }
 
 enum mb_nobid mb_script_event(struct mb_script *script, const struct mb_strategy *strategy,
-                              const struct mb_event *event, int64_t now_ms, struct mb_slice *problem)
+                              const struct mb_event *event, int64_t now_ms,
+                              struct mb_slice *problem)
 {
     mb_arena_reset(&script->event_arena);
     if (problem)

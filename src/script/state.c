@@ -1,9 +1,10 @@
 /* state.c - one lua_State: how it is made, capped, called and closed.
  *
- * The cap is a wrapper over the state's own allocator (LuaJIT's is faster than malloc and is destroyed by lua_close only while it is
- * the registered one, so it is put back first). The limit is on only inside a protected call: outside one a failed
- * allocation is a panic. Therefore everything that touches Lua runs in a C function that was put on the main stack
- * when the state was made: calling it pushes two values and allocates nothing.
+ * The cap is a wrapper over the state's own allocator (LuaJIT's is faster than malloc and is
+ * destroyed by lua_close only while it is the registered one, so it is put back first). The limit
+ * is on only inside a protected call: outside one a failed allocation is a panic. Therefore
+ * everything that touches Lua runs in a C function that was put on the main stack when the state
+ * was made: calling it pushes two values and allocates nothing.
  *
  * Main stack, for the life of the state: 1 the message handler, 2.. kept functions.
  */
@@ -32,6 +33,8 @@ static void *capped_alloc(void *user, void *block, size_t old_bytes, size_t new_
     void *result = state->inner(state->inner_user, block, old_bytes, new_bytes);
     if (result || new_bytes == 0)
         state->used_bytes += new_bytes - old_bytes;
+    else
+        state->breached = true;
     return result;
 }
 
@@ -115,8 +118,8 @@ int mb__script_state_keep(struct mb__script_state *state, lua_CFunction function
     return lua_gettop(state->L);
 }
 
-enum mb__script_end mb__script_state_run(struct mb__script_state *state, int kept, size_t limit_bytes,
-                                         uint64_t limit_ns)
+enum mb__script_end mb__script_state_run(struct mb__script_state *state, int kept,
+                                         size_t limit_bytes, uint64_t limit_ns)
 {
     lua_State *L = state->L;
     state->breached = false;
@@ -142,7 +145,8 @@ enum mb__script_end mb__script_state_run(struct mb__script_state *state, int kep
         end = MB__END_ERROR;
     if (end == MB__END_MEMORY || (status != 0 && state->error.len == 0)) {
         mb_buf_clear(&state->error);
-        mb_xbuf_add_text(&state->error, end == MB__END_MEMORY ? "not enough memory" : "unknown error");
+        mb_xbuf_add_text(&state->error,
+                         end == MB__END_MEMORY ? "not enough memory" : "unknown error");
     }
     return end;
 }

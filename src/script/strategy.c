@@ -1,7 +1,7 @@
 /* strategy.c - the table of strategy {...}, checked key by key; lua-api.md section 1.
  *
- * All problems of a file are told at once, each with the line of its strategy call and the path of its key. Tables are read raw: no
- * metamethod runs while checking.
+ * All problems of a file are told at once, each with the line of its strategy call and the path of
+ * its key. Tables are read raw: no metamethod runs while checking.
  */
 #include "internal.h"
 
@@ -12,18 +12,19 @@
 enum { NAME_BYTES_MAX = 64, TOKEN_BYTES_MAX = 64, TOKENS_MAX = 256 };
 
 static const char *const known_keys[] = {
-    "name",      "enabled",    "model",         "target",   "limits",        "track_clicks",
-    "priority",  "tokens",     "bid",           "on_win",   "on_loss",       "on_billing",
+    "name",          "enabled",  "model",         "target",    "limits",  "track_clicks",
+    "priority",      "tokens",   "bid",           "on_win",    "on_loss", "on_billing",
     "on_impression", "on_click", "on_conversion", "on_notify", NULL};
 
 /* --- problems --- */
 
-static void add_problem(struct mb__check *check, bool warning, const char *path, const char *fmt, va_list args)
+static void add_problem(struct mb__check *check, bool warning, const char *path, const char *fmt,
+                        va_list args)
 {
     char text[400];
     vsnprintf(text, sizeof(text), fmt, args);
-    mb__script_problem(check->script->report, warning, check->script->file, check->line, "%s: %s", path,
-                       text);
+    mb__script_problem(check->script->report, warning, check->script->file, check->line, "%s: %s",
+                       path, text);
 }
 
 void mb__script_bad(struct mb__check *check, const char *path, const char *fmt, ...)
@@ -45,8 +46,9 @@ void mb__script_warn(struct mb__check *check, const char *path, const char *fmt,
 
 const char *mb__script_kind(lua_State *L, int index)
 {
-    static const char *const kinds[] = {"nothing", "a boolean", "a userdata", "a number", "a string",
-                                        "a table", "a function", "a userdata", "a coroutine"};
+    static const char *const kinds[] = {"nothing",    "a boolean",  "a userdata",
+                                        "a number",   "a string",   "a table",
+                                        "a function", "a userdata", "a coroutine"};
     int type = lua_type(L, index);
     return kinds[type < 0 ? 0 : type];
 }
@@ -106,7 +108,8 @@ static void take_name(lua_State *L, int index, struct mb__check *check, struct m
     if (!name.data)
         mb__script_bad(check, "name", "expected a string, got %s", mb__script_kind(L, -1));
     else if (!is_name(name, NAME_BYTES_MAX, "_-"))
-        mb__script_bad(check, "name", "expected 1 to 64 of a-z 0-9 _ -, got '%.*s'", MB_SLICE_ARG(name));
+        mb__script_bad(check, "name", "expected 1 to 64 of a-z 0-9 _ -, got '%.*s'",
+                       MB_SLICE_ARG(name));
     else
         out->name = mb_xarena_copy(&check->script->arena, name);
     lua_pop(L, 1);
@@ -164,7 +167,8 @@ static int take_function(lua_State *L, int index, struct mb__check *check, const
     return LUA_NOREF;
 }
 
-static void take_handlers(lua_State *L, int index, struct mb__check *check, struct mb__strategy *out)
+static void take_handlers(lua_State *L, int index, struct mb__check *check,
+                          struct mb__strategy *out)
 {
     for (int type = MB_EVENT_NONE; type < MB_EVENT_COUNT; type++) {
         out->handler_refs[type] = LUA_NOREF;

@@ -1,7 +1,7 @@
 /* table_file.c - a config file in Lua, run in an empty sandbox, as a document.
  *
- * A state of its own, without a library: a config file is a table and some arithmetic, nothing that could read the
- * environment or loop for long (the limiter of scripts holds here too).
+ * A state of its own, without a library: a config file is a table and some arithmetic, nothing that
+ * could read the environment or loop for long (the limiter of scripts holds here too).
  */
 #include "internal.h"
 
@@ -24,7 +24,8 @@ struct table_file {
     int code; /* of a value that no document can hold */
 };
 
-static void convert(lua_State *L, struct mb_doc *parent, const char *key, int depth, const char *path);
+static void convert(lua_State *L, struct mb_doc *parent, const char *key, int depth,
+                    const char *path);
 
 static void fail(lua_State *L, const char *path, const char *what)
 {
@@ -57,7 +58,8 @@ static void convert_members(lua_State *L, struct mb_doc *object, int depth, cons
     }
 }
 
-static void convert_elements(lua_State *L, struct mb_doc *array, size_t count, int depth, const char *path)
+static void convert_elements(lua_State *L, struct mb_doc *array, size_t count, int depth,
+                             const char *path)
 {
     int table = lua_gettop(L);
     for (size_t i = 1; i <= count; i++) {
@@ -89,7 +91,8 @@ static void fill(lua_State *L, struct mb_doc *node, int depth, const char *path)
         convert_members(L, node, depth, path);
 }
 
-static void convert_table(lua_State *L, struct mb_doc *parent, const char *key, int depth, const char *path)
+static void convert_table(lua_State *L, struct mb_doc *parent, const char *key, int depth,
+                          const char *path)
 {
     struct mb_doc *node = is_list(L) ? mb_doc_array() : mb_doc_object();
     attach(parent, key, node);
@@ -97,7 +100,8 @@ static void convert_table(lua_State *L, struct mb_doc *parent, const char *key, 
 }
 
 /* The value at the top, as a member (or element, key NULL) of `parent`. */
-static void convert(lua_State *L, struct mb_doc *parent, const char *key, int depth, const char *path)
+static void convert(lua_State *L, struct mb_doc *parent, const char *key, int depth,
+                    const char *path)
 {
     struct mb_slice text;
     switch (lua_type(L, -1)) {
@@ -127,8 +131,8 @@ static int run_file(lua_State *L)
 {
     struct table_file *file = (struct table_file *)mb__script_state_of(L);
     lua_pushfstring(L, "@%s", file->path);
-    if (luaL_loadbufferx(L, file->text.data ? file->text.data : "", file->text.len, lua_tostring(L, -1),
-                         "t") != 0)
+    if (luaL_loadbufferx(L, file->text.data ? file->text.data : "", file->text.len,
+                         lua_tostring(L, -1), "t") != 0)
         lua_error(L);
     lua_newtable(L);
     lua_setfenv(L, -2);
@@ -149,7 +153,8 @@ static int fail_script(const struct table_file *file)
         return mb_fail(file->err, MB_ESCRIPT, file->path, "%.*s", MB_SLICE_ARG(text));
     char where[192];
     snprintf(where, sizeof(where), "%.*s", (int)at, text.data);
-    return mb_fail(file->err, MB_ESCRIPT, where, "%.*s", (int)(text.len - (size_t)at - 2), text.data + at + 2);
+    return mb_fail(file->err, MB_ESCRIPT, where, "%.*s", (int)(text.len - (size_t)at - 2),
+                   text.data + at + 2);
 }
 
 static bool read_text(const char *path, struct mb_buf *out)

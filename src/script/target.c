@@ -1,7 +1,8 @@
 /* target.c - the `target` of a strategy as sets of values; lua-api.md section 1.
  *
- * Values are put in the spelling that the index compares: countries upper case, ids as they are, all else lower case. A
- * list file is used in place where its spelling is right already, else once respelt and shared by all who target with it.
+ * Values are put in the spelling that the index compares: countries upper case, ids as they are,
+ * all else lower case. A list file is used in place where its spelling is right already, else once
+ * respelt and shared by all who target with it.
  */
 #include "internal.h"
 
@@ -28,7 +29,8 @@ static enum mb__case spelling_of(enum mb_target_key key)
     }
 }
 
-static struct mb_slice respell(struct mb_arena *arena, struct mb_slice value, enum mb__case spelling)
+static struct mb_slice respell(struct mb_arena *arena, struct mb_slice value,
+                               enum mb__case spelling)
 {
     char *bytes = mb_xarena_alloc_raw(arena, value.len + 1);
     for (size_t i = 0; i < value.len; i++) {
@@ -87,8 +89,7 @@ static const char *expected_value(const struct mb_script *script, enum mb_target
     case MB_TARGET_ENDPOINT:
         return has_endpoint(script, value) ? NULL : "the name of a configured endpoint";
     case MB_TARGET_FORMAT:
-        return mb_format_of(value) ? NULL
-                                   : "a format such as 'banner' or 'push'";
+        return mb_format_of(value) ? NULL : "a format such as 'banner' or 'push'";
     case MB_TARGET_COUNTRY:
         return value.len == 2 && isalpha((unsigned char)value.data[0]) &&
                        isalpha((unsigned char)value.data[1])
@@ -145,7 +146,8 @@ static const struct mb_map *take_set(lua_State *L, struct mb__check *check, cons
     for (; lua_next(L, table); lua_pop(L, 1))
         count++;
     if (count == 0)
-        mb__script_bad(check, path, "expected a list, got an empty one (leave the key out for \"any\")");
+        mb__script_bad(check, path,
+                       "expected a list, got an empty one (leave the key out for \"any\")");
     else if (count != length)
         mb__script_bad(check, path, "expected a list, got a table with names");
     struct mb__set *set = new_set(check->script, spelling_of(key));
@@ -212,8 +214,8 @@ static bool allows(const struct mb_map *set, struct mb_slice value)
     return !set || mb_map_get(set, value) != NULL;
 }
 
-/* ExoClick sends no country: without a geo database such a target would never be met. An error where every endpoint
- * that the strategy can hear is of ExoClick. */
+/* ExoClick sends no country: without a geo database such a target would never be met. An error
+ * where every endpoint that the strategy can hear is of ExoClick. */
 static void check_country(struct mb__check *check, const struct mb_target *target)
 {
     const struct mb_script *script = check->script;
@@ -224,7 +226,8 @@ static void check_country(struct mb__check *check, const struct mb_target *targe
     for (size_t i = 0; i < script->options.n_endpoints; i++) {
         const struct mb_endpoint *endpoint = &script->options.endpoints[i];
         struct mb_slice exchange = mb_slice_of(mb_exchange_name(endpoint->exchange));
-        if (!allows(target->include[MB_TARGET_ENDPOINT], endpoint->name) || !allows(exchanges, exchange))
+        if (!allows(target->include[MB_TARGET_ENDPOINT], endpoint->name) ||
+            !allows(exchanges, exchange))
             continue;
         exoclick |= endpoint->exchange == MB_EXCHANGE_EXOCLICK;
         other |= endpoint->exchange != MB_EXCHANGE_EXOCLICK;

@@ -1,11 +1,13 @@
 /* view.c - read-only windows on C structs: `req`, `imp`, `event` and what hangs on them.
  *
- * A view is a small userdata with a pointer and the stamp of its request; nothing is copied to Lua before it is asked for. Stamps count
- * up when a request or event begins and ends, so a view that was kept raises instead of reading freed memory. It is
- * new for each request for that reason: a reused one could not tell.
+ * A view is a small userdata with a pointer and the stamp of its request; nothing is copied to Lua
+ * before it is asked for. Stamps count up when a request or event begins and ends, so a view that
+ * was kept raises instead of reading freed memory. It is new for each request for that reason: a
+ * reused one could not tell.
  *
- * Fields are found by the pointer of their interned name: Lua has one copy of each short string, so comparing pointers is
- * comparing names. The names are anchored in the registry. view_request.c and view_event.c hold the tables of fields.
+ * Fields are found by the pointer of their interned name: Lua has one copy of each short string, so
+ * comparing pointers is comparing names. The names are anchored in the registry. view_request.c and
+ * view_event.c hold the tables of fields.
  */
 #include "internal.h"
 
@@ -133,8 +135,8 @@ void mb__script_push_json(lua_State *L, struct mb_json_value value, struct mb_sl
     case MB_JSON_ARRAY:
     case MB_JSON_OBJECT: {
         struct mb__json_view *view = lua_newuserdata(L, sizeof(*view));
-        *view = (struct mb__json_view){
-            .view = {.stamp = script->stamp, .class_id = MB__CLASS_JSON}, .value = value};
+        *view = (struct mb__json_view){.view = {.stamp = script->stamp, .class_id = MB__CLASS_JSON},
+                                       .value = value};
         lua_rawgeti(L, LUA_REGISTRYINDEX, script->metatables[MB__CLASS_JSON]);
         lua_setmetatable(L, -2);
     }
@@ -232,7 +234,7 @@ static void push_scalar(lua_State *L, const char *base, const struct mb__field *
             lua_pushnil(L);
         break;
     case MB__FIELD_I64:
-        lua_pushnumber(L, (lua_Number)*(const int64_t *)at);
+        lua_pushnumber(L, (lua_Number) * (const int64_t *)at);
         break;
     case MB__FIELD_PRICE:
         lua_pushnumber(L, mb_money_price_to_double(*(const struct mb_price *)at));
@@ -326,7 +328,8 @@ static struct mb__view *check_view(lua_State *L)
 {
     struct mb__view *view = lua_touserdata(L, 1);
     if (view->stamp != mb__script_of(L)->stamp && view->class_id != MB__CLASS_CTX)
-        luaL_error(L, "a part of '%s' was used after its call ended", lua_tostring(L, lua_upvalueindex(1)));
+        luaL_error(L, "a part of '%s' was used after its call ended",
+                   lua_tostring(L, lua_upvalueindex(1)));
     return view;
 }
 
@@ -335,7 +338,8 @@ static int index_record(lua_State *L)
     const struct mb__view *view = check_view(L);
     const struct mb__field *field = NULL;
     if (lua_type(L, 2) == LUA_TSTRING)
-        field = mb__script_fields_find(&mb__script_of(L)->fields[view->class_id], lua_tostring(L, 2));
+        field =
+            mb__script_fields_find(&mb__script_of(L)->fields[view->class_id], lua_tostring(L, 2));
     if (field)
         push_field(L, field, view->object);
     else

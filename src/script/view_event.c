@@ -3,8 +3,10 @@
 
 #include <stddef.h>
 
-#define FIELD(kind, name, member, aux) \
-    {name, MB__FIELD_##kind, offsetof(struct mb_event, member), aux}
+#define FIELD(kind, name, member, aux)                                                             \
+    {                                                                                              \
+        name, MB__FIELD_##kind, offsetof(struct mb_event, member), aux                             \
+    }
 #define TEXT(member) FIELD(STRING, #member, member, 0)
 #define PRICE(member) FIELD(PRICE_IF, #member, member, offsetof(struct mb_event, has_##member))
 

@@ -4,11 +4,13 @@
 #include <stddef.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define CLASS(name, text) \
+#define CLASS(name, text)                                                                          \
     const struct mb__class mb__script_##name##_class = {text, name##_fields, COUNT(name##_fields)}
 
-#define REQUEST(kind, name, member, aux) \
-    {name, MB__FIELD_##kind, offsetof(struct mb_request, member), aux}
+#define REQUEST(kind, name, member, aux)                                                           \
+    {                                                                                              \
+        name, MB__FIELD_##kind, offsetof(struct mb_request, member), aux                           \
+    }
 static const struct mb__field request_fields[] = {
     REQUEST(STRING, "id", id, 0),
     REQUEST(EXCHANGE, "exchange", endpoint, 0),
@@ -31,7 +33,10 @@ static const struct mb__field request_fields[] = {
 };
 CLASS(request, "req");
 
-#define IMP(kind, name, member, aux) {name, MB__FIELD_##kind, offsetof(struct mb_imp, member), aux}
+#define IMP(kind, name, member, aux)                                                               \
+    {                                                                                              \
+        name, MB__FIELD_##kind, offsetof(struct mb_imp, member), aux                               \
+    }
 static const struct mb__field imp_fields[] = {
     IMP(STRING, "id", id, 0),
     IMP(FORMAT, "format", format, 0),
@@ -51,49 +56,72 @@ static const struct mb__field imp_fields[] = {
 };
 CLASS(imp, "imp");
 
-#define SITE(kind, member) {#member, MB__FIELD_##kind, offsetof(struct mb_site, member), 0}
+#define SITE(kind, member)                                                                         \
+    {                                                                                              \
+#member, MB__FIELD_##kind, offsetof(struct mb_site, member), 0                             \
+    }
 static const struct mb__field site_fields[] = {
-    SITE(STRING, id),       SITE(STRING, domain),       SITE(STRING, page),    SITE(STRING, name),
-    SITE(STRING, referrer), SITE(STRING, publisher_id), SITE(STRING, zone_id), SITE(STRING, sub),
-    SITE(STRINGS, categories), SITE(STRINGS, keywords),
+    SITE(STRING, id),        SITE(STRING, domain),   SITE(STRING, page),
+    SITE(STRING, name),      SITE(STRING, referrer), SITE(STRING, publisher_id),
+    SITE(STRING, zone_id),   SITE(STRING, sub),      SITE(STRINGS, categories),
+    SITE(STRINGS, keywords),
 };
 CLASS(site, "req.site");
 
-#define APP(member) {#member, MB__FIELD_STRING, offsetof(struct mb_app, member), 0}
+#define APP(member)                                                                                \
+    {                                                                                              \
+#member, MB__FIELD_STRING, offsetof(struct mb_app, member), 0                              \
+    }
 static const struct mb__field app_fields[] = {APP(id), APP(bundle), APP(name), APP(domain)};
 CLASS(app, "req.app");
 
-#define DEVICE(member) {#member, MB__FIELD_STRING, offsetof(struct mb_device, member), 0}
+#define DEVICE(member)                                                                             \
+    {                                                                                              \
+#member, MB__FIELD_STRING, offsetof(struct mb_device, member), 0                           \
+    }
 static const struct mb__field device_fields[] = {
-    DEVICE(ip),   DEVICE(remote_ip), DEVICE(forwarded_for), DEVICE(ua),    DEVICE(os), DEVICE(os_version),
-    DEVICE(type), DEVICE(browser),   DEVICE(make),          DEVICE(model), DEVICE(language),
+    DEVICE(ip),   DEVICE(remote_ip),  DEVICE(forwarded_for), DEVICE(ua),
+    DEVICE(os),   DEVICE(os_version), DEVICE(type),          DEVICE(browser),
+    DEVICE(make), DEVICE(model),      DEVICE(language),
 };
 CLASS(device, "req.device");
 
 /* Degrees are numbers in Lua. */
-#define GEO(kind, member) {#member, MB__FIELD_##kind, offsetof(struct mb_geo_place, member), 0}
+#define GEO(kind, member)                                                                          \
+    {                                                                                              \
+#member, MB__FIELD_##kind, offsetof(struct mb_geo_place, member), 0                        \
+    }
 static const struct mb__field geo_fields[] = {
     GEO(STRING, country), GEO(STRING, region), GEO(STRING, city),
     GEO(STRING, zip),     GEO(DECIMAL, lat),   GEO(DECIMAL, lon),
 };
 CLASS(geo, "req.geo");
 
-#define USER(kind, member) {#member, MB__FIELD_##kind, offsetof(struct mb_user, member), 0}
+#define USER(kind, member)                                                                         \
+    {                                                                                              \
+#member, MB__FIELD_##kind, offsetof(struct mb_user, member), 0                             \
+    }
 static const struct mb__field user_fields[] = {
-    USER(STRING, id),         USER(STRING, buyer_id),   USER(STRING, gender), USER(I32, year_of_birth),
-    USER(STRING, keyword),    USER(STRINGS, segments),  USER(STRING, data),   USER(STRING, email_hash),
-    USER(BOOL, opted_out),
+    USER(STRING, id),         USER(STRING, buyer_id),   USER(STRING, gender),
+    USER(I32, year_of_birth), USER(STRING, keyword),    USER(STRINGS, segments),
+    USER(STRING, data),       USER(STRING, email_hash), USER(BOOL, opted_out),
 };
 CLASS(user, "req.user");
 
-#define REGS(kind, member) {#member, MB__FIELD_##kind, offsetof(struct mb_regs, member), 0}
+#define REGS(kind, member)                                                                         \
+    {                                                                                              \
+#member, MB__FIELD_##kind, offsetof(struct mb_regs, member), 0                             \
+    }
 static const struct mb__field regs_fields[] = {
     REGS(TRISTATE, gdpr), REGS(TRISTATE, coppa), REGS(STRING, us_privacy),
     REGS(STRING, gpp),    REGS(STRING, consent),
 };
 CLASS(regs, "req.regs");
 
-#define BLOCKED(member) {#member, MB__FIELD_STRINGS, offsetof(struct mb_blocked, member), 0}
+#define BLOCKED(member)                                                                            \
+    {                                                                                              \
+#member, MB__FIELD_STRINGS, offsetof(struct mb_blocked, member), 0                         \
+    }
 static const struct mb__field blocked_fields[] = {
     BLOCKED(categories), BLOCKED(domains),    BLOCKED(creatives), BLOCKED(brands),
     BLOCKED(languages),  BLOCKED(attributes), BLOCKED(adservers),

@@ -1,4 +1,5 @@
-/* cpu_ticker.h - the limiter of scripts as the process module has it: a timer on the thread's CPU clock whose signal ticks.
+/* cpu_ticker.h - the limiter of scripts as the process module has it: a timer on the thread's CPU
+ * clock whose signal ticks.
  *
  * Start it on the thread that runs scripts; one per process.
  */

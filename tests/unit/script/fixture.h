@@ -1,4 +1,5 @@
-/* fixture.h - a scripts folder in a temporary place, a generation loaded from it, and a request to call it with. */
+/* fixture.h - a scripts folder in a temporary place, a generation loaded from it, and a request to
+ * call it with. */
 #ifndef MB_TEST_SCRIPT_FIXTURE_H
 #define MB_TEST_SCRIPT_FIXTURE_H
 
@@ -114,7 +115,8 @@ static void print_report(void)
 /* Loads, expecting no error. */
 static void load(void)
 {
-    int rc = load_with((struct mb_script_options){.endpoints = endpoints, .n_endpoints = 2, .has_geo = true});
+    int rc = load_with(
+        (struct mb_script_options){.endpoints = endpoints, .n_endpoints = 2, .has_geo = true});
     if (rc != 0)
         print_report();
     assert_int_equal(rc, 0);
@@ -124,7 +126,8 @@ static void load(void)
 static __attribute__((unused)) void load_body(const char *body)
 {
     char text[8192];
-    snprintf(text, sizeof(text), "return strategy { name = 'a', bid = function(ctx, req, imp) %s end }", body);
+    snprintf(text, sizeof(text),
+             "return strategy { name = 'a', bid = function(ctx, req, imp) %s end }", body);
     put_text("strategies/a.lua", text);
     load();
 }
@@ -179,9 +182,11 @@ static __attribute__((unused)) void expect_data(const char *body, const char *ex
     load_body(body);
     bid("a");
     if (result.outcome != MB_NOBID_BID)
-        fail_msg("%s: %s (%.*s)", body, mb_nobid_name(result.outcome), MB_SLICE_ARG(result.problem));
+        fail_msg("%s: %s (%.*s)", body, mb_nobid_name(result.outcome),
+                 MB_SLICE_ARG(result.problem));
     if (!mb_slice_is(result.bids[0].data, expected))
-        fail_msg("%s: got '%.*s', expected '%s'", body, MB_SLICE_ARG(result.bids[0].data), expected);
+        fail_msg("%s: got '%.*s', expected '%s'", body, MB_SLICE_ARG(result.bids[0].data),
+                 expected);
 }
 
 #endif /* MB_TEST_SCRIPT_FIXTURE_H */

@@ -6,20 +6,29 @@ static const char spec_example[] =
     "return strategy {\n"
     "  name = 'de_push', enabled = true, model = 'cpc',\n"
     "  target = { exchange = { 'exoclick' }, format = { 'push' }, country = { 'DE', 'AT', 'CH' },\n"
-    "    size = { '192x192', '720x480' }, device = { 'phone', 'tablet' }, os = { 'android' }, language = { 'de' },\n"
+    "    size = { '192x192', '720x480' }, device = { 'phone', 'tablet' }, os = { 'android' }, "
+    "language = { 'de' },\n"
     "    zone = list 'zones.txt', hours = { 'mon-fri 08:00-20:00', 'sat,sun 22:00-02:00' },\n"
     "    exclude = { domain = list 'bad-domains.txt', zone = { '99' } } },\n"
-    "  limits = { max_bid = { cpm = 5.00, cpc = 0.60 }, daily = 250.00, total = 10000.00, hourly = 20.00,\n"
-    "    budget = 'acme-q1', max_impressions = 1000000, max_clicks = 5000, per = { key = 'zone', total = 5.00 },\n"
-    "    starts = '2026-03-01T00:00', ends = '2026-06-01T00:00', timezone = 'Europe/Berlin', pacing = 'even',\n"
-    "    reserve = 'expected', frequency = { count = 3, per = '24h', key = { 'user' }, missing = 'bid' }, qps = 500 },\n"
+    "  limits = { max_bid = { cpm = 5.00, cpc = 0.60 }, daily = 250.00, total = 10000.00, hourly = "
+    "20.00,\n"
+    "    budget = 'acme-q1', max_impressions = 1000000, max_clicks = 5000, per = { key = 'zone', "
+    "total = 5.00 },\n"
+    "    starts = '2026-03-01T00:00', ends = '2026-06-01T00:00', timezone = 'Europe/Berlin', "
+    "pacing = 'even',\n"
+    "    reserve = 'expected', frequency = { count = 3, per = '24h', key = { 'user' }, missing = "
+    "'bid' }, qps = 500 },\n"
     "  track_clicks = true, priority = 0,\n"
-    "  tokens = { src = function(ctx, req, imp, bid) return req.tokens.src_hostname or 'unknown' end },\n"
+    "  tokens = { src = function(ctx, req, imp, bid) return req.tokens.src_hostname or 'unknown' "
+    "end },\n"
     "  bid = function(ctx, req, imp)\n"
     "    if (req.user.keyword or ''):find('casino', 1, true) then return nobid 'keyword' end\n"
-    "    return { price = shading.price(ctx, imp), title = 'Guten Tag', description = 'Nur heute',\n"
-    "      icon_url = { ['192x192'] = 'https://cdn.example/i192.png', ['720x480'] = 'https://cdn.example/i720.png' },\n"
-    "      click_url = 'https://go.example/c?src={src}&zone={zone_id}&p={price}&cv={click_token}',\n"
+    "    return { price = shading.price(ctx, imp), title = 'Guten Tag', description = 'Nur "
+    "heute',\n"
+    "      icon_url = { ['192x192'] = 'https://cdn.example/i192.png', ['720x480'] = "
+    "'https://cdn.example/i720.png' },\n"
+    "      click_url = "
+    "'https://go.example/c?src={src}&zone={zone_id}&p={price}&cv={click_token}',\n"
     "      data = 'creative-a' }\n"
     "  end,\n"
     "  on_win = function(ctx, event) end, on_notify = function(ctx, event) end }\n";
@@ -42,7 +51,8 @@ static void the_example_of_the_contract_bids(void **state)
     assert_int_equal(strategy->limits.ends_ms, INT64_C(1780264800000));   /* summer time */
     assert_int_equal(strategy->handlers, MB_STRATEGY_ON(MB_EVENT_WIN) | MB_STRATEGY_ON_NOTIFY);
     assert_non_null(mb_map_get(strategy->target.include[MB_TARGET_ZONE], MB_SLICE("12")));
-    assert_non_null(mb_map_get(strategy->target.exclude[MB_TARGET_DOMAIN], MB_SLICE("bad.example")));
+    assert_non_null(
+        mb_map_get(strategy->target.exclude[MB_TARGET_DOMAIN], MB_SLICE("bad.example")));
     assert_non_null(mb_map_get(strategy->target.include[MB_TARGET_SIZE], MB_SLICE("720x480")));
     assert_null(strategy->target.include[MB_TARGET_CITY]);
 
@@ -71,7 +81,8 @@ static void the_example_of_the_contract_bids(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(the_example_of_the_contract_bids, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(the_example_of_the_contract_bids, fixture_setup,
+                                        fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

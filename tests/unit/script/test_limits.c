@@ -1,10 +1,12 @@
-/* test_limits.c - what stops a script: CPU time, memory, C stack, errors. After each breach an innocent call answers as ever. */
+/* test_limits.c - what stops a script: CPU time, memory, C stack, errors. After each breach an
+ * innocent call answers as ever. */
 #include "fixture.h"
 
 #include "cpu_ticker.h"
+#include "internal.h"
 
-static const char innocent[] =
-    "return strategy { name = 'innocent', bid = function() return { price = 1, data = 'fine' } end }";
+static const char innocent[] = "return strategy { name = 'innocent', bid = function() return { "
+                               "price = 1, data = 'fine' } end }";
 
 static void expect_innocent(void)
 {
@@ -40,13 +42,17 @@ static void endless_loops_are_stopped(void **state)
         "repeat local ok = pcall(error, 'x') until false",
         "xpcall(function() error('x') end, function() while true do end end) while true do end",
         "xpcall(function() while true do end end, function() while true do end end)",
-        "local co = coroutine.create(function() while true do end end) coroutine.resume(co) while true do end",
+        "local co = coroutine.create(function() while true do end end) coroutine.resume(co) while "
+        "true do end",
         "while true do coroutine.wrap(function() while true do end end)() end",
-        "local co = coroutine.wrap(function() while true do coroutine.yield() end end) while true do co() end",
+        "local co = coroutine.wrap(function() while true do coroutine.yield() end end) while true "
+        "do co() end",
         "return setmetatable({}, { __index = function() while true do end end }).x",
-        "local t = setmetatable({}, { __lt = function() while true do end end }) return t < setmetatable({}, getmetatable(t))",
+        "local t = setmetatable({}, { __lt = function() while true do end end }) return t < "
+        "setmetatable({}, getmetatable(t))",
         "return tostring(setmetatable({}, { __tostring = function() while true do end end }))",
-        "local t = {} for i = 1, 100 do t[i] = i end table.sort(t, function() while true do end end)",
+        "local t = {} for i = 1, 100 do t[i] = i end table.sort(t, function() while true do end "
+        "end)",
         "return ('x'):gsub('x', function() while true do end end)",
         "while true do ('x'):gsub('x', function() return 'y' end) end",
         "while true do for _ in pairs({ a = 1, b = 2 }) do end end",
@@ -86,7 +92,8 @@ static void filling_the_memory_is_stopped(void **state)
         "return ('%99s'):rep(1e7):format()",
         "local s = ('x'):rep(1e7) local t = {} for i = 1, 1e6 do t[i] = s .. i end",
         "pcall(function() local s = 'x' while true do s = s .. s end end) return { price = 1 }",
-        "local keep = {} local co = coroutine.wrap(function() while true do keep[#keep + 1] = ('x'):rep(1e5) .. #keep end end) co()",
+        "local keep = {} local co = coroutine.wrap(function() while true do keep[#keep + 1] = "
+        "('x'):rep(1e5) .. #keep end end) co()",
     };
     for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
         expect_outcome(bodies[i], MB_NOBID_SCRIPT_MEMORY, 2);
@@ -99,8 +106,9 @@ static void kept_memory_leaves_room_for_the_innocent(void **state)
 {
     (void)state;
     put_text("strategies/innocent.lua", innocent);
-    put_text("strategies/a.lua", "local keep = {} return strategy { name = 'a', bid = function() "
-                                 "while true do keep[#keep + 1] = ('x'):rep(1000) .. #keep end end }");
+    put_text("strategies/a.lua",
+             "local keep = {} return strategy { name = 'a', bid = function() "
+             "while true do keep[#keep + 1] = ('x'):rep(1000) .. #keep end end }");
     load();
     for (int i = 0; i < 5; i++) {
         bid("a");
@@ -116,13 +124,17 @@ static void nesting_too_deep_is_an_error(void **state)
     static const char *const bodies[] = {
         "local function f() return coroutine.wrap(f)() end return f()",
         "local function f() coroutine.wrap(f)() end f()",
-        "local function f() local co = coroutine.create(f) local ok, e = coroutine.resume(co) if not ok then error(e, 0) end end f()",
+        "local function f() local co = coroutine.create(f) local ok, e = coroutine.resume(co) if "
+        "not ok then error(e, 0) end end f()",
         "local function f() return (('x'):gsub('x', f)) end return f()",
-        "local t = setmetatable({}, {}) getmetatable(t).__tostring = function(s) return tostring(s) end return tostring(t)",
-        "local t = setmetatable({}, {}) getmetatable(t).__tostring = function(s) return ('%s'):format(s) end return tostring(t)",
+        "local t = setmetatable({}, {}) getmetatable(t).__tostring = function(s) return "
+        "tostring(s) end return tostring(t)",
+        "local t = setmetatable({}, {}) getmetatable(t).__tostring = function(s) return "
+        "('%s'):format(s) end return tostring(t)",
         "local function f() table.sort({ 1, 2 }, function() f() end) end f()",
         "local function f() return 1 + f() end return f()",
-        "local t = {} t = setmetatable(t, { __index = function(s, k) return s[k .. 'x'] end }) return t.a",
+        "local t = {} t = setmetatable(t, { __index = function(s, k) return s[k .. 'x'] end }) "
+        "return t.a",
         "local t = {} t.t = t return { price = 1, ext = t }",
     };
     for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]) - 1; i++)
@@ -166,17 +178,67 @@ static void an_error_in_every_call_is_logged_once(void **state)
 static void errors_that_are_no_strings_are_errors(void **state)
 {
     (void)state;
-    static const char *const bodies[] = {"error()", "error({})", "error(nil)", "error(setmetatable({}, { __tostring = function() error('x') end }))",
-                                         "error(12)", "error(coroutine.create(print))", "error(('x'):rep(100000))", "local x = nil .. 'x'"};
+    static const char *const bodies[] = {
+        "error()",
+        "error({})",
+        "error(nil)",
+        "error(setmetatable({}, { __tostring = function() error('x') end }))",
+        "error(12)",
+        "error(coroutine.create(print))",
+        "error(('x'):rep(100000))",
+        "local x = nil .. 'x'"};
     for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++)
         expect_outcome(bodies[i], MB_NOBID_SCRIPT_ERROR, 2);
+}
+
+static lua_Alloc true_alloc;
+static size_t allocations, fail_at;
+
+/* Fails the n-th growth inside a protected call, and only that. */
+static void *failing_alloc(void *user, void *block, size_t old_bytes, size_t new_bytes)
+{
+    if (new_bytes > old_bytes && script->state.limit_bytes > 0 && ++allocations == fail_at)
+        return NULL;
+    return true_alloc(user, block, old_bytes, new_bytes);
+}
+
+/* Every allocation of a call may fail: it is an outcome each time, and the state stays good. */
+static void each_failed_allocation_is_an_outcome(void **state)
+{
+    (void)state;
+    put_text("strategies/innocent.lua", innocent);
+    load_body("local t = {} for i = 1, 20 do t[i] = { 'x' .. i .. ctx.random() } end "
+              "local co = coroutine.wrap(function() coroutine.yield(req.site.domain) end) co() "
+              "for k in pairs({ a = 1, b = 2, c = 3 }) do t[k] = pcall(error, k) end "
+              "t = ('%s'):format(req):gsub('u', function(c) return c:upper() end) "
+              "return { price = 1, title = t, ext = { list = { 1, 2, { a = 'b' } } }, icon_url = { "
+              "['1x1'] = 'x' } }");
+    true_alloc = script->state.inner;
+    script->state.inner = failing_alloc;
+    size_t failures = 0;
+    for (fail_at = 1; fail_at < 10000; fail_at++) {
+        allocations = 0;
+        bid("a");
+        if (allocations < fail_at)
+            break;
+        assert_int_equal(result.outcome, MB_NOBID_SCRIPT_MEMORY);
+        failures++;
+        size_t kept = fail_at;
+        fail_at = 0;
+        expect_innocent();
+        fail_at = kept;
+    }
+    script->state.inner = true_alloc;
+    assert_int_equal(result.outcome, MB_NOBID_BID);
+    assert_true(failures > 50);
 }
 
 /* Garbage of many requests is collected between them. */
 static void garbage_does_not_pile_up(void **state)
 {
     (void)state;
-    load_body("local t = {} for i = 1, 100 do t[i] = { i, 'x' .. ctx.random() } end return { price = 1 }");
+    load_body("local t = {} for i = 1, 100 do t[i] = { i, 'x' .. ctx.random() } end return { price "
+              "= 1 }");
     size_t most = 0;
     for (int i = 0; i < 5000; i++) {
         begin((uint64_t)i);
@@ -193,12 +255,20 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(endless_loops_are_stopped, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(a_file_that_never_ends_is_a_load_error, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(filling_the_memory_is_stopped, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(kept_memory_leaves_room_for_the_innocent, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(nesting_too_deep_is_an_error, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(an_error_in_every_call_is_logged_once, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(errors_that_are_no_strings_are_errors, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_file_that_never_ends_is_a_load_error, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(filling_the_memory_is_stopped, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(kept_memory_leaves_room_for_the_innocent, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(nesting_too_deep_is_an_error, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(an_error_in_every_call_is_logged_once, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(errors_that_are_no_strings_are_errors, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(each_failed_allocation_is_an_outcome, fixture_setup,
+                                        fixture_teardown),
         cmocka_unit_test_setup_teardown(garbage_does_not_pile_up, fixture_setup, fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

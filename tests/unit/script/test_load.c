@@ -6,41 +6,91 @@ static void problems_name_file_line_and_key(void **state)
     (void)state;
     /* The members of strategy { name = 'a', bid = ..., <here> }; expected: the problem's begin. */
     static const char *const rows[][2] = {
-        {"nmae = 1", "nmae: unknown key"}, {"[1] = 2", "1: unknown key"}, {"enabled = 1", "enabled: expected true or false, got a number"},
-        {"model = 'cpx'", "model: expected 'cpm', 'cpc' or 'smart_cpc', got cpx"}, {"priority = 1.5", "priority: expected an integer"}, {"priority = 'x'", "priority: "},
-        {"track_clicks = 'yes'", "track_clicks: "}, {"on_win = 1", "on_win: expected a function, got a number"}, {"on_pending = function() end", "on_pending: unknown key"},
-        {"tokens = {}", "tokens: "}, {"tokens = 1", "tokens: "}, {"tokens = { function() end }", "tokens: "}, {"tokens = { x = 1 }", "tokens.x: expected a function"},
+        {"nmae = 1", "nmae: unknown key"},
+        {"[1] = 2", "1: unknown key"},
+        {"enabled = 1", "enabled: expected true or false, got a number"},
+        {"model = 'cpx'", "model: expected 'cpm', 'cpc' or 'smart_cpc', got cpx"},
+        {"priority = 1.5", "priority: expected an integer"},
+        {"priority = 'x'", "priority: "},
+        {"track_clicks = 'yes'", "track_clicks: "},
+        {"on_win = 1", "on_win: expected a function, got a number"},
+        {"on_pending = function() end", "on_pending: unknown key"},
+        {"tokens = {}", "tokens: "},
+        {"tokens = 1", "tokens: "},
+        {"tokens = { function() end }", "tokens: "},
+        {"tokens = { x = 1 }", "tokens.x: expected a function"},
         {"tokens = { ['a b'] = function() end }", "tokens.a b: "},
-        {"target = 1", "target: expected a table"}, {"target = { zone = {} }", "target.zone: expected a list, got an empty one"}, {"target = { zone = 'x' }", "target.zone: expected a list, got a string"},
-        {"target = { zone = { x = 1 } }", "target.zone: "}, {"target = { zone = { {} } }", "target.zone: expected strings, got a table"}, {"target = { country = { 'DEU' } }", "target.country: expected two letters"},
-        {"target = { exchange = { 'nobody' } }", "target.exchange: expected 'exoclick' or 'xandr', got 'nobody'"}, {"target = { endpoint = { 'nowhere' } }", "target.endpoint: expected the name of a configured endpoint"},
-        {"target = { format = { 'flash' } }", "target.format: "}, {"target = { size = { '300' } }", "target.size: "}, {"target = { hours = { 'mon 8-9' } }", "target.hours: "},
-        {"target = { hours = {} }", "target.hours: "}, {"target = { zones = { 1 } }", "target.zones: unknown key"}, {"target = { exclude = { zone = {} } }", "target.exclude.zone: "},
-        {"target = { exclude = { exclude = {} } }", "target.exclude.exclude: unknown key"}, {"target = { exclude = 1 }", "target.exclude: "}, {"target = { zone = list 'empty.txt' }", "target.zone: the list 'empty.txt' is empty"},
-        {"limits = 1", "limits: expected a table"}, {"limits = { dayly = 1 }", "limits.dayly: unknown key"}, {"limits = { daily = '1' }", "limits.daily: expected an amount above 0, got a string"},
-        {"limits = { daily = 0 }", "limits.daily: "}, {"limits = { total = -1 }", "limits.total: "}, {"limits = { hourly = 1/0 }", "limits.hourly: "}, {"limits = { max_bid = {} }", "limits.max_bid: "},
-        {"limits = { max_bid = 'x' }", "limits.max_bid: "}, {"limits = { max_bid = { cpx = 1 } }", "limits.max_bid.cpx: unknown key"}, {"limits = { max_bid = { cpm = 0 } }", "limits.max_bid.cpm: "}, {"limits = { budget = 1 }", "limits.budget: "},
-        {"limits = { max_impressions = 0.5 }", "limits.max_impressions: "}, {"limits = { max_clicks = -1 }", "limits.max_clicks: "}, {"limits = { per = { key = 'zone' } }", "limits.per.total: "},
-        {"limits = { per = { key = 'moon', total = 1 } }", "limits.per.key: "}, {"limits = { starts = 'soon' }", "limits.starts: expected a date"}, {"limits = { starts = '2026-02-30' }", "limits.starts: "},
-        {"limits = { starts = '2026-03-02', ends = '2026-03-01' }", "limits.ends: "}, {"limits = { timezone = 'Mars/Base' }", "limits.timezone: "}, {"limits = { timezone = '../x' }", "limits.timezone: "},
-        {"limits = { pacing = 'fast' }", "limits.pacing: expected 'asap' or 'even', got 'fast'"}, {"limits = { reserve = 'some' }", "limits.reserve: "}, {"limits = { qps = 0 }", "limits.qps: "},
-        {"limits = { expect_rate = 2 }", "limits.expect_rate: "}, {"limits = { frequency = { count = 3, per = 'day', key = { 'user' } } }", "limits.frequency.per: "},
-        {"limits = { frequency = { count = 3, per = '24h' } }", "limits.frequency.key: "}, {"limits = { frequency = { count = 3, per = '24h', key = { 'moon' } } }", "limits.frequency.key: "},
-        {"limits = { frequency = { per = '24h', key = { 'user' } } }", "limits.frequency.count: "}, {"limits = { frequency = { count = 3, per = '24h', key = { 'user' }, missing = 'x' } }", "limits.frequency.missing: "},
-        {"limits = { frequency = { count = 3, per = '24h', key = { 'user' }, every = 1 } }", "limits.frequency.every: unknown key"},
+        {"target = 1", "target: expected a table"},
+        {"target = { zone = {} }", "target.zone: expected a list, got an empty one"},
+        {"target = { zone = 'x' }", "target.zone: expected a list, got a string"},
+        {"target = { zone = { x = 1 } }", "target.zone: "},
+        {"target = { zone = { {} } }", "target.zone: expected strings, got a table"},
+        {"target = { country = { 'DEU' } }", "target.country: expected two letters"},
+        {"target = { exchange = { 'nobody' } }",
+         "target.exchange: expected 'exoclick' or 'xandr', got 'nobody'"},
+        {"target = { endpoint = { 'nowhere' } }",
+         "target.endpoint: expected the name of a configured endpoint"},
+        {"target = { format = { 'flash' } }", "target.format: "},
+        {"target = { size = { '300' } }", "target.size: "},
+        {"target = { hours = { 'mon 8-9' } }", "target.hours: "},
+        {"target = { hours = {} }", "target.hours: "},
+        {"target = { zones = { 1 } }", "target.zones: unknown key"},
+        {"target = { exclude = { zone = {} } }", "target.exclude.zone: "},
+        {"target = { exclude = { exclude = {} } }", "target.exclude.exclude: unknown key"},
+        {"target = { exclude = 1 }", "target.exclude: "},
+        {"target = { zone = list 'empty.txt' }", "target.zone: the list 'empty.txt' is empty"},
+        {"limits = 1", "limits: expected a table"},
+        {"limits = { dayly = 1 }", "limits.dayly: unknown key"},
+        {"limits = { daily = '1' }", "limits.daily: expected an amount above 0, got a string"},
+        {"limits = { daily = 0 }", "limits.daily: "},
+        {"limits = { total = -1 }", "limits.total: "},
+        {"limits = { hourly = 1/0 }", "limits.hourly: "},
+        {"limits = { max_bid = {} }", "limits.max_bid: "},
+        {"limits = { max_bid = 'x' }", "limits.max_bid: "},
+        {"limits = { max_bid = { cpx = 1 } }", "limits.max_bid.cpx: unknown key"},
+        {"limits = { max_bid = { cpm = 0 } }", "limits.max_bid.cpm: "},
+        {"limits = { budget = 1 }", "limits.budget: "},
+        {"limits = { max_impressions = 0.5 }", "limits.max_impressions: "},
+        {"limits = { max_clicks = -1 }", "limits.max_clicks: "},
+        {"limits = { per = { key = 'zone' } }", "limits.per.total: "},
+        {"limits = { per = { key = 'moon', total = 1 } }", "limits.per.key: "},
+        {"limits = { starts = 'soon' }", "limits.starts: expected a date"},
+        {"limits = { starts = '2026-02-30' }", "limits.starts: "},
+        {"limits = { starts = '2026-03-02', ends = '2026-03-01' }", "limits.ends: "},
+        {"limits = { timezone = 'Mars/Base' }", "limits.timezone: "},
+        {"limits = { timezone = '../x' }", "limits.timezone: "},
+        {"limits = { pacing = 'fast' }", "limits.pacing: expected 'asap' or 'even', got 'fast'"},
+        {"limits = { reserve = 'some' }", "limits.reserve: "},
+        {"limits = { qps = 0 }", "limits.qps: "},
+        {"limits = { expect_rate = 2 }", "limits.expect_rate: "},
+        {"limits = { frequency = { count = 3, per = 'day', key = { 'user' } } }",
+         "limits.frequency.per: "},
+        {"limits = { frequency = { count = 3, per = '24h' } }", "limits.frequency.key: "},
+        {"limits = { frequency = { count = 3, per = '24h', key = { 'moon' } } }",
+         "limits.frequency.key: "},
+        {"limits = { frequency = { per = '24h', key = { 'user' } } }", "limits.frequency.count: "},
+        {"limits = { frequency = { count = 3, per = '24h', key = { 'user' }, missing = 'x' } }",
+         "limits.frequency.missing: "},
+        {"limits = { frequency = { count = 3, per = '24h', key = { 'user' }, every = 1 } }",
+         "limits.frequency.every: unknown key"},
     };
     put_text("lists/empty.txt", "\n");
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         char text[1024];
-        snprintf(text, sizeof(text), "local x = 1\n\nreturn strategy {\n  name = 'a',\n  bid = function() end,\n  %s\n}\n", rows[i][0]);
+        snprintf(
+            text, sizeof(text),
+            "local x = 1\n\nreturn strategy {\n  name = 'a',\n  bid = function() end,\n  %s\n}\n",
+            rows[i][0]);
         put_text("strategies/a.lua", text);
-        int rc = load_with((struct mb_script_options){.endpoints = endpoints, .n_endpoints = 2, .has_geo = true});
+        int rc = load_with(
+            (struct mb_script_options){.endpoints = endpoints, .n_endpoints = 2, .has_geo = true});
         if (rc != MB_ESCRIPT || report.errors == 0)
             fail_msg("%s: loaded (%d)", rows[i][0], rc);
         assert_null(script);
         bool found = false;
         for (size_t p = 0; p < report.count; p++)
-            found |= !report.problems[p].warning && report.problems[p].line == 3 && strcmp(report.problems[p].file, "strategies/a.lua") == 0 &&
+            found |= !report.problems[p].warning && report.problems[p].line == 3 &&
+                     strcmp(report.problems[p].file, "strategies/a.lua") == 0 &&
                      strncmp(report.problems[p].text, rows[i][1], strlen(rows[i][1])) == 0;
         if (!found) {
             print_report();
@@ -58,20 +108,35 @@ static void a_file_that_is_no_strategy_is_an_error(void **state)
         const char *expected;
     } rows[] = {
         {"return strategy {\n name = 'a',\n bid = function( end }", 3, "near 'end'"},
-        {"\n\nerror('boom')", 3, "boom"}, {"local x = nil\nreturn x.y", 2, "index"},
-        {"", 0, "return: expected strategy"}, {"return 5", 0, "return: "}, {"return {}", 0, "return: "}, {"return { 1 }", 0, "return: "},
-        {"return strategy 'x'", -1, "table expected"}, {"return strategy { bid = function() end }", 1, "name: is missing"}, {"return strategy { name = 'A', bid = function() end }", 1, "name: expected 1 to 64"},
-        {"return strategy { name = 5, bid = function() end }", 1, "name: expected a string"}, {"return strategy { name = 'a' }", 1, "bid: is missing"}, {"return strategy { name = 'a', bid = 5 }", 1, "bid: expected a function"},
-        {"local x = require 'lib.none'", 1, "module 'lib.none' not found: no file lib/none.lua"}, {"local x = require 'lib.broken'", 2, "boom"}, {"local x = require 'lib.self'", 1, "requires itself"},
-        {"local x = list 'none.txt'", 1, "list 'none.txt': no such file"}, {"local x = list '../strategies/a.lua'", 1, "no such file"}, {"math.random()", -1, "chance"},
-        {"return { strategy { name = 'a', bid = function() end },\n strategy { name = 'a', bid = function() end } }", 2, "name: 'a' is taken by strategies/a.lua:1"},
+        {"\n\nerror('boom')", 3, "boom"},
+        {"local x = nil\nreturn x.y", 2, "index"},
+        {"", 0, "return: expected strategy"},
+        {"return 5", 0, "return: "},
+        {"return {}", 0, "return: "},
+        {"return { 1 }", 0, "return: "},
+        {"return strategy 'x'", -1, "table expected"},
+        {"return strategy { bid = function() end }", 1, "name: is missing"},
+        {"return strategy { name = 'A', bid = function() end }", 1, "name: expected 1 to 64"},
+        {"return strategy { name = 5, bid = function() end }", 1, "name: expected a string"},
+        {"return strategy { name = 'a' }", 1, "bid: is missing"},
+        {"return strategy { name = 'a', bid = 5 }", 1, "bid: expected a function"},
+        {"local x = require 'lib.none'", 1, "module 'lib.none' not found: no file lib/none.lua"},
+        {"local x = require 'lib.broken'", 2, "boom"},
+        {"local x = require 'lib.self'", 1, "requires itself"},
+        {"local x = list 'none.txt'", 1, "list 'none.txt': no such file"},
+        {"local x = list '../strategies/a.lua'", 1, "no such file"},
+        {"math.random()", -1, "chance"},
+        {"return { strategy { name = 'a', bid = function() end },\n strategy { name = 'a', bid = "
+         "function() end } }",
+         2, "name: 'a' is taken by strategies/a.lua:1"},
     };
     put_text("lib/broken.lua", "\nerror('boom')");
     put_text("lib/self.lua", "return require 'lib.self'");
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         put_text("strategies/a.lua", rows[i].text);
         assert_int_equal(load_with((struct mb_script_options){0}), MB_ESCRIPT);
-        if (report.errors == 0 || (rows[i].line >= 0 && report.problems[0].line != rows[i].line) || !strstr(report.problems[0].text, rows[i].expected)) {
+        if (report.errors == 0 || (rows[i].line >= 0 && report.problems[0].line != rows[i].line) ||
+            !strstr(report.problems[0].text, rows[i].expected)) {
             print_report();
             fail_msg("%s: expected %d: %s", rows[i].text, rows[i].line, rows[i].expected);
         }
@@ -81,7 +146,8 @@ static void a_file_that_is_no_strategy_is_an_error(void **state)
 static void all_problems_of_all_files_are_told(void **state)
 {
     (void)state;
-    put_text("strategies/a.lua", "return strategy { name = 'a', bid = 1, limits = { daily = 0, qps = 'x' } }");
+    put_text("strategies/a.lua",
+             "return strategy { name = 'a', bid = 1, limits = { daily = 0, qps = 'x' } }");
     put_text("strategies/b.lua", "return strategy {");
     put_text("strategies/c.lua", "return strategy { name = 'c', bid = function() end }");
     assert_int_equal(load_with((struct mb_script_options){0}), MB_ESCRIPT);
@@ -99,8 +165,10 @@ static void a_missing_folder_is_an_error(void **state)
 static void what_is_not_enforced_is_a_warning(void **state)
 {
     (void)state;
-    put_text("strategies/a.lua", "return strategy { name = 'a', bid = function() end, limits = { budget = 'b', per = { key = 'zone', total = 1 }, "
-                                 "frequency = { count = 1, per = '1h', key = { 'user', 'site' } } } }");
+    put_text("strategies/a.lua",
+             "return strategy { name = 'a', bid = function() end, limits = { budget = 'b', per = { "
+             "key = 'zone', total = 1 }, "
+             "frequency = { count = 1, per = '1h', key = { 'user', 'site' } } } }");
     load();
     assert_int_equal(report.errors, 0);
     assert_int_equal(report.count, 3);
@@ -116,15 +184,20 @@ static void a_country_on_exoclick_needs_a_geo_database(void **state)
         bool has_geo;
         bool loads;
     } rows[] = {
-        {"country = { 'DE' }, exchange = { 'exoclick' }", false, false}, {"country = { 'DE' }, exchange = { 'exoclick' }", true, true},
-        {"country = { 'DE' }, endpoint = { 'exo-eu' }", false, false},   {"country = { 'DE' }, exchange = { 'xandr' }", false, true},
+        {"country = { 'DE' }, exchange = { 'exoclick' }", false, false},
+        {"country = { 'DE' }, exchange = { 'exoclick' }", true, true},
+        {"country = { 'DE' }, endpoint = { 'exo-eu' }", false, false},
+        {"country = { 'DE' }, exchange = { 'xandr' }", false, true},
         {"country = { 'DE' }", false, true}, /* one of the endpoints sends it */
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         char text[512];
-        snprintf(text, sizeof(text), "return strategy { name = 'a', bid = function() end, target = { %s } }", rows[i].target);
+        snprintf(text, sizeof(text),
+                 "return strategy { name = 'a', bid = function() end, target = { %s } }",
+                 rows[i].target);
         put_text("strategies/a.lua", text);
-        int rc = load_with((struct mb_script_options){.endpoints = endpoints, .n_endpoints = 2, .has_geo = rows[i].has_geo});
+        int rc = load_with((struct mb_script_options){
+            .endpoints = endpoints, .n_endpoints = 2, .has_geo = rows[i].has_geo});
         if ((rc == 0) != rows[i].loads)
             fail_msg("%s: %d", rows[i].target, rc);
     }
@@ -140,7 +213,8 @@ static void hours_become_quarters_of_the_week(void **state)
 {
     (void)state;
     put_text("strategies/a.lua", "return strategy { name = 'a', bid = function() end, target = { "
-                                 "hours = { 'mon-fri 08:00-20:00', 'sun 22:15-02:00' }, exclude = { hours = { '12:00-13:00', 'sat' } } } }");
+                                 "hours = { 'mon-fri 08:00-20:00', 'sun 22:15-02:00' }, exclude = "
+                                 "{ hours = { '12:00-13:00', 'sat' } } } }");
     load();
     const struct mb_target *target = &get("a")->target;
     assert_true(target->has_hours && target->has_exclude_hours);
@@ -163,7 +237,8 @@ static void the_version_follows_the_content(void **state)
     (void)state;
     char first[17];
     put_text("lib/m.lua", "return 1");
-    put_text("strategies/a.lua", "local m = require 'lib.m' return strategy { name = 'a', bid = function() end }");
+    put_text("strategies/a.lua",
+             "local m = require 'lib.m' return strategy { name = 'a', bid = function() end }");
     load();
     assert_int_equal(mb_script_version(script).len, 16);
     memcpy(first, mb_script_version(script).data, 17);
@@ -179,7 +254,8 @@ static void only_takes_those_that_are_named(void **state)
     (void)state;
     static const struct mb_slice names[] = {{"b", 1}};
     put_text("strategies/a.lua", "return strategy { name = 'a', bid = 5 }");
-    put_text("strategies/b.lua", "return { strategy { name = 'b', bid = function() end }, strategy { name = 'c', bid = function() end } }");
+    put_text("strategies/b.lua", "return { strategy { name = 'b', bid = function() end }, strategy "
+                                 "{ name = 'c', bid = function() end } }");
     assert_int_equal(load_with((struct mb_script_options){.only = {names, 1}}), 0);
     size_t count;
     const struct mb_strategy *const *all = mb_script_strategies(script, &count);
@@ -193,7 +269,8 @@ static void a_single_file_loads_with_its_folder(void **state)
     (void)state;
     char path[128];
     put_text("lib/m.lua", "return 1");
-    put_text("strategies/a.lua", "local m = require 'lib.m' return strategy { name = 'a', bid = function() end }");
+    put_text("strategies/a.lua",
+             "local m = require 'lib.m' return strategy { name = 'a', bid = function() end }");
     put_text("strategies/b.lua", "error('not read')");
     snprintf(path, sizeof(path), "%s/strategies/a.lua", folder);
     assert_int_equal(load_with((struct mb_script_options){.dir = path}), 0);
@@ -203,16 +280,26 @@ static void a_single_file_loads_with_its_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(problems_name_file_line_and_key, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(a_file_that_is_no_strategy_is_an_error, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(all_problems_of_all_files_are_told, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(a_missing_folder_is_an_error, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(what_is_not_enforced_is_a_warning, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(a_country_on_exoclick_needs_a_geo_database, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(hours_become_quarters_of_the_week, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(the_version_follows_the_content, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(only_takes_those_that_are_named, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(a_single_file_loads_with_its_folder, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(problems_name_file_line_and_key, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_file_that_is_no_strategy_is_an_error, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(all_problems_of_all_files_are_told, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_missing_folder_is_an_error, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(what_is_not_enforced_is_a_warning, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_country_on_exoclick_needs_a_geo_database, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(hours_become_quarters_of_the_week, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(the_version_follows_the_content, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(only_takes_those_that_are_named, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_single_file_loads_with_its_folder, fixture_setup,
+                                        fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
