@@ -15,7 +15,7 @@
 #include <string.h>
 
 enum {
-    STEP_KB_MAX = 64,             /* of one step of the collector: some 30 us */
+    STEP_KB_MAX = 512, /* of one step of the collector: what takes a script over a ms to make */
     HEADROOM_BYTES = 1024 * 1024, /* left for each call where a breach has filled the state */
 };
 
