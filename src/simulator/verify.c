@@ -6,7 +6,6 @@
  */
 #include "internal.h"
 
-#include <stdlib.h>
 #include <uv.h>
 
 #include "moonbid/json_doc.h"
@@ -21,36 +20,44 @@ struct fetch {
     struct mb_error *err;
 };
 
-/* A number, or a number in a text, which keeps all digits. */
-static bool read_count(const struct mb_doc *totals, const char *key, int64_t *out)
+/* A count that the page leaves out is 0. */
+static int64_t count_of(const struct mb_doc *object, const char *key)
 {
-    const struct mb_doc *node = mb_doc_get(totals, key);
-
-    if (mb_doc_is_string(node)) {
-        return mb_slice_to_i64(mb_slice_of(mb_doc_text(node)), out);
-    }
-    *out = (int64_t)mb_doc_number(node, -1);
-    return mb_doc_is_number(node);
+    return (int64_t)mb_doc_number(mb_doc_get(object, key), 0);
 }
 
+static void add_strategy(const struct mb_doc *row, struct mb__sim_totals *sum)
+{
+    const struct mb_doc *events = mb_doc_get(row, "events");
+
+    sum->bids += count_of(row, "bids");
+    sum->billings += count_of(events, "billing");
+    sum->wins += count_of(events, "win");
+    sum->clicks += count_of(events, "click");
+    sum->spend_nanos += count_of(row, "spend_nanos");
+}
+
+/* Sums what the page tells of each strategy. Its numbers are doubles here: exact up to 2^53, nine
+ * million units of currency. */
 static int read_totals(struct mb_slice body, struct mb__sim_totals *out, struct mb_error *err)
 {
     struct mb_doc *root = NULL;
-    const struct mb_doc *totals;
-    bool whole;
+    const struct mb_doc *strategies;
+    int rc = 0;
 
-    if (mb_doc_parse(body, &root, err)) {
+    *out = (struct mb__sim_totals){0};
+    if (mb_doc_parse(body, &root, NULL)) {
         return mb_fail(err, MB_EPROTOCOL, "GET /status", "the answer is not JSON");
     }
-    totals = mb_doc_get(root, "totals");
-    whole = read_count(totals, "bids", &out->bids) &&
-            read_count(totals, "billings", &out->billings) &&
-            read_count(totals, "wins", &out->wins) && read_count(totals, "clicks", &out->clicks) &&
-            read_count(totals, "spend_nanos", &out->spend_nanos);
+    strategies = mb_doc_get(root, "strategies");
+    if (!mb_doc_is_array(strategies)) {
+        rc = mb_fail(err, MB_EPROTOCOL, "GET /status", "the answer has no list of strategies");
+    }
+    for (const struct mb_doc *row = mb_doc_first(strategies); row; row = mb_doc_next(row)) {
+        add_strategy(row, out);
+    }
     mb_doc_free(root);
-    return whole ? 0
-                 : mb_fail(err, MB_EPROTOCOL, "GET /status",
-                           "totals has not all of bids, billings, wins, clicks, spend_nanos");
+    return rc;
 }
 
 static void on_status(void *user, const struct mb_http_reply *reply)
