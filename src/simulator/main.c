@@ -32,6 +32,10 @@ int main(int argc, char **argv)
     }
     mb__sim_report(&options, &account, &outcome);
     good = account.rejected_total == 0 && account.failed == 0 && outcome.agree;
+    if (outcome.compared && outcome.ours.bids == 0) {
+        fputs("moonbid-exchange: nothing was bid, so nothing was compared\n", stderr);
+        good = false;
+    }
     mb_buf_fini(&account.latency_us);
     return good ? 0 : 1;
 }
