@@ -1,7 +1,7 @@
 /* test_answers.c - the simulated exchange takes what the protocols allow and nothing else.
  *
- * A judge that lets everything through would make the demo agree with any bidder, so most rows here are answers
- * that it must reject, each with the very reason.
+ * A judge that lets everything through would make the demo agree with any bidder, so most rows here
+ * are answers that it must reject, each with the very reason.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +13,8 @@
 
 #include "moonbid/net.h"
 
+/* A row is a line, however long. */
+/* clang-format off */
 #define JSON "application/json"
 #define XML "application/xml"
 #define B "\"bUrl\":\"http://b.example/n/T?p=1\""
@@ -117,6 +119,8 @@ static const struct row xandr[] = {
     {0, false, 200, JSON, ANSWER(BID(ID1, "1") "," BID(ID1, "1") "," BID(ID1, "1") "," BID(ID1, "1") "," BID(ID1, "1") "," BID(ID1, "1") "," BID(ID1, "1") "," BID(ID1, "1") "," BID(ID1, "1") "," BID(ID1, "1") "," BID(ID1, "1") "," BID(ID1, "1") "," BID(ID1, "1") "," BID(ID1, "1") "," BID(ID1, "1") "," BID(ID1, "1")), "more than 15 responses", 0},
 };
 
+/* clang-format on */
+
 typedef const char *judge_fn(const struct mb__sim_request *, const struct mb_http_reply *,
                              struct mb__sim_bids *);
 
@@ -128,7 +132,8 @@ static void check_rows(judge_fn *judge, const struct row *rows, size_t count)
             .kind = row->kind,
             .wants_xml = row->xml,
             .id = "R",
-            .tags = {{.auction_id = ID1, .id = 1, .reserve = {750000}}, {.auction_id = ID2, .id = 2}},
+            .tags = {{.auction_id = ID1, .id = 1, .reserve = {750000}},
+                     {.auction_id = ID2, .id = 2}},
             .n_tags = 2,
             .members = {4401},
             .n_members = 1,
@@ -139,8 +144,8 @@ static void check_rows(judge_fn *judge, const struct row *rows, size_t count)
         struct mb__sim_bids bids = {0};
         const char *why = judge(&request, &reply, &bids);
         if (why != row->why && (!why || !row->why || strcmp(why, row->why) != 0)) {
-            fail_msg("row %zu, %s\n  judged '%s', expected '%s'", i, row->body, why ? why : "(taken)",
-                     row->why ? row->why : "(taken)");
+            fail_msg("row %zu, %s\n  judged '%s', expected '%s'", i, row->body,
+                     why ? why : "(taken)", row->why ? row->why : "(taken)");
         }
         if (!why) {
             assert_int_equal(bids.count, row->micros > 0);
@@ -168,7 +173,8 @@ static void the_notice_goes_to_path_and_query_of_burl(void **state)
     struct mb_http_reply reply = {
         .status = 200,
         .content_type = MB_SLICE(JSON),
-        .body = MB_SLICE("{\"bid\":{\"id\":\"R\",\"url\":\"https://c.example/\"," B ",\"value\":1}}")};
+        .body =
+            MB_SLICE("{\"bid\":{\"id\":\"R\",\"url\":\"https://c.example/\"," B ",\"value\":1}}")};
     struct mb__sim_bids bids = {0};
 
     (void)state;
