@@ -1,0 +1,19 @@
+--- shading.lua - how much to offer: what a click is worth to us, less where the zone tends to go for less.
+local shading = {}
+
+-- What a click from a country is worth, house currency.
+local WORTH = { DE = 0.42, AT = 0.38, CH = 0.55, FR = 0.30 }
+local OTHER = 0.20
+
+--- The price per click for a country; 0.20 where we have no figure.
+function shading.worth(country)
+  return WORTH[country] or OTHER
+end
+
+--- The worth, shaded by up to a tenth: the same draw for the same request, so a replay repeats it.
+function shading.price(ctx, _, country)
+  local factor = 1 - ctx.random(0, 10) / 100
+  return math.floor(shading.worth(country) * factor * 1000 + 0.5) / 1000
+end
+
+return shading
