@@ -147,7 +147,7 @@ static struct table inner(const struct table *outer, const char *key)
 {
     struct table t = {.config = outer->config, .node = mb_doc_get(outer->node, key), .err = outer->err};
 
-    snprintf(t.path, sizeof(t.path), "%s%s%s", outer->path, outer->path[0] ? "." : "", key);
+    snprintf(t.path, sizeof(t.path), "%.64s%s%.48s", outer->path, outer->path[0] ? "." : "", key);
     return t;
 }
 
