@@ -26,6 +26,8 @@
 #define MB__NET_POOL_MAX 256
 /* How long a connection that we have ended waits for the peer to end it too. */
 #define MB__NET_LINGER_MS 1000
+/* The same while draining: the answer has long left, and the process waits for this to end. */
+#define MB__NET_LINGER_DRAINING_MS 100
 
 /* --- a ring of linked items; an item not in a ring points to itself --- */
 

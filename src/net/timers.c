@@ -17,7 +17,7 @@ static uint32_t wait_ms(const struct mb_http_server *server, enum mb__net_wait w
     case MB__NET_WAIT_BODY:
         return limits->body_ms;
     case MB__NET_WAIT_LINGER:
-        return MB__NET_LINGER_MS;
+        return server->draining ? MB__NET_LINGER_DRAINING_MS : MB__NET_LINGER_MS;
     default:
         return limits->idle_ms;
     }
