@@ -226,7 +226,9 @@ struct mb_geo_place { /* `country` is ISO 3166-1 alpha-2, upper case */
 
 struct mb_user {
     struct mb_slice id; /* absent for the exchanges' "unknown": 0, -1, empty */
-    struct mb_slice buyer_id, gender, keyword, email_hash;
+    struct mb_slice buyer_id, gender, keyword;
+    struct mb_slice email;      /* as sent, from decoding until the bidder has hashed it; never shown */
+    struct mb_slice email_hash; /* keyed, 16 hex digits */
     int32_t year_of_birth; /* 0: unknown */
     bool opted_out;
     struct mb_slices segments;

@@ -51,6 +51,10 @@ struct mb_notice {
     bool test; /* books nothing */
 };
 
+/* What stands for personal data in front of scripts and records: 16 hex digits, no NUL, the same for the same text while the
+ * signing key stays, and telling nothing to who has not the key. */
+void mb_notice_pseudonym(const struct mb_notice_keys *keys, struct mb_slice text, char out[16]);
+
 /* 22 characters of base64url, no NUL. */
 void mb_notice_bid_id_text(const uint8_t bid_id[16], char out[22]);
 

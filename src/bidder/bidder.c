@@ -161,6 +161,19 @@ static void answer_ready(struct mb_bidder *b, bool draining, struct mb_bidder_ou
 
 /* --- bid requests --- */
 
+/* A script may know that two requests are of one address, not which. */
+static void hide_email(struct mb_bidder *b, struct mb_user *user)
+{
+    char hash[16];
+
+    if (!mb_slice_present(user->email)) {
+        return;
+    }
+    mb_notice_pseudonym(b->options.keys, user->email, hash);
+    user->email_hash = mb_xarena_copy(&b->arena, mb_slice(hash, sizeof(hash)));
+    user->email = MB_SLICE_NONE;
+}
+
 /* What the exchange does not send is derived: country from the address, device from the user agent. */
 static void derive(struct mb_bidder *b, struct mb_request *r)
 {
@@ -218,6 +231,7 @@ static void answer_bid(struct mb_bidder *b, const struct mb_codec *codec,
         return;
     }
     b->has_request = true;
+    hide_email(b, &b->request.user);
     derive(b, &b->request);
     b->deadline_ms = in->now_ms + b->request.timeout_ms -
                      (margin < b->request.timeout_ms ? margin : b->request.timeout_ms);

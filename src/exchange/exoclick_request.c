@@ -4,9 +4,9 @@
  * the exchange calls mandatory only `id` is insisted on: without it no answer is possible, while real callers do
  * leave the others out. A type that nobody knows is a request without a format, hence no bid.
  *
- * The e-mail address of `el` (base64) is personal data. It is never read; it is taken out of the tokens and of
- * the document that scripts see as `raw`. user.email_hash stays absent: a hash of an address without a key is as
- * good as the address, and the key is not the codec's.
+ * The e-mail address of `el` (base64) is personal data. It is taken out of the tokens and of the document that
+ * scripts see as `raw`, and handed on in user.email only: the bidder, who has the key, makes a keyed hash of it and
+ * forgets it.
  */
 #include "internal.h"
 
@@ -32,6 +32,7 @@ static const char *const openrtb_names[] = {"imp", "seatbid", "openrtb"};
 struct source {
     struct mb_json_value root; /* none for GET */
     struct mb_pairs query;     /* empty for POST */
+    struct mb_slice email;     /* as sent; kept out of the two above */
 };
 
 /* A field's text, digits of a number included; absent where it is missing, blank, or no scalar. */
@@ -66,6 +67,8 @@ static void forget_email(struct mb_json_value root)
 static int open_source(const struct mb_wire_in *in, struct source *from, struct mb_error *err)
 {
     if (in->is_get) {
+        from->email = mb_pairs_get(
+            mb__exchange_query(in->query, (struct mb_pairs){NULL, 0}, MB_SLICE_NONE, in->arena), EMAIL);
         from->query = mb__exchange_query(in->query, (struct mb_pairs){NULL, 0}, EMAIL, in->arena);
         return 0;
     }
@@ -83,6 +86,7 @@ static int open_source(const struct mb_wire_in *in, struct source *from, struct 
             return mb_fail(err, MB_EPROTOCOL, openrtb_names[i], "this is OpenRTB, not the flat request");
         }
     }
+    from->email = mb_json_str(mb_json_get(from->root, EMAIL));
     forget_email(from->root);
     return 0;
 }
@@ -189,6 +193,7 @@ int mb__exoclick_decode_request(const struct mb_wire_in *in, struct mb_request *
     read_site(&from, out, in->arena);
     read_device(&from, out, in->arena);
     out->user.id = mb__exchange_known_id(field(&from, "user_id"));
+    out->user.email = mb__exchange_filled(from.email);
     out->imps = read_imp(&from, out, in->arena);
     out->n_imps = 1;
     if (from.root.doc) {

@@ -188,6 +188,7 @@ static void the_email_is_not_in_the_raw_document(void **state)
         }
     }
     assert_int_equal(members, 4);
+    assert_true(mb_slice_is(request.user.email, "b25l")); /* the bidder's, to hash and forget */
 }
 
 static void conversions_are_counted_per_endpoint(void **state)

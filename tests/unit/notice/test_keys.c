@@ -161,6 +161,29 @@ static void there_is_room_for_eight_keys(void **state)
     assert_int_equal(mb_notice_keys_add_file(f->keys, f->path, &err), MB_ENOMEM);
 }
 
+/* The same text, the same pseudonym; another text or another key, another one; and the text is not in it. */
+static void a_pseudonym_needs_the_key(void **state)
+{
+    struct fixture *f = *state;
+    static const uint8_t one[MB_NOTICE_KEY_BYTES] = "one", two[MB_NOTICE_KEY_BYTES] = "two";
+    struct mb_notice_keys *others = mb_xnotice_keys_new();
+    char a[16], again[16], b[16], other[16];
+
+    assert_int_equal(mb_notice_keys_add(f->keys, one), 0);
+    assert_int_equal(mb_notice_keys_add(others, two), 0);
+    mb_notice_pseudonym(f->keys, MB_SLICE("dXNlckBleGFtcGxlLm9yZw=="), a);
+    mb_notice_pseudonym(f->keys, MB_SLICE("dXNlckBleGFtcGxlLm9yZw=="), again);
+    mb_notice_pseudonym(f->keys, MB_SLICE("dXNlckBleGFtcGxlLm9yZW=="), b);
+    mb_notice_pseudonym(others, MB_SLICE("dXNlckBleGFtcGxlLm9yZw=="), other);
+    assert_memory_equal(a, again, sizeof a);
+    assert_memory_not_equal(a, b, sizeof a);
+    assert_memory_not_equal(a, other, sizeof a);
+    for (size_t i = 0; i < sizeof a; i++) {
+        assert_non_null(memchr("0123456789abcdef", a[i], 16));
+    }
+    mb_notice_keys_free(others);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -169,6 +192,7 @@ int main(void)
         CASE(a_file_holds_32_hex_digits_and_a_line_end),
         CASE(what_cannot_be_read_or_made_is_an_io_error),
         CASE(there_is_room_for_eight_keys),
+        CASE(a_pseudonym_needs_the_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
