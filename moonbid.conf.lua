@@ -27,8 +27,9 @@ return {
   -- A file that is missing is made. Without this key: notice.key in the data folder.
   notice_keys = { 'file:var/notice.key' },
 
-  -- A country or city database in MaxMind's format, for exchanges that send no country. None by default.
-  -- geoip = 'GeoLite2-Country.mmdb',
+  -- A country or city database in MaxMind's format, for exchanges that send no country (ExoClick). None by default: then a
+  -- strategy that aims at countries there does not load. `./dev build` fetches this free one.
+  geoip = 'build/geo/country.mmdb',
 
   endpoints = {
     {

@@ -52,6 +52,16 @@ describe('the books', function()
     assert.same({ '0.0025', 2500000, 2 }, { row.spend.total, row.spend_nanos, row.duplicates })
   end)
 
+  it('are signed with a key file that is made on first start, and its folder too', function()
+    server:finish()
+    server = Server.start { strategies = STRATEGIES, config = "notice_keys = { 'file:keys/deep/notice.key' }," }
+    local path = notice()
+    server:finish 'keep'
+    restart()
+    assert.equal(200, server:get(path).status)
+    assert.equal(1, lines())
+  end)
+
   it('never take a token that was altered, cut or made up', function()
     local path = notice()
     local last = path:sub(-1)

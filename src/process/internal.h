@@ -3,8 +3,8 @@
  * Part of: process (private).
  * Files:    worker.c starts, drains and stops; request.c hands requests to the bidder; books.c
  *           makes events durable; reload.c changes generations; admin.c, pages.c and metrics.c are
- *           the operator's listener; chance.c seeds; parts.c, settings.c and limiter.c serve the
- *           commands too.
+ *           the operator's listener; chance.c seeds; folder.c, parts.c, settings.c and limiter.c
+ *           serve the commands too.
  */
 #ifndef MB_PROCESS_INTERNAL_H
 #define MB_PROCESS_INTERNAL_H
@@ -18,6 +18,11 @@
 #include "moonbid/process.h"
 
 struct mb__worker;
+
+/* --- folder.c --- */
+
+/* Makes the folder and those above it; one that is there is good. Fails: MB_EIO naming it. */
+int mb__process_make_folder(const char *path, struct mb_error *err) MB_MUST_USE;
 
 /* --- chance.c --- */
 

@@ -2,11 +2,13 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "moonbid/process.h"
+#include "internal.h"
 
 static int take_hex_key(struct mb_notice_keys *keys, struct mb_slice text, struct mb_error *err)
 {
@@ -29,17 +31,31 @@ static int take_hex_key(struct mb_notice_keys *keys, struct mb_slice text, struc
     return mb_notice_keys_add(keys, key);
 }
 
+static int make_folder_of(const char *path, struct mb_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[PATH_MAX];
+
+    if (!slash || slash == path) {
+        return 0;
+    }
+    snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
+    return mb__process_make_folder(folder, err);
+}
+
 /* A key file is made on first start, but only where somebody serves with it. */
 static int take_key_file(struct mb_notice_keys *keys, const char *path, bool offline,
                          struct mb_error *err)
 {
     static const uint8_t zeros[MB_NOTICE_KEY_BYTES];
     struct stat st;
+    int rc;
 
     if (offline && stat(path, &st) != 0 && errno == ENOENT) {
         return mb_notice_keys_add(keys, zeros);
     }
-    return mb_notice_keys_add_file(keys, path, err);
+    rc = offline ? 0 : make_folder_of(path, err);
+    return rc ? rc : mb_notice_keys_add_file(keys, path, err);
 }
 
 static int open_keys(const struct mb_config *config, bool offline, struct mb_notice_keys *keys,

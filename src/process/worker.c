@@ -19,7 +19,6 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "moonbid/limiter.h"
@@ -46,32 +45,12 @@ static struct mb_http_limits limits_of(const struct mb_config *config)
 
 /* --- the data folder --- */
 
-/* Makes the folder and those above it. */
-static int make_folder(const char *path, struct mb_error *err)
-{
-    struct mb_buf text = {0};
-    char *slash;
-    int rc = 0;
-
-    mb_xbuf_printf(&text, "%s%c", path, '\0');
-    for (slash = strchr(text.data + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        (void)mkdir(text.data, 0777); /* the last one tells whether it worked */
-        *slash = '/';
-    }
-    if (mkdir(path, 0777) != 0 && errno != EEXIST) {
-        rc = mb_fail(err, MB_EIO, path, "cannot make the data folder: %s", strerror(errno));
-    }
-    mb_buf_fini(&text);
-    return rc;
-}
-
 /* The lock ends with the process, however it ends. */
 static int lock_folder(struct mb__worker *worker, struct mb_error *err)
 {
     const char *data = worker->config->data;
     struct mb_buf path = {0};
-    int rc = make_folder(data, err);
+    int rc = mb__process_make_folder(data, err);
 
     if (rc) {
         return rc;
