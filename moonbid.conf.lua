@@ -6,7 +6,8 @@ return {
   -- Where exchanges call. Behind a load balancer or on a public address set notice_url too.
   listen = { '127.0.0.1:8080' },
 
-  -- Where operators look: GET /status, GET /metrics, POST /reload. Anything but loopback needs admin_token (sent as a bearer token).
+  -- Where operators look: GET /status, GET /metrics, POST /reload. Anything but loopback needs admin_token, sent as a
+  -- bearer token.
   admin = '127.0.0.1:9090',
   -- admin_token = 'a long random text',
 
