@@ -17,7 +17,8 @@
 #include "moonbid/guard.h"
 #include "moonbid/strategy.h"
 
-struct mb_doc; /* json_doc.h */
+struct mb_doc;    /* json_doc.h */
+struct mb_bundle; /* bundle.h */
 struct mb_script;
 
 /* What loading found: every problem, not the first only. Zero it; mb_script_report_fini frees. */
@@ -35,7 +36,8 @@ struct mb_script_report {
 void mb_script_report_fini(struct mb_script_report *report);
 
 struct mb_script_options {
-    const char *dir;                /* scripts folder; or a single .lua file for tests */
+    const struct mb_bundle *bundle; /* the files, see bundle.h; needed while loading only */
+    const char *dir;                /* without a bundle: the scripts folder, or a single .lua file, to read one from */
     struct mb_slices only;          /* names of the strategies to take; count 0: all */
     const struct mb_endpoint *endpoints;
     size_t n_endpoints;
@@ -45,11 +47,11 @@ struct mb_script_options {
     const char *timezone;           /* NULL: UTC; for limits and ctx.date */
 };
 
-/* Loads DIR/strategies/ *.lua (not recursive), with DIR/lib for require and DIR/lists for list and map.
+/* Loads strategies/ *.lua of the bundle (not recursive), with its other .lua files for require and its lists/ for list and map.
  *
  * Gives:  0 and *out, with `report` holding warnings at most.
  * Fails:  MB_ESCRIPT with every error in `report` (syntax, unknown key, wrong type, empty list, duplicate name, no strategy in
- *         a file, a file that runs too long); MB_EIO where the folder cannot be read. *out is NULL.
+ *         a file, a file that runs too long); MB_EIO, MB_ENOMEM as mb_bundle_read, without a bundle. *out is NULL.
  * Owns:   mb_script_free.
  * Costs:  reads files; call off the bid path. Limits of time hold when a limiter ticks (mb_script_tick), as in a call but 2 s.
  */
@@ -60,7 +62,7 @@ void mb_script_free(struct mb_script *script); /* NULL allowed */
 const struct mb_strategy *const *mb_script_strategies(const struct mb_script *script, size_t *count);
 /* The strategy of that name, or NULL. */
 const struct mb_strategy *mb_script_strategy(const struct mb_script *script, struct mb_slice name);
-/* Content hash over names and bytes of all files read: 16 hex digits. */
+/* The bundle's: 16 hex digits. */
 struct mb_slice mb_script_version(const struct mb_script *script);
 size_t mb_script_lua_bytes(const struct mb_script *script);
 /* After a memory breach the state must be replaced (load it again elsewhere, swap, free this one): until then strategies answer

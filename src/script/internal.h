@@ -7,6 +7,7 @@
 #define MB_SCRIPT_INTERNAL_H
 
 #include "moonbid/base.h"
+#include "moonbid/bundle.h"
 #include "moonbid/json.h"
 #include "moonbid/script.h"
 
@@ -226,10 +227,8 @@ struct mb_script {
     /* load time */
     struct mb_script_options options;
     struct mb_script_report *report;
-    struct mb_slice root;  /* scripts folder */
-    struct mb_arena files; /* contents of files while loading */
-    struct mb_map read;    /* path -> struct mb_slice in `files` */
-    uint64_t hash;         /* over what was read, in any order */
+    const struct mb_bundle *bundle;
+    struct mb_arena files; /* what loading needs and nothing afterwards */
     struct mb_slice file;  /* strategy file being loaded */
     int line;              /* last line that ran in it */
     struct mb__list *lists;
@@ -312,13 +311,8 @@ void mb__script_take_result(lua_State *L, int index);
  * an empty table is an array where the key is known to be one. */
 const char *mb__script_encode(lua_State *L, int index, struct mb_slice name, struct mb_buf *out);
 
-/* --- loader.c, files.c: reading the scripts folder --- */
+/* --- loader.c --- */
 
-/* The bytes of a file, by its path relative to the scripts folder; read once, counted into the
- * version. Absent: no such file or no fit name. Alive while loading. */
-struct mb_slice mb__script_read_file(struct mb_script *script, struct mb_slice path);
-int mb__script_files_open(struct mb_script *script, const char *dir, struct mb_slices *strategies);
-void mb__script_files_close(struct mb_script *script);
 void mb__script_unload(struct mb_script *script); /* frees what lies outside the arena */
 
 /* --- strategy.c, limits.c, target.c, hours.c: from a table to checked data --- */

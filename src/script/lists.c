@@ -32,7 +32,7 @@ static const struct mb__list *open_list(struct mb_script *script, struct mb_slic
     if (!script->call.loading)
         return NULL;
     struct mb_slice path = mb_xarena_printf(&script->files, "lists/%.*s", MB_SLICE_ARG(name));
-    struct mb_slice rest = mb__script_read_file(script, path);
+    struct mb_slice rest = mb_bundle_file(script->bundle, path);
     if (!rest.data)
         return NULL;
     struct mb__list *list = mb_xarena_alloc(&script->arena, sizeof(*list));

@@ -1,4 +1,4 @@
-/* loader.c - from a scripts folder to a generation.
+/* loader.c - from a bundle of scripts to a generation.
  *
  * Each strategy file runs in an environment of its own, and so do the modules that it requires:
  * what one strategy does to a module's table, another never sees. The problems of all files are
@@ -58,7 +58,7 @@ static int calling_line(lua_State *L)
     lua_Debug caller;
     if (lua_getstack(L, 1, &caller) && lua_getinfo(L, "l", &caller) && caller.currentline > 0)
         return caller.currentline;
-    return find_call(mb__script_read_file(script, script->file), script->line);
+    return find_call(mb_bundle_file(script->bundle, script->file), script->line);
 }
 
 /* strategy {...} */
@@ -96,7 +96,7 @@ static struct mb_slice find_module(struct mb_script *script, struct mb_slice nam
     for (size_t i = 0; i < name.len && i < path.len; i++)
         if (path.data[i] == '.')
             ((char *)(uintptr_t)path.data)[i] = '/';
-    *text = mb__script_read_file(script, path);
+    *text = mb_bundle_file(script->bundle, path);
     return path;
 }
 
@@ -236,9 +236,7 @@ static void take_returned(lua_State *L, int index)
 static int run_file(lua_State *L)
 {
     struct mb_script *script = mb__script_of(L);
-    struct mb_slice text = mb__script_read_file(script, script->file);
-    if (!text.data)
-        return luaL_error(L, "%s: cannot be read (or has no plain name)", script->file.data);
+    struct mb_slice text = mb_bundle_file(script->bundle, script->file);
     lua_getfield(L, LUA_REGISTRYINDEX, base_key);
     mb__script_sandbox_env(L, lua_gettop(L));
     int env = lua_gettop(L);
@@ -299,22 +297,28 @@ static void finish_load(struct mb_script *script)
         script->cap_bytes = script->options.memory_bytes;
     if (script->cap_bytes < 4 * script->live_bytes)
         script->cap_bytes = 4 * script->live_bytes;
-    snprintf(script->version, sizeof(script->version), "%016llx", (unsigned long long)script->hash);
+    snprintf(script->version, sizeof(script->version), "%.*s",
+             MB_SLICE_ARG(mb_bundle_version(script->bundle)));
     script->call = (struct mb__call){0};
     script->state.is_new_error = mb__script_is_new_error;
     script->report = NULL;
     script->options = (struct mb_script_options){0}; /* borrowed for the load only */
 }
 
+static void load_files(struct mb_script *script)
+{
+    int run_one = mb__script_state_keep(&script->state, run_file);
+    for (size_t i = 0; i < mb_bundle_count(script->bundle); i++) {
+        if (!mb_bundle_is_strategy(script->bundle, i))
+            continue;
+        script->file = mb_xarena_copy(&script->arena, mb_bundle_path(script->bundle, i));
+        script->line = 0;
+        run_load(script, run_one);
+    }
+}
+
 static int load_all(struct mb_script *script)
 {
-    struct mb_slices files;
-    int rc = mb__script_files_open(script, script->options.dir, &files);
-    if (rc != 0) {
-        mb__script_problem(script->report, false, mb_slice_of(script->options.dir), 0,
-                           "cannot be read: expected a folder with strategies/*.lua");
-        return rc;
-    }
     script->zone = mb__script_zone(script, mb_slice_of(script->options.timezone));
     if (!script->zone) {
         mb__script_problem(script->report, false, MB_SLICE(""), 0, "no such time zone: %s",
@@ -322,17 +326,26 @@ static int load_all(struct mb_script *script)
         return MB_ESCRIPT;
     }
     run_load(script, mb__script_state_keep(&script->state, run_open));
-    int run_one = mb__script_state_keep(&script->state, run_file);
-    for (size_t i = 0; i < files.count; i++) {
-        script->file = files.items[i];
-        script->line = 0;
-        run_load(script, run_one);
-    }
+    load_files(script);
     mb__script_keep_calls(script);
     if (script->report->errors > 0)
         return MB_ESCRIPT;
     finish_load(script);
     return 0;
+}
+
+/* The bundle to load from: the caller's, or `*own` read from the folder. */
+static int open_bundle(struct mb_script *script, struct mb_bundle **own)
+{
+    struct mb_error err = {.at = -1};
+    int rc = 0;
+    if (!script->options.bundle) {
+        rc = mb_bundle_read(script->options.dir, own, &err);
+        if (rc != 0)
+            mb__script_problem(script->report, false, mb_slice_of(err.where), 0, "%s", err.what);
+    }
+    script->bundle = script->options.bundle ? script->options.bundle : *own;
+    return rc;
 }
 
 int mb_script_load(const struct mb_script_options *options, struct mb_script **out,
@@ -350,10 +363,16 @@ int mb_script_load(const struct mb_script_options *options, struct mb_script **o
     script->cap_bytes = DEFAULT_CAP_BYTES;
     script->stamp = 1;
     script->call.loading = true;
-    int rc = mb__script_state_open(&script->state);
+    mb_arena_init(&script->files, 64 * 1024);
+    struct mb_bundle *own = NULL;
+    int rc = open_bundle(script, &own);
+    if (rc == 0)
+        rc = mb__script_state_open(&script->state);
     if (rc == 0)
         rc = load_all(script);
-    mb__script_files_close(script);
+    mb_arena_fini(&script->files);
+    mb_bundle_free(own);
+    script->bundle = NULL;
     if (rc == 0)
         *out = script;
     else

@@ -32,6 +32,7 @@ local MAY_USE_HEADER = { kit = 'moonbid/limiter.h' }
 
 -- Headers under include/moonbid that do not carry their module's name.
 local OWNER = {
+  ['bundle.h'] = 'script',
   ['config.h'] = 'bidder',
   ['strategy.h'] = 'auction',
   ['json_doc.h'] = 'json',

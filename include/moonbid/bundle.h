@@ -1,0 +1,49 @@
+/* bundle.h - the files of a scripts folder, read once, as one sealed block of memory.
+ *
+ * Part of: script.  Depends on: base.
+ * Threads:  made and freed by one owner; any number of readers, in any number of processes.
+ * Lifetime: read (or map what another process read) -> file ... -> free. The block is a memory
+ *           file: its descriptor can be handed to another process, and nobody can change it any
+ *           more. A generation that was loaded from a bundle needs it no longer.
+ * Holds:    every *.lua of the folder and its subfolders, all of lists/ and golden/; neither
+ *           hidden files nor what is no plain file. At most 65,536 files, eight folders deep, 4
+ *           GiB.
+ */
+#ifndef MB_BUNDLE_H
+#define MB_BUNDLE_H
+
+#include "moonbid/base.h"
+
+struct mb_bundle;
+
+/* Reads a scripts folder; or a single .lua file, which then is the only strategy file (with the
+ * lib/ and lists/ beside it).
+ * Fails:  MB_EIO     what cannot be read, or no room; the path is in err->where.
+ *         MB_ENOMEM  past the limits above.
+ * Owns:   mb_bundle_free.
+ * Costs:  reads every file once; blocks. */
+int mb_bundle_read(const char *path, struct mb_bundle **out, struct mb_error *err) MB_MUST_USE;
+
+/* The bundle behind a descriptor of mb_bundle_fd that came from another process. Takes the
+ * descriptor over when it succeeds. Fails: MB_EINVAL (no sealed bundle), MB_EIO. */
+int mb_bundle_map(int fd, struct mb_bundle **out, struct mb_error *err) MB_MUST_USE;
+void mb_bundle_free(struct mb_bundle *bundle); /* NULL allowed */
+
+/* The memory file; open as long as the bundle. */
+int mb_bundle_fd(const struct mb_bundle *bundle);
+/* Content hash over names and bytes of all files: 16 hex digits. */
+struct mb_slice mb_bundle_version(const struct mb_bundle *bundle);
+
+/* Files in order of their paths, which are relative to the folder. */
+size_t mb_bundle_count(const struct mb_bundle *bundle);
+struct mb_slice mb_bundle_path(const struct mb_bundle *bundle, size_t place);
+/* The bytes, with a zero byte behind them. */
+struct mb_slice mb_bundle_bytes(const struct mb_bundle *bundle, size_t place);
+
+/* The bytes of the file of that path; absent: there is none. O(log n). */
+struct mb_slice mb_bundle_file(const struct mb_bundle *bundle, struct mb_slice path);
+/* Is the file at that place one whose strategies are loaded: strategies/NAME.lua, or the single
+ * one? */
+bool mb_bundle_is_strategy(const struct mb_bundle *bundle, size_t place);
+
+#endif /* MB_BUNDLE_H */
