@@ -8,6 +8,7 @@
 #ifndef MB_PROCESS_H
 #define MB_PROCESS_H
 
+#include "moonbid/bundle.h"
 #include "moonbid/config.h"
 #include "moonbid/geo.h"
 #include "moonbid/guard.h"
@@ -59,6 +60,16 @@ void mb_process_close_parts(struct mb_process_parts *parts); /* safe on zeroed *
  * Fails as mb_script_load. */
 int mb_process_load_scripts(const struct mb_process_parts *parts, struct mb_script **out,
                             struct mb_script_report *report) MB_MUST_USE;
+
+/* The same from files that were read before; NULL: from the folder. */
+int mb_process_load_bundle(const struct mb_process_parts *parts, const struct mb_bundle *bundle,
+                           struct mb_script **out, struct mb_script_report *report) MB_MUST_USE;
+
+/* Would these files make a good generation? Loads them and tries their golden requests (golden.c);
+ * every problem is in `report`. The parts' guard stays untouched: it takes one of its own.
+ * Fails as mb_process_load_bundle; MB_ESCRIPT also where a golden request came out otherwise. */
+int mb_process_check_bundle(const struct mb_process_parts *parts, const struct mb_bundle *bundle,
+                            struct mb_script_report *report, size_t *n_strategies) MB_MUST_USE;
 
 /* "DIR/FILE:LINE", without the line where it is unknown. */
 void mb_process_add_place(const char *dir, const struct mb_script_problem *problem,

@@ -33,6 +33,9 @@ struct mb_script_report {
     size_t count;
     size_t errors; /* problems that are not warnings */
 };
+/* Adds a problem; `file` is relative to the scripts folder or "", `line` 0 where unknown. Long text is cut. */
+void mb_script_report_add(struct mb_script_report *report, bool warning, struct mb_slice file, int line, const char *fmt, ...)
+    MB_PRINTF(5, 6);
 void mb_script_report_fini(struct mb_script_report *report);
 
 struct mb_script_options {

@@ -72,6 +72,55 @@ describe('the command line', function()
     assert.matches('none.lua', output, 1, true)
   end)
 
+  describe('on golden requests', function()
+    -- Writes golden/one.json and checks: output, exit status.
+    local function golden(text)
+      os.execute('mkdir -p ' .. folder .. '/scripts/golden')
+      Server.write_file(folder .. '/scripts/golden/one.json', text)
+      return run(('check --config %s/moonbid.conf.lua --scripts %s/scripts'):format(folder, folder))
+    end
+    local BANNER = '"endpoint": "exoclick", "request": ' .. Server.shared_data 'exoclick-samples/banner-300x250.json'
+
+    it('takes scripts that decide as expected', function()
+      for _, expect in ipairs { '"bid"', '"no error"', '{"bid": "banner"}' } do
+        local output, status = golden(('{%s, "expect": %s}'):format(BANNER, expect))
+        assert.equal(0, status, output)
+      end
+    end)
+
+    it('refuses scripts that decide otherwise, and says what came instead', function()
+      for expect, said in pairs {
+        ['"nobid"'] = 'expected "nobid", got ', ['{"nobid": "target"}'] = 'expected {"nobid": "target"}, got ',
+        ['{"bid": "popunder"}'] = 'expected {"bid": "popunder"}, got popunder: target, banner: bid',
+        ['"perhaps"'] = 'expect: expected',
+      } do
+        local output, status = golden(('{%s, "expect": %s}'):format(BANNER, expect))
+        assert.equal(1, status, output)
+        assert.matches('golden/one.json: error: ' .. said, output, 1, true)
+      end
+    end)
+
+    it('names what is wrong with the file', function()
+      for text, said in pairs {
+        ['{'] = 'not JSON at byte 1', ['[]'] = 'expected an object', ['{"endpoint":"x"}'] = "none named 'x'",
+        ['{"endpoint":"exoclick","request":"{"}'] = 'answered 400', ['{"endpoint":"exoclick","wish":1}'] = 'wish: unknown key',
+        ['{"endpoint":"exoclick","request":{},"now":"noon"}'] = 'now: expected',
+      } do
+        local output, status = golden(text)
+        assert.equal(1, status, output)
+        assert.matches(said, output, 1, true)
+      end
+    end)
+
+    it('refuses a script that fails on one, whatever is expected', function()
+      Server.write_file(folder .. '/scripts/strategies/b.lua',
+        "return strategy { name = 'b', bid = function(ctx, req) return req.nothing.at_all end }")
+      local output, status = golden(('{%s}'):format(BANNER))
+      assert.equal(1, status, output)
+      assert.matches('golden/one.json: error: b: script_error: strategies/b.lua:1', output, 1, true)
+    end)
+  end)
+
   it('takes the commented example', function()
     local output, status = run(('check --config %s/moonbid.conf.lua --scripts %s/scripts'):format(folder, folder))
     assert.equal(0, status, output)

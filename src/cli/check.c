@@ -8,28 +8,28 @@
 static int check_scripts(const struct mb_process_parts *parts)
 {
     struct mb_script_report report = {0};
-    struct mb_script *script = NULL;
+    struct mb_bundle *bundle = NULL;
+    struct mb_error err = {.at = -1};
     const char *dir = parts->config->scripts;
-    int rc = mb_process_load_scripts(parts, &script, &report);
     size_t count;
+    int code = CLI_OK;
 
-    if (rc == MB_EIO) {
-        rc = cli_unreadable(dir);
-    } else if (rc) {
+    if (mb_bundle_read(dir, &bundle, &err)) {
+        return cli_fail(&err);
+    }
+    if (mb_process_check_bundle(parts, bundle, &report, &count)) {
         cli_print_report(dir, &report);
         printf("refused: %zu error%s\n", report.errors, report.errors == 1 ? "" : "s");
-        rc = CLI_NO;
+        code = CLI_NO;
     } else {
-        struct mb_slice version = mb_script_version(script);
-
         cli_print_report(dir, &report);
-        (void)mb_script_strategies(script, &count);
         printf("ok: %zu strateg%s, %zu warning%s, version %.*s\n", count, count == 1 ? "y" : "ies",
-               report.count, report.count == 1 ? "" : "s", MB_SLICE_ARG(version));
+               report.count, report.count == 1 ? "" : "s",
+               MB_SLICE_ARG(mb_bundle_version(bundle)));
     }
-    mb_script_free(script);
+    mb_bundle_free(bundle);
     mb_script_report_fini(&report);
-    return rc;
+    return code;
 }
 
 static int run(const struct cli_args *args)

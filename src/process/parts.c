@@ -130,8 +130,15 @@ void mb_process_close_parts(struct mb_process_parts *parts)
 int mb_process_load_scripts(const struct mb_process_parts *parts, struct mb_script **out,
                             struct mb_script_report *report)
 {
+    return mb_process_load_bundle(parts, NULL, out, report);
+}
+
+int mb_process_load_bundle(const struct mb_process_parts *parts, const struct mb_bundle *bundle,
+                           struct mb_script **out, struct mb_script_report *report)
+{
     const struct mb_config *config = parts->config;
     struct mb_script_options options = {
+        .bundle = bundle,
         .dir = config->scripts,
         .endpoints = config->endpoints,
         .n_endpoints = config->n_endpoints,

@@ -55,11 +55,6 @@ uint64_t mb__script_limit_ns(void);
 /* Raises where more than 2 MiB of C stack are in use by this call. */
 void mb__script_check_stack(lua_State *L);
 
-/* --- report.c --- */
-
-void mb__script_problem(struct mb_script_report *report, bool warning, struct mb_slice file,
-                        int line, const char *fmt, ...) MB_PRINTF(5, 6);
-
 /* --- lists.c: files of lists/, held outside Lua --- */
 
 struct mb__list {

@@ -228,7 +228,7 @@ static void take_returned(lua_State *L, int index)
         lua_pop(L, 1);
     }
     if (!good)
-        mb__script_problem(script->report, false, script->file, 0,
+        mb_script_report_add(script->report, false, script->file, 0,
                            "return: expected strategy {...} or a list of them, got %s",
                            count > 0 ? "a list with something else" : mb__script_kind(L, index));
 }
@@ -270,13 +270,13 @@ static void report_failure(struct mb_script *script, enum mb__script_end end)
     struct mb_slice rest = text, file = mb_slice_cut(&rest, ':'), number = mb_slice_cut(&rest, ':');
     int64_t line;
     if (end == MB__END_TIMEOUT)
-        mb__script_problem(script->report, false, script->file, script->line,
+        mb_script_report_add(script->report, false, script->file, script->line,
                            "the file ran for more than 2 seconds");
     else if (mb_slice_present(rest) && mb_slice_to_i64(number, &line))
-        mb__script_problem(script->report, false, file, (int)line, "%.*s",
+        mb_script_report_add(script->report, false, file, (int)line, "%.*s",
                            MB_SLICE_ARG(mb_slice_trim(rest)));
     else
-        mb__script_problem(script->report, false, script->file, script->line, "%.*s",
+        mb_script_report_add(script->report, false, script->file, script->line, "%.*s",
                            MB_SLICE_ARG(text));
 }
 
@@ -321,7 +321,7 @@ static int load_all(struct mb_script *script)
 {
     script->zone = mb__script_zone(script, mb_slice_of(script->options.timezone));
     if (!script->zone) {
-        mb__script_problem(script->report, false, MB_SLICE(""), 0, "no such time zone: %s",
+        mb_script_report_add(script->report, false, MB_SLICE(""), 0, "no such time zone: %s",
                            script->options.timezone);
         return MB_ESCRIPT;
     }
@@ -342,7 +342,7 @@ static int open_bundle(struct mb_script *script, struct mb_bundle **own)
     if (!script->options.bundle) {
         rc = mb_bundle_read(script->options.dir, own, &err);
         if (rc != 0)
-            mb__script_problem(script->report, false, mb_slice_of(err.where), 0, "%s", err.what);
+            mb_script_report_add(script->report, false, mb_slice_of(err.where), 0, "%s", err.what);
     }
     script->bundle = script->options.bundle ? script->options.bundle : *own;
     return rc;

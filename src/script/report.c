@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-void mb__script_problem(struct mb_script_report *report, bool warning, struct mb_slice file,
+void mb_script_report_add(struct mb_script_report *report, bool warning, struct mb_slice file,
                         int line, const char *fmt, ...)
 {
     void *grown = realloc(report->problems, (report->count + 1) * sizeof(*report->problems));

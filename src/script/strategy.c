@@ -23,7 +23,7 @@ static void add_problem(struct mb__check *check, bool warning, const char *path,
 {
     char text[400];
     vsnprintf(text, sizeof(text), fmt, args);
-    mb__script_problem(check->script->report, warning, check->script->file, check->line, "%s: %s",
+    mb_script_report_add(check->script->report, warning, check->script->file, check->line, "%s: %s",
                        path, text);
 }
 
