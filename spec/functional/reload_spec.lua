@@ -43,6 +43,20 @@ describe('a reload', function()
     assert.equal(0.75, price())
   end)
 
+  it('keeps the old price where a golden request is answered otherwise', function()
+    server:expect_error 'golden/banner.json'
+    os.execute('mkdir -p ' .. server.folder .. '/scripts/golden')
+    Server.write_file(server.folder .. '/scripts/golden/banner.json',
+      ('{"endpoint":"exoclick","request":%s,"expect":"bid"}'):format(request))
+    server:strategy('banner.lua', banner(0.75):gsub('format = { .banner. }', "format = { 'push' }"))
+    server:reload()
+    assert.equal(0.5, price())
+    assert.matches('golden/banner.json', server:admin('GET', '/status').body, 1, true)
+    server:strategy('banner.lua', banner(0.9))
+    server:reload()
+    assert.equal(0.9, price())
+  end)
+
   it('refuses a file that never ends loading', function()
     server:expect_error 'strategies/endless.lua'
     server:strategy('endless.lua', 'while true do end')

@@ -83,12 +83,13 @@ struct mb__reload {
     bool replacing;             /* the running one only replaces a spent state */
     bool again;                 /* asked for while one was running */
     int64_t replaced_ms;        /* when the last replacement began; 0: none yet */
-    bool stale;                 /* the files have changed: no replacement before the next reload */
+    struct mb_bundle *bundle;   /* what bids was loaded from it */
     struct mb__waiter *waiters; /* want the outcome of the running one */
     struct mb__waiter *next_waiters; /* came too late for it */
 
     /* the thread's result */
     int rc;
+    struct mb_bundle *fresh_bundle;
     struct mb_script *fresh;
     struct mb_script_report report;
 
@@ -102,6 +103,7 @@ struct mb__reload {
 
 /* The first generation, on this thread. Fails: MB_ESCRIPT, MB_EIO; the problems are logged. */
 int mb__reload_first(struct mb__worker *worker, struct mb_error *err);
+void mb__reload_close(struct mb__worker *worker); /* the loop has ended */
 /* Starts a reload, or marks that one more is due. `exchange` (may be NULL) is a deferred one that
  * gets the outcome. */
 void mb__reload_ask(struct mb__worker *worker, struct mb_http_exchange *exchange);

@@ -7,9 +7,8 @@
  * in the loop. A reload that is refused changes nothing. One that is asked for while another runs
  * is done afterwards, because the running one may have read the file before it was changed.
  *
- * The same way replaces a state that a script has filled: built anew from the same files, whose
- * hash must be the one that bids. Files that were changed meanwhile wait for somebody to ask for a
- * reload.
+ * The same way replaces a state that a script has filled: built anew from the bundle that bids, not
+ * from the disk, where somebody may be in the middle of an edit.
  */
 #include "internal.h"
 
@@ -70,6 +69,26 @@ static void describe_failure(const struct mb__reload *reload, const char *dir, c
 
 /* --- building and freeing, on a helper thread --- */
 
+/* A generation from what the folder holds now, tried on its golden requests. */
+static int load_from_disk(const struct mb_process_parts *parts, struct mb__reload *reload)
+{
+    struct mb_error err = {.at = -1};
+    size_t n_strategies;
+    int rc = mb_bundle_read(parts->config->scripts, &reload->fresh_bundle, &err);
+
+    if (rc) {
+        mb_script_report_add(&reload->report, false, mb_slice_of(err.where), 0, "%s", err.what);
+        return rc;
+    }
+    rc = mb_process_check_bundle(parts, reload->fresh_bundle, &reload->report, &n_strategies);
+    if (!rc) {
+        mb_script_report_fini(&reload->report); /* its warnings come again */
+        reload->report = (struct mb_script_report){0};
+        rc = mb_process_load_bundle(parts, reload->fresh_bundle, &reload->fresh, &reload->report);
+    }
+    return rc;
+}
+
 static void build(uv_work_t *work)
 {
     struct mb__worker *worker = work->data;
@@ -79,7 +98,12 @@ static void build(uv_work_t *work)
     if (mb_limiter_start(&err)) {
         mb_log(MB_LOG_ERROR, "process", "no limit of time while loading", "error=%s", err.what);
     }
-    reload->rc = mb_process_load_scripts(&worker->parts, &reload->fresh, &reload->report);
+    if (reload->replacing) {
+        reload->rc = mb_process_load_bundle(&worker->parts, reload->bundle, &reload->fresh,
+                                            &reload->report);
+    } else {
+        reload->rc = load_from_disk(&worker->parts, reload);
+    }
     mb_limiter_stop();
 }
 
@@ -122,8 +146,12 @@ static void take(struct mb__worker *worker)
     struct mb_script *old = mb_bidder_take_script(worker->bidder, reload->fresh);
 
     reload->fresh = NULL;
-    reload->stale = false;
     reload->generation++;
+    if (reload->fresh_bundle) {
+        mb_bundle_free(reload->bundle);
+        reload->bundle = reload->fresh_bundle;
+        reload->fresh_bundle = NULL;
+    }
     free_elsewhere(worker, old);
 }
 
@@ -136,10 +164,10 @@ static enum mb__reload_outcome judge(struct mb__worker *worker)
     if (reload->rc) {
         return MB__RELOAD_REFUSED;
     }
-    same = current && mb_slice_eq(mb_script_version(current), mb_script_version(reload->fresh));
     if (reload->replacing) {
-        return same ? MB__RELOAD_REPLACED : MB__RELOAD_REFUSED;
+        return MB__RELOAD_REPLACED;
     }
+    same = current && mb_slice_eq(mb_script_version(current), mb_script_version(reload->fresh));
     return same && !mb_script_wants_replacing(current) ? MB__RELOAD_UNCHANGED : MB__RELOAD_LOADED;
 }
 
@@ -149,11 +177,7 @@ static void log_outcome(const struct mb__worker *worker, enum mb__reload_outcome
     struct mb_slice version = mb_script_version(mb_bidder_script(worker->bidder));
     size_t count;
 
-    if (outcome == MB__RELOAD_REFUSED && reload->replacing) {
-        mb_log(MB_LOG_WARN, "process",
-               "spent Lua state not replaced: the files have changed, reload to take them",
-               "version=%.*s", MB_SLICE_ARG(version));
-    } else if (outcome == MB__RELOAD_REFUSED) {
+    if (outcome == MB__RELOAD_REFUSED) {
         mb_log(MB_LOG_ERROR, "process", "reload refused, the scripts before go on bidding",
                "version=%.*s errors=%zu first=%s", MB_SLICE_ARG(version), reload->report.errors,
                reload->last_error);
@@ -190,7 +214,6 @@ static void note(struct mb__worker *worker, enum mb__reload_outcome outcome)
 
     reload->counts[outcome]++;
     if (reload->replacing) {
-        reload->stale = outcome == MB__RELOAD_REFUSED;
         return;
     }
     reload->last = outcome;
@@ -208,6 +231,8 @@ static void clean_up(struct mb__worker *worker)
 
     free_elsewhere(worker, reload->fresh);
     reload->fresh = NULL;
+    mb_bundle_free(reload->fresh_bundle);
+    reload->fresh_bundle = NULL;
     mb_script_report_fini(&reload->report);
     reload->report = (struct mb_script_report){0};
 }
@@ -272,13 +297,19 @@ void mb__reload_ask(struct mb__worker *worker, struct mb_http_exchange *exchange
     }
 }
 
+void mb__reload_close(struct mb__worker *worker)
+{
+    mb_bundle_free(worker->reload.bundle);
+    mb_bundle_free(worker->reload.fresh_bundle);
+}
+
 void mb__reload_replace_if_spent(struct mb__worker *worker)
 {
     struct mb__reload *reload = &worker->reload;
     const struct mb_script *script = mb_bidder_script(worker->bidder);
     int64_t now_ms;
 
-    if (reload->running || reload->stale || worker->draining ||
+    if (reload->running || worker->draining ||
         !mb_script_wants_replacing(script)) {
         return;
     }
@@ -294,7 +325,7 @@ int mb__reload_first(struct mb__worker *worker, struct mb_error *err)
     struct mb__reload *reload = &worker->reload;
     int rc;
 
-    reload->rc = rc = mb_process_load_scripts(&worker->parts, &reload->fresh, &reload->report);
+    reload->rc = rc = load_from_disk(&worker->parts, reload);
     log_problems(worker->config->scripts, &reload->report);
     if (rc) {
         char text[sizeof(reload->last_error)];
@@ -304,6 +335,8 @@ int mb__reload_first(struct mb__worker *worker, struct mb_error *err)
     } else {
         (void)mb_bidder_take_script(worker->bidder, reload->fresh);
         reload->fresh = NULL;
+        reload->bundle = reload->fresh_bundle;
+        reload->fresh_bundle = NULL;
         reload->generation = 1;
     }
     mb_script_report_fini(&reload->report);

@@ -300,6 +300,7 @@ static void fini(struct mb__worker *worker)
         mb_ledger_close(worker->books.ledger);
     }
     mb_bidder_free(worker->bidder);
+    mb__reload_close(worker);
     mb_process_close_parts(&worker->parts);
     free(worker->outcomes);
     if (worker->lock_fd >= 0) {
