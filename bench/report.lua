@@ -1,0 +1,60 @@
+--- report.lua RESULTS - medians, spread and ratios of what bench/run measured.
+--
+-- A line of RESULTS: case server requests seconds cpu_us.
+local SERVERS = { 'bidder', 'nginx', 'epoll' }
+local TARGETS = { { server = 'nginx', most = 0.6 }, { server = 'epoll', most = 2.5 } }
+
+local function read_results(path)
+  local cases, by_name = {}, {}
+  for line in io.lines(path) do
+    local name, server, requests, seconds, cpu_us = line:match '^(%S+) (%S+) (%S+) (%S+) (%S+)$'
+    local case = by_name[name]
+    if not case then
+      case = { name = name }
+      by_name[name] = case
+      cases[#cases + 1] = case
+    end
+    local figures = case[server] or { cpu = {}, rate = {} }
+    case[server] = figures
+    table.insert(figures.cpu, cpu_us / requests)
+    table.insert(figures.rate, requests / seconds)
+  end
+  return cases
+end
+
+--- Median, least and most.
+local function summary(values)
+  table.sort(values)
+  local n = #values
+  local median = (values[math.floor((n + 1) / 2)] + values[math.ceil((n + 1) / 2)]) / 2
+  return median, values[1], values[n]
+end
+
+local function print_case(case)
+  for _, server in ipairs(SERVERS) do
+    local figures = case[server]
+    if figures then
+      local cpu, cpu_least, cpu_most = summary(figures.cpu)
+      local rate, rate_least, rate_most = summary(figures.rate)
+      print(('%-12s %-8s %8.2f %7.2f..%-7.2f %10.0f %8.0f..%-8.0f %6d'):format(
+        case.name, server, cpu, cpu_least, cpu_most, rate, rate_least, rate_most, #figures.cpu))
+    end
+  end
+end
+
+local function print_ratios(case)
+  for _, target in ipairs(TARGETS) do
+    if case.bidder and case[target.server] then
+      local ratio = summary(case.bidder.cpu) / summary(case[target.server].cpu)
+      print(('%-12s bidder / %-6s %6.2f   at most %.1f: %s'):format(
+        case.name, target.server, ratio, target.most, ratio <= target.most and 'yes' or 'NO'))
+    end
+  end
+end
+
+local cases = read_results(arg[1])
+print(('%-12s %-8s %8s %16s %10s %18s %6s'):format(
+  'case', 'server', 'CPU us', 'least..most', 'requests/s', 'least..most', 'rounds'))
+for _, case in ipairs(cases) do print_case(case) end
+print '\nCPU time a request, ratio of medians:'
+for _, case in ipairs(cases) do print_ratios(case) end
