@@ -49,6 +49,15 @@ static bool set_custom_data(struct mb_bidder *b, struct mb_bid *bid)
     return bid->notice_token.len <= CUSTOM_DATA_MAX;
 }
 
+static struct mb_slice notice_url(struct mb_bidder *b)
+{
+    mb_buf_clear(&b->scratch);
+    mb_xbuf_add_slice(&b->scratch, b->options.config->notice_url);
+    mb_xbuf_add_slice(&b->scratch, MB_SLICE("/n/"));
+    mb_notice_sign(b->options.keys, MB_EVENT_BILLING, mb_buf_slice(&b->token_body), &b->scratch);
+    return mb_xarena_copy(&b->arena, mb_buf_slice(&b->scratch));
+}
+
 enum mb_nobid mb__bidder_sign(struct mb_bidder *b, struct mb_bid *bid, const char **field)
 {
     struct mb_notice notice = {0};
@@ -70,8 +79,6 @@ enum mb_nobid mb__bidder_sign(struct mb_bidder *b, struct mb_bid *bid, const cha
         }
         return MB_NOBID_BID;
     }
-    bid->notice_url = mb_xarena_printf(&b->arena, "%.*s/n/%.*s",
-                                       MB_SLICE_ARG(b->options.config->notice_url),
-                                       MB_SLICE_ARG(mb__bidder_token(b, MB_EVENT_BILLING)));
+    bid->notice_url = notice_url(b);
     return MB_NOBID_BID;
 }

@@ -120,6 +120,13 @@ static const struct mark_text {
 #undef XX
 };
 
+/* The first letters side by side: most words of an agent begin no mark, and one memchr tells. */
+static const char mark_initials[MARKS_OF_TEXT] = {
+#define XX(name, text) [name] = (text)[0],
+    MARK_MAP(XX)
+#undef XX
+};
+
 /* Offset behind the first place of each mark; 0: not there. */
 struct sight {
     size_t behind[MARKS];
@@ -261,9 +268,11 @@ static bool ends_with(struct mb_slice word, const char *end)
 static void note_word(struct sight *sight, struct mb_slice ua, size_t start, size_t end)
 {
     struct mb_slice word = {ua.data + start, end - start};
-    for (size_t m = ANY + 1; m < MARKS_OF_TEXT; m++) {
+    const char *initial = mark_initials, *end_of_initials = mark_initials + MARKS_OF_TEXT;
+    while ((initial = memchr(initial, word.data[0], (size_t)(end_of_initials - initial)))) {
+        size_t m = (size_t)(initial++ - mark_initials);
         const struct mark_text *mark = &mark_texts[m];
-        if (mark->text[0] == word.data[0] && mark->len <= ua.len - start && !sight->behind[m] &&
+        if (mark->len <= ua.len - start && !sight->behind[m] &&
             memcmp(word.data, mark->text, mark->len) == 0) {
             sight->behind[m] = start + mark->len;
         }

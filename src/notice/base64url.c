@@ -10,17 +10,21 @@ static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvw
 
 size_t mb__notice_to_base64url(const uint8_t *bytes, size_t len, char *out)
 {
-    size_t n = 0;
-    uint32_t bits = 0;
-    unsigned held = 0; /* bits not yet written: 0, 2 or 4 between bytes */
-    for (size_t i = 0; i < len; i++) {
-        bits = bits << 8 | bytes[i];
-        for (held += 8; held >= 6; held -= 6) {
-            out[n++] = letters[bits >> (held - 6) & 63];
-        }
+    size_t n = 0, whole = len - len % 3;
+    for (size_t i = 0; i < whole; i += 3) {
+        uint32_t bits = (uint32_t)bytes[i] << 16 | (uint32_t)bytes[i + 1] << 8 | bytes[i + 2];
+        out[n++] = letters[bits >> 18];
+        out[n++] = letters[bits >> 12 & 63];
+        out[n++] = letters[bits >> 6 & 63];
+        out[n++] = letters[bits & 63];
     }
-    if (held > 0) {
-        out[n++] = letters[bits << (6 - held) & 63];
+    if (len - whole == 1) {
+        out[n++] = letters[bytes[whole] >> 2];
+        out[n++] = letters[(bytes[whole] & 3) << 4];
+    } else if (len - whole == 2) {
+        out[n++] = letters[bytes[whole] >> 2];
+        out[n++] = letters[(bytes[whole] & 3) << 4 | bytes[whole + 1] >> 4];
+        out[n++] = letters[(bytes[whole + 1] & 15) << 2];
     }
     return n;
 }
