@@ -318,6 +318,9 @@ struct mb_event {
     struct mb_price price_bid, price_paid, price_sold_for, min_to_win;
     struct mb_amount cost;           /* what this event booked, house currency; 0 for all that do not book */
     bool books;                      /* this event is the one that books money for its bid */
+    bool shown;                      /* this event stands for the impression that frequency caps count */
+    uint64_t frequency_key;          /* whom the bid was shown to, by limits.frequency; 0: no cap */
+    uint64_t per_key;                /* what limits.per counts the bid's cost under; 0: nothing */
     bool attributed;                 /* a valid token named the bid */
     bool test;
     bool fail;

@@ -21,6 +21,9 @@ struct mb_guard;
 struct mb_guard_options {
     const char *counters_path; /* file of the script counters; NULL: memory only (tests, the kit) */
     uint32_t counters_max;     /* script counters held; 0: 65,536 */
+    const char *frequency_path; /* file of the frequency counters; NULL: memory only */
+    uint32_t frequency_max;     /* frequency counters held; 0: 524,288 (16 MiB). Each user of a
+                                   strategy takes up to nine within a window */
 };
 
 int mb_guard_open(const struct mb_guard_options *options, struct mb_guard **out,
@@ -38,19 +41,52 @@ uint32_t mb_guard_slot(struct mb_guard *guard, struct mb_slice strategy);
 int mb_guard_set_zone(struct mb_guard *guard, uint32_t slot, struct mb_slice zone_name,
                       struct mb_error *err) MB_MUST_USE;
 
+/* The slot of a budget pool's name, made on first use; MB_GUARD_NO_SLOT when all are taken. Load
+ * time only. */
+uint32_t mb_guard_pool_slot(struct mb_guard *guard, struct mb_slice pool);
+
+/* What booking must know of a strategy where its script is not at hand: the pool that its spend
+ * counts for as well (MB_GUARD_NO_SLOT: none), and how long an impression counts (0: no frequency
+ * cap). Load time only; holds for all processes. */
+void mb_guard_set_booking(struct mb_guard *guard, uint32_t slot, uint32_t pool_slot,
+                          int64_t frequency_per_ms);
+
 /* May it bid at all now? MB_NOBID_BID, or NOT_STARTED, ENDED, BUDGET (total, daily,
- * max_impressions, max_clicks), HOURLY, PACING, QPS, checked in this order; MONEY_GUARD without a
- * slot. BID takes one of the second's calls (qps). O(1), no system call. */
+ * max_impressions, max_clicks), HOURLY, PACING, then those of its pool, then QPS, checked in this
+ * order; MONEY_GUARD without a slot. BID takes one of the second's calls (qps). O(1), no system
+ * call. */
 enum mb_nobid mb_guard_may(struct mb_guard *guard, const struct mb_strategy *strategy,
                            int64_t now_ms);
 
 /* Reserves what a bid may cost (limits.reserve: the whole cost, or the expected share).
- * MB_NOBID_BID, or BUDGET / HOURLY when the limit would be passed; then nothing is reserved. */
+ * In the strategy's pool too, by the pool's own `reserve`. MB_NOBID_BID, or BUDGET / HOURLY when a
+ * limit would be passed; then nothing is reserved. */
 enum mb_nobid mb_guard_reserve(struct mb_guard *guard, const struct mb_strategy *strategy,
                                enum mb_model model, struct mb_price price, int64_t now_ms);
 
-/* A durable, distinct event of this strategy: counts it, books event->cost where event->books,
- * and releases the bid's reservation. O(1). */
+/* A key of limits.frequency or limits.per: a hash over the strategy's name (to come first) and the
+ * values that tell impressions apart, never 0. Those of frequency are of persons, so that hash has
+ * a key, which stays on this machine. */
+uint64_t mb_guard_frequency_key(const struct mb_guard *guard, const struct mb_slice *values,
+                                size_t count);
+uint64_t mb_guard_per_key(const struct mb_slice *values, size_t count);
+
+/* Has whom `key` names seen limits.frequency.count impressions within the window? MB_NOBID_BID or
+ * FREQUENCY. The window slides in eighths: an impression counts for `per` and up to an eighth more,
+ * never less. O(1). */
+enum mb_nobid mb_guard_frequency(const struct mb_guard *guard, const struct mb_strategy *strategy,
+                                 uint64_t key, int64_t now_ms);
+
+/* Is limits.per.total spent under `key`? MB_NOBID_BID or BUDGET. Counts what is booked; open bids
+ * hold nothing here. O(1). */
+enum mb_nobid mb_guard_per(const struct mb_guard *guard, const struct mb_strategy *strategy,
+                           uint64_t key, int64_t now_ms);
+
+/* An impression that was not recorded before: counts it for its frequency cap. O(1). */
+void mb_guard_count_shown(struct mb_guard *guard, uint32_t slot, const struct mb_event *event);
+
+/* A durable, distinct event of this strategy: counts it, books event->cost where event->books (in
+ * its pool and under its per key too), and releases the bid's reservation. O(1). */
 void mb_guard_book(struct mb_guard *guard, const struct mb_strategy *strategy_or_null,
                    uint32_t slot, const struct mb_event *event);
 
@@ -71,5 +107,7 @@ int64_t mb_guard_incr(struct mb_guard *guard, struct mb_slice strategy, struct m
 int64_t mb_guard_get(struct mb_guard *guard, struct mb_slice strategy, struct mb_slice key,
                      int64_t now_ms);
 uint64_t mb_guard_evicted(const struct mb_guard *guard);
+/* Impressions forgotten before their window was over, for want of room. */
+uint64_t mb_guard_frequency_evicted(const struct mb_guard *guard);
 
 #endif /* MB_GUARD_H */

@@ -48,6 +48,7 @@ struct mb_notice {
     struct mb_price price_wire; /* as sent */
     enum mb_model model;
     int64_t bid_time_ms;
+    uint64_t frequency_key, per_key; /* as in mb_event; 0: none */
     bool test; /* books nothing */
 };
 

@@ -38,6 +38,22 @@ struct mb_target {
     uint8_t exclude_hours[7 * 24 * 4 / 8];
 };
 
+/* What limits.frequency and limits.per tell impressions apart by. */
+#define MB_CAP_KEY_MAP(XX)                                                                             \
+    XX(USER, "user") XX(IP, "ip") XX(CREATIVE, "creative") XX(STRATEGY, "strategy") XX(SITE, "site")   \
+    XX(ZONE, "zone") XX(DOMAIN, "domain") XX(APP, "app") XX(TAG, "tag") XX(COUNTRY, "country")         \
+    XX(FORMAT, "format") XX(ENDPOINT, "endpoint")
+
+enum mb_cap_key {
+#define XX(name, text) MB_CAP_##name,
+    MB_CAP_KEY_MAP(XX)
+#undef XX
+    MB_CAP_COUNT
+};
+
+const char *mb_cap_key_name(enum mb_cap_key key);
+enum mb_cap_key mb_cap_key_of(struct mb_slice name); /* MB_CAP_COUNT: none of them */
+
 enum mb_pacing { MB_PACING_ASAP, MB_PACING_EVEN };
 enum mb_reserve { MB_RESERVE_EXPECTED, MB_RESERVE_FULL };
 
@@ -47,7 +63,7 @@ struct mb_limits {
     struct mb_amount daily, hourly, total;
     struct mb_slice budget; /* pool of budgets.lua, or absent */
     int64_t max_impressions, max_clicks;
-    struct mb_slice per_key; /* absent: no per-key limit */
+    enum mb_cap_key per_key;    /* with per_total */
     struct mb_amount per_total;
     int64_t starts_ms, ends_ms; /* 0: open */
     struct mb_slice timezone;   /* absent: the config's */
@@ -56,7 +72,7 @@ struct mb_limits {
     struct {
         uint32_t count; /* 0: none */
         int64_t per_ms;
-        struct mb_slices key;
+        uint32_t keys; /* a bit for each enum mb_cap_key; joined */
         bool missing_is_nobid;
     } frequency;
     uint32_t qps;
@@ -68,6 +84,14 @@ enum { /* bits of mb_strategy.handlers: an on_<event> is there; ON_NOTIFY hears 
 };
 #define MB_STRATEGY_ON(event_type) (1u << (event_type))
 
+/* A budget that several strategies share; budgets.lua. Of the limits it has total, daily, hourly,
+ * timezone, reserve and pacing. */
+struct mb_pool {
+    struct mb_slice name; /* [a-z0-9_-]{1,63} */
+    struct mb_limits limits;
+    uint32_t guard_slot;
+};
+
 struct mb_strategy {
     struct mb_slice name; /* unique, [a-z0-9_-]{1,64} */
     struct mb_slice file; /* relative to the scripts folder */
@@ -76,6 +100,7 @@ struct mb_strategy {
     enum mb_model model;
     struct mb_target target;
     struct mb_limits limits;
+    const struct mb_pool *pool; /* of limits.budget; NULL: none */
     bool track_clicks;
     int32_t priority;
     struct mb_slices tokens; /* names of the strategy's own dynamic tokens */

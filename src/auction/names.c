@@ -13,6 +13,7 @@ static const char *const model_names[] = {"", MB_MODEL_MAP(XX)};
 static const char *const event_names[] = {"", MB_EVENT_MAP(XX)};
 static const char *const nobid_names[] = {"", MB_NOBID_MAP(XX)};
 static const char *const target_names[] = {MB_TARGET_MAP(XX)};
+static const char *const cap_key_names[] = {MB_CAP_KEY_MAP(XX)};
 #undef XX
 
 #define COUNT_OF(table) (sizeof(table) / sizeof((table)[0]))
@@ -62,6 +63,21 @@ const char *mb_nobid_name(enum mb_nobid reason)
 const char *mb_target_name(enum mb_target_key key)
 {
     return name_at(target_names, COUNT_OF(target_names), (size_t)key);
+}
+
+const char *mb_cap_key_name(enum mb_cap_key key)
+{
+    return name_at(cap_key_names, COUNT_OF(cap_key_names), (size_t)key);
+}
+
+enum mb_cap_key mb_cap_key_of(struct mb_slice name)
+{
+    size_t key = 0;
+
+    while (key < MB_CAP_COUNT && !mb_slice_is(name, cap_key_names[key])) {
+        key++;
+    }
+    return (enum mb_cap_key)key;
 }
 
 enum mb_exchange mb_exchange_of(struct mb_slice name)

@@ -64,6 +64,9 @@ static void take_bid(struct mb_bidder *b, const struct mb_codec *codec, struct m
     if (reason == MB_NOBID_BID) {
         reason = codec->check_bid(&b->request, bid, &field);
     }
+    if (reason == MB_NOBID_BID) {
+        reason = mb__bidder_caps(b, bid->strategy, bid->imp, bid);
+    }
     if (reason == MB_NOBID_BID && b->n_candidates == BIDDER_BIDS_MAX) {
         reason = MB_NOBID_OUTRANKED;
     }
@@ -150,6 +153,9 @@ static void ask(struct mb_bidder *b, const struct mb_codec *codec,
     struct strategy_state *state = b->state_of[strategy->index];
     enum mb_nobid may = may_ask(b, state, strategy);
 
+    if (may == MB_NOBID_BID) {
+        may = mb__bidder_caps(b, strategy, imp, NULL);
+    }
     if (may != MB_NOBID_BID) {
         add_decision(b, strategy, imp, may);
         return;

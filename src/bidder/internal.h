@@ -65,6 +65,13 @@ enum mb_nobid mb__bidder_price(const struct mb_bidder *b, struct mb_bid *bid, co
 /* sign.c: gives the bid its id and its notice tokens. MB_NOBID_BID or INVALID_BID (field set). */
 enum mb_nobid mb__bidder_sign(struct mb_bidder *b, struct mb_bid *bid, const char **field);
 
+/* caps.c: what the strategy's frequency cap and per limit say of the impression. MB_NOBID_BID, FREQUENCY or BUDGET. A creative is
+ * known with the bid only (`bid` NULL before): what hangs on it is held against it then. */
+enum mb_nobid mb__bidder_caps(const struct mb_bidder *b, const struct mb_strategy *strategy, const struct mb_imp *imp,
+                              const struct mb_bid *bid);
+/* The keys that travel with the bid; 0 where there is no such limit, or a value is missing. */
+void mb__bidder_cap_keys(const struct mb_bidder *b, const struct mb_bid *bid, uint64_t *frequency_key, uint64_t *per_key);
+
 /* expand.c: replaces {name} in the bid's texts and URLs. Before it mb__bidder_sign has run, for {bid_id} and {click_token}. */
 void mb__bidder_expand(struct mb_bidder *b, struct mb_bid *bid);
 

@@ -61,6 +61,8 @@ static void attribute(struct mb_bidder *b, struct mb_event *e, const struct mb_n
     e->price_bid = n->price;
     e->test = e->test || n->test;
     e->country = n->country;
+    e->frequency_key = n->frequency_key;
+    e->per_key = n->per_key;
     if (!mb_slice_present(e->auction_id)) {
         e->auction_id = n->auction_id;
     }
@@ -97,6 +99,8 @@ static void set_cost(struct mb_event *e, const struct mb_endpoint *endpoint)
     if (!e->attributed || e->test || e->type != booking_event(endpoint)) {
         return;
     }
+    /* Neither ExoClick nor Xandr's platform tells of impressions: its booking event stands for one. */
+    e->shown = true;
     if (paid_price(endpoint, e, &paid) && paid.micros < price.micros) {
         price = paid;
     }
@@ -287,6 +291,7 @@ void mb_bidder_settle(struct mb_bidder *b, const struct mb_event *event, bool du
     }
     book(b, event);
     if (strategy) {
+        mb_guard_count_shown(b->options.guard, strategy->guard_slot, event);
         tell(b, strategy, event, now_ms);
     }
 }

@@ -26,6 +26,7 @@ static void describe(struct mb_bidder *b, const struct mb_bid *bid, struct mb_no
     n->model = bid->model;
     n->bid_time_ms = b->now_ms;
     n->test = r->test || r->debug;
+    mb__bidder_cap_keys(b, bid, &n->frequency_key, &n->per_key);
 }
 
 struct mb_slice mb__bidder_token(struct mb_bidder *b, enum mb_event_type kind)

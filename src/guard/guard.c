@@ -11,6 +11,11 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+enum {
+    FREQUENCY_MAX = 524288,
+    PER_MAX = 262144, /* strategies times zones with spend; 8 MiB, untouched pages cost nothing */
+};
+
 /* Places names in this mapping only, which no outsider can fill: a fixed key does. */
 static const uint64_t name_seed[2] = {UINT64_C(0x6d6f6f6e62696421), UINT64_C(0x736c6f74206e616d)};
 
@@ -35,31 +40,56 @@ static int make_shared(struct mb__shared **out, struct mb_error *err)
     return 0;
 }
 
+static int open_table(const char *path, uint32_t max, struct mb__counters **out,
+                      struct mb_error *err)
+{
+    *out = calloc(1, sizeof(**out));
+    if (!*out) {
+        return mb_fail(err, MB_ENOMEM, NULL, "no memory for the guard");
+    }
+    return mb__counters_open(path, max, *out, err);
+}
+
+static int open_all(const struct mb_guard_options *options, struct mb_guard *guard,
+                    struct mb_error *err)
+{
+    uint32_t frequency_max = options->frequency_max ? options->frequency_max : FREQUENCY_MAX;
+    int rc = make_shared(&guard->shared, err);
+
+    if (rc == 0) {
+        rc = open_table(options->counters_path, options->counters_max, &guard->counters, err);
+    }
+    if (rc == 0) {
+        rc = open_table(options->frequency_path, frequency_max, &guard->frequency, err);
+    }
+    return rc ? rc : open_table(NULL, PER_MAX, &guard->per, err);
+}
+
 int mb_guard_open(const struct mb_guard_options *options, struct mb_guard **out,
                   struct mb_error *err)
 {
     struct mb_guard *guard = calloc(1, sizeof(*guard));
-    int rc = MB_ENOMEM;
+    int rc;
 
     *out = NULL;
-    if (!guard || !(guard->counters = calloc(1, sizeof(*guard->counters)))) {
-        rc = mb_fail(err, MB_ENOMEM, NULL, "no memory for the guard");
-        goto fail;
+    if (!guard) {
+        return mb_fail(err, MB_ENOMEM, NULL, "no memory for the guard");
     }
-    rc = make_shared(&guard->shared, err);
+    rc = open_all(options, guard, err);
     if (rc < 0) {
-        goto fail;
-    }
-    rc = mb__counters_open(options->counters_path, options->counters_max, guard->counters, err);
-    if (rc < 0) {
-        goto fail;
+        mb_guard_close(guard);
+        return rc;
     }
     *out = guard;
     return 0;
+}
 
-fail:
-    mb_guard_close(guard);
-    return rc;
+static void close_table(struct mb__counters *table)
+{
+    if (table) {
+        mb__counters_close(table);
+        free(table);
+    }
 }
 
 void mb_guard_close(struct mb_guard *guard)
@@ -67,10 +97,9 @@ void mb_guard_close(struct mb_guard *guard)
     if (!guard) {
         return;
     }
-    if (guard->counters) {
-        mb__counters_close(guard->counters);
-        free(guard->counters);
-    }
+    close_table(guard->counters);
+    close_table(guard->frequency);
+    close_table(guard->per);
     if (guard->shared) {
         munmap(guard->shared, sizeof(*guard->shared));
     }
@@ -135,6 +164,30 @@ uint32_t mb_guard_slot(struct mb_guard *guard, struct mb_slice strategy)
     }
     unlock(guard->shared);
     return found;
+}
+
+/* A pool's name begins with a sign that no strategy's name has. */
+uint32_t mb_guard_pool_slot(struct mb_guard *guard, struct mb_slice pool)
+{
+    char name[MB__NAME_BYTES_MAX];
+
+    if (pool.len == 0 || pool.len >= sizeof(name)) {
+        return MB_GUARD_NO_SLOT;
+    }
+    name[0] = '$';
+    memcpy(name + 1, pool.data, pool.len);
+    return mb_guard_slot(guard, mb_slice(name, pool.len + 1));
+}
+
+void mb_guard_set_booking(struct mb_guard *guard, uint32_t slot_index, uint32_t pool_slot,
+                          int64_t frequency_per_ms)
+{
+    struct mb__slot *slot = mb__guard_slot(guard, slot_index);
+
+    if (slot) {
+        atomic_store(&slot->pool, pool_slot < MB_GUARD_SLOTS_MAX ? pool_slot + 1 : 0);
+        atomic_store(&slot->frequency_per_ms, frequency_per_ms);
+    }
 }
 
 /* The zone's place, loading it on first sight. The caller holds the lock. */

@@ -59,6 +59,8 @@ struct mb__slot {
     _Atomic uint64_t booked[MB__RING_COUNT]; /* bids that booked: impressions, clicks */
     _Atomic int64_t qps_next_ns; /* the instant at which the calls so far are due; limits.c */
     _Atomic uint32_t zone;       /* place in mb__shared.zones */
+    _Atomic uint32_t pool;       /* its pool's slot + 1; 0: none */
+    _Atomic int64_t frequency_per_ms; /* window of its frequency cap; 0: none */
     struct mb__ring rings[MB__RING_COUNT];
     struct mb__bucket cpm[MB__CPM_BUCKETS];
     struct mb__bucket cpc[MB__CPC_BUCKETS];
@@ -109,11 +111,18 @@ struct mb__counters; /* counters.c */
 struct mb_guard {
     struct mb__shared *shared;
     struct mb__counters *counters;
+    struct mb__counters *frequency; /* impressions by key and part of the window */
+    struct mb__counters *per;       /* nanos booked by strategy and key; rebuilt at start */
 };
 
 /* NULL for a slot out of range. */
 struct mb__slot *mb__guard_slot(const struct mb_guard *guard, uint32_t slot);
 const struct mb_zone *mb__guard_zone(const struct mb_guard *guard, const struct mb__slot *slot);
+
+/* --- caps.c --- */
+
+/* Adds what the event booked to the sum under its per key. */
+void mb__caps_book(struct mb_guard *guard, const struct mb_event *event);
 
 /* --- script counters: counters.c over a table that counters_file.c maps --- */
 

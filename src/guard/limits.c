@@ -5,6 +5,9 @@
  * chosen by the number of the day; a cell is never zeroed: whoever moves it to a new day takes
  * out what the old one had left, so that a concurrent booking is not lost and a kill in between
  * leaves too much spent rather than too little.
+ *
+ * A pool is a slot like a strategy's, with limits of its own; a bid of a strategy that is in one
+ * must find room in both.
  */
 #include "internal.h"
 
@@ -133,24 +136,13 @@ static bool take_call(struct mb__slot *slot, uint32_t qps, int64_t now_ms)
     return true;
 }
 
-enum mb_nobid mb_guard_may(struct mb_guard *guard, const struct mb_strategy *strategy,
-                           int64_t now_ms)
+/* What the limits of one slot, a strategy's or a pool's, say now. */
+static enum mb_nobid slot_limit(struct mb_guard *guard, struct mb__slot *slot,
+                                const struct mb_limits *limits, int64_t now_ms)
 {
-    struct mb__slot *slot = mb__guard_slot(guard, strategy->guard_slot);
-    const struct mb_limits *limits = &strategy->limits;
-    const struct mb_zone *zone;
+    const struct mb_zone *zone = mb__guard_zone(guard, slot);
     enum mb_nobid reason;
 
-    if (!slot) {
-        return MB_NOBID_MONEY_GUARD;
-    }
-    if (limits->starts_ms && now_ms < limits->starts_ms) {
-        return MB_NOBID_NOT_STARTED;
-    }
-    if (limits->ends_ms && now_ms >= limits->ends_ms) {
-        return MB_NOBID_ENDED;
-    }
-    zone = mb__guard_zone(guard, slot);
     mb__ring_advance(slot, MB__RING_CPM, now_ms);
     mb__ring_advance(slot, MB__RING_CPC, now_ms);
     reason = count_limit(slot, limits);
@@ -160,8 +152,65 @@ enum mb_nobid mb_guard_may(struct mb_guard *guard, const struct mb_strategy *str
     if (reason == MB_NOBID_BID && ahead_of_pace(slot, zone, limits, now_ms)) {
         reason = MB_NOBID_PACING;
     }
+    return reason;
+}
+
+static struct mb__slot *pool_of(struct mb_guard *guard, const struct mb_strategy *strategy)
+{
+    return strategy->pool ? mb__guard_slot(guard, strategy->pool->guard_slot) : NULL;
+}
+
+enum mb_nobid mb_guard_may(struct mb_guard *guard, const struct mb_strategy *strategy,
+                           int64_t now_ms)
+{
+    struct mb__slot *slot = mb__guard_slot(guard, strategy->guard_slot);
+    struct mb__slot *pool = pool_of(guard, strategy);
+    const struct mb_limits *limits = &strategy->limits;
+    enum mb_nobid reason;
+
+    if (!slot || (strategy->pool && !pool)) {
+        return MB_NOBID_MONEY_GUARD;
+    }
+    if (limits->starts_ms && now_ms < limits->starts_ms) {
+        return MB_NOBID_NOT_STARTED;
+    }
+    if (limits->ends_ms && now_ms >= limits->ends_ms) {
+        return MB_NOBID_ENDED;
+    }
+    reason = slot_limit(guard, slot, limits, now_ms);
+    if (reason == MB_NOBID_BID && pool) {
+        reason = slot_limit(guard, pool, &strategy->pool->limits, now_ms);
+    }
     if (reason == MB_NOBID_BID && limits->qps && !take_call(slot, limits->qps, now_ms)) {
         reason = MB_NOBID_QPS;
+    }
+    return reason;
+}
+
+/* A bid's hold on one slot. */
+struct hold {
+    struct mb__slot *slot;
+    const struct mb_limits *limits;
+    int64_t share;
+};
+
+/* Raises what is reserved first and looks afterwards: of two bids for the last money at most one
+ * gets it. Where the limit is passed nothing stays raised. */
+static enum mb_nobid raise(struct mb_guard *guard, struct hold *hold, enum mb__ring_kind kind,
+                           struct mb_amount cost, int64_t now_ms)
+{
+    const struct mb_limits *limits = hold->limits;
+    double rate = limits->reserve == MB_RESERVE_FULL ? -1 : limits->expect_rate;
+    enum mb_nobid reason;
+    int64_t held;
+
+    mb__ring_advance(hold->slot, kind, now_ms);
+    hold->share = mb__ring_share(hold->slot, kind, rate, cost, now_ms);
+    held = atomic_fetch_add(&hold->slot->reserved, hold->share);
+    reason = money_limit(hold->slot, mb__guard_zone(guard, hold->slot), limits, held, hold->share,
+                         now_ms);
+    if (reason != MB_NOBID_BID) {
+        atomic_fetch_sub(&hold->slot->reserved, hold->share);
     }
     return reason;
 }
@@ -169,39 +218,54 @@ enum mb_nobid mb_guard_may(struct mb_guard *guard, const struct mb_strategy *str
 enum mb_nobid mb_guard_reserve(struct mb_guard *guard, const struct mb_strategy *strategy,
                                enum mb_model model, struct mb_price price, int64_t now_ms)
 {
-    struct mb__slot *slot = mb__guard_slot(guard, strategy->guard_slot);
-    const struct mb_limits *limits = &strategy->limits;
+    struct hold own = {mb__guard_slot(guard, strategy->guard_slot), &strategy->limits, 0};
+    struct hold pool = {pool_of(guard, strategy), NULL, 0};
     enum mb__ring_kind kind = mb__ring_of(model);
+    struct mb_amount cost = mb__ring_cost(model, price);
     enum mb_nobid reason;
-    int64_t share, held;
 
-    if (!slot) {
+    if (!own.slot || (strategy->pool && !pool.slot)) {
         return MB_NOBID_MONEY_GUARD;
     }
-    mb__ring_advance(slot, kind, now_ms);
-    share =
-        mb__ring_share(slot, kind, limits->reserve == MB_RESERVE_FULL ? -1 : limits->expect_rate,
-                       mb__ring_cost(model, price), now_ms);
-    /* Raise first, look afterwards: of two bids for the last money at most one gets it. */
-    held = atomic_fetch_add(&slot->reserved, share);
-    reason = money_limit(slot, mb__guard_zone(guard, slot), limits, held, share, now_ms);
+    reason = raise(guard, &own, kind, cost, now_ms);
     if (reason != MB_NOBID_BID) {
-        atomic_fetch_sub(&slot->reserved, share);
         return reason;
     }
-    mb__ring_hold(slot, kind, share, now_ms);
+    if (pool.slot) {
+        pool.limits = &strategy->pool->limits;
+        reason = raise(guard, &pool, kind, cost, now_ms);
+        if (reason != MB_NOBID_BID) {
+            atomic_fetch_sub(&own.slot->reserved, own.share);
+            return reason;
+        }
+        mb__ring_hold(pool.slot, kind, pool.share, now_ms);
+    }
+    mb__ring_hold(own.slot, kind, own.share, now_ms);
     return MB_NOBID_BID;
 }
 
 /* --- events --- */
 
+static void book_on(struct mb_guard *guard, struct mb__slot *slot, const struct mb_event *event)
+{
+    enum mb__ring_kind kind = mb__ring_of(event->model);
+
+    atomic_fetch_add(&slot->booked[kind], 1);
+    settle(slot, mb__guard_zone(guard, slot), event->cost.nanos, event->time_ms);
+    if (event->has_price_bid && event->bid_time_ms > 0) {
+        mb__ring_release(slot, kind, mb__ring_cost(event->model, event->price_bid),
+                         event->bid_time_ms);
+    }
+}
+
 void mb_guard_book(struct mb_guard *guard, const struct mb_strategy *strategy_or_null,
                    uint32_t slot_index, const struct mb_event *event)
 {
-    struct mb__slot *slot =
-        mb__guard_slot(guard, strategy_or_null ? strategy_or_null->guard_slot : slot_index);
-    enum mb__ring_kind kind = mb__ring_of(event->model);
+    struct mb__slot *slot, *pool;
+    uint32_t pool_index;
 
+    slot_index = strategy_or_null ? strategy_or_null->guard_slot : slot_index;
+    slot = mb__guard_slot(guard, slot_index);
     if (!slot || event->test || (unsigned)event->type >= MB_EVENT_COUNT) {
         return;
     }
@@ -209,11 +273,14 @@ void mb_guard_book(struct mb_guard *guard, const struct mb_strategy *strategy_or
     if (!event->books) {
         return;
     }
-    atomic_fetch_add(&slot->booked[kind], 1);
-    settle(slot, mb__guard_zone(guard, slot), event->cost.nanos, event->time_ms);
-    if (event->has_price_bid && event->bid_time_ms > 0) {
-        mb__ring_release(slot, kind, mb__ring_cost(event->model, event->price_bid),
-                         event->bid_time_ms);
+    book_on(guard, slot, event);
+    pool_index = atomic_load(&slot->pool);
+    pool = pool_index > 0 ? mb__guard_slot(guard, pool_index - 1) : NULL;
+    if (pool) {
+        book_on(guard, pool, event);
+    }
+    if (event->per_key) {
+        mb__caps_book(guard, event);
     }
 }
 

@@ -35,6 +35,8 @@ static const struct field {
     TEXT_FIELD(bid_id),
     {"bid_time_ms", I64, AT(bid_time_ms), 0, 0},
     {"books", BOOL, AT(books), 0, 0},
+    {"shown", BOOL, AT(shown), 0, 0},
+    {"per_key", I64, AT(per_key), 0, 0},
     {"attributed", BOOL, AT(attributed), 0, 0},
     {"test", BOOL, AT(test), 0, 0},
     {"cost_nanos", I64, AT(cost.nanos), 0, 0},

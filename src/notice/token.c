@@ -50,6 +50,8 @@ static const size_t numbers[] = {
     offsetof(struct mb_notice, price.micros),
     offsetof(struct mb_notice, price_wire.micros),
     offsetof(struct mb_notice, bid_time_ms),
+    offsetof(struct mb_notice, frequency_key),
+    offsetof(struct mb_notice, per_key),
 };
 
 enum {

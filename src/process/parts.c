@@ -85,15 +85,18 @@ static int open_guard(const struct mb_config *config, bool offline, struct mb_gu
                       struct mb_error *err)
 {
     struct mb_guard_options options = {0};
-    struct mb_buf path = {0};
+    struct mb_buf counters = {0}, frequency = {0};
     int rc;
 
     if (!offline) {
-        mb_xbuf_printf(&path, "%s/counters%c", config->data, '\0');
-        options.counters_path = path.data;
+        mb_xbuf_printf(&counters, "%s/counters%c", config->data, '\0');
+        mb_xbuf_printf(&frequency, "%s/frequency%c", config->data, '\0');
+        options.counters_path = counters.data;
+        options.frequency_path = frequency.data;
     }
     rc = mb_guard_open(&options, out, err);
-    mb_buf_fini(&path);
+    mb_buf_fini(&counters);
+    mb_buf_fini(&frequency);
     return rc;
 }
 

@@ -214,6 +214,7 @@ struct mb_script {
     struct mb__strategy **strategies;
     size_t n_strategies;
     struct mb_map by_name;
+    struct mb_map pools; /* name -> struct mb_pool */
     char version[17];
     size_t cap_bytes;
     size_t live_bytes; /* after the last full cycle of the collector */
@@ -310,7 +311,7 @@ const char *mb__script_encode(lua_State *L, int index, struct mb_slice name, str
 
 void mb__script_unload(struct mb_script *script); /* frees what lies outside the arena */
 
-/* --- strategy.c, limits.c, target.c, hours.c: from a table to checked data --- */
+/* --- strategy.c, limits.c, budgets.c, target.c, hours.c: from a table to checked data --- */
 
 enum mb__case { MB__CASE_SAME, MB__CASE_LOWER, MB__CASE_UPPER };
 
@@ -343,6 +344,11 @@ void mb__script_refuse_unknown(lua_State *L, int index, struct mb__check *check,
 struct mb__strategy *mb__script_take_strategy(lua_State *L, int index, struct mb__check *check);
 void mb__script_take_limits(lua_State *L, int index, struct mb__check *check, enum mb_model model,
                             struct mb_limits *out);
+/* budgets.c: takes what budgets.lua returned; and gives a strategy the pool that it names. */
+void mb__script_take_pools(lua_State *L, int index);
+void mb__script_join_pool(struct mb__check *check, struct mb_strategy *strategy);
+/* A pool of budgets.lua; `out` has its name. */
+void mb__script_take_pool(lua_State *L, int index, struct mb__check *check, struct mb_pool *out);
 void mb__script_take_target(lua_State *L, int index, struct mb__check *check,
                             struct mb_target *out);
 /* 'mon-fri 08:00-20:00', 'sat,sun', '22:00-02:00': sets its quarters of an hour. False: not such a

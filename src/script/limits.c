@@ -1,5 +1,5 @@
-/* limits.c - the `limits` of a strategy, checked; lua-api.md section 1. What this version only
- * accepts gives a warning. */
+/* limits.c - the `limits` of a strategy and the pools of budgets.lua, checked; lua-api.md section 1.
+ */
 #include "internal.h"
 
 #include <math.h>
@@ -149,7 +149,9 @@ static const struct mb_zone *take_timezone(const struct reader *in, struct mb_li
     const struct mb_zone *zone = mb__script_zone(in->check->script, out->timezone);
     if (zone)
         return zone;
-    mb__script_bad(in->check, "limits.timezone",
+    char path[64];
+    snprintf(path, sizeof(path), "%s.timezone", in->path);
+    mb__script_bad(in->check, path,
                    "expected a time zone such as 'Europe/Berlin', got '%.*s'",
                    MB_SLICE_ARG(out->timezone));
     return in->check->script->zone;
@@ -180,22 +182,24 @@ static void take_period(const struct reader *in, struct mb_limits *out)
         mb__script_bad(in->check, "limits.ends", "expected an instant behind limits.starts");
 }
 
+#define CAP(name) (1u << MB_CAP_##name)
+#define PER_KEYS                                                                                   \
+    (CAP(ZONE) | CAP(SITE) | CAP(DOMAIN) | CAP(APP) | CAP(TAG) | CAP(COUNTRY) | CAP(CREATIVE) |    \
+     CAP(FORMAT) | CAP(ENDPOINT))
+#define FREQUENCY_KEYS                                                                             \
+    (CAP(USER) | CAP(IP) | CAP(CREATIVE) | CAP(STRATEGY) | CAP(SITE) | CAP(ZONE))
+
 /* per = { key = 'zone', total = 5.00 } */
 static void take_per(const struct reader *in, struct mb_limits *out)
 {
     static const char *const names[] = {"key", "total", NULL};
-    static const char *const keys[] = {"zone",    "site",     "domain", "app",      "tag",
-                                       "country", "creative", "format", "endpoint", NULL};
     char path[64];
     struct reader per;
     if (!open_table(in, "per", path, sizeof(path), &per))
         return;
-    out->per_key = take_text(&per, "key");
+    out->per_key = mb_cap_key_of(take_text(&per, "key"));
     take_amount(&per, "total", &out->per_total);
-    bool known = false;
-    for (size_t i = 0; keys[i]; i++)
-        known |= mb_slice_is(out->per_key, keys[i]);
-    if (!known)
+    if (!(PER_KEYS >> out->per_key & 1))
         mb__script_bad(
             in->check, "limits.per.key",
             "expected zone, site, domain, app, tag, country, creative, format or endpoint");
@@ -203,36 +207,29 @@ static void take_per(const struct reader *in, struct mb_limits *out)
         mb__script_bad(in->check, "limits.per.total", "expected an amount above 0");
     mb__script_refuse_unknown(in->L, per.index, in->check, path, names);
     lua_pop(in->L, 1);
-    mb__script_warn(in->check, path, "is accepted, but not enforced by this version");
 }
 
 static void take_frequency_keys(const struct reader *in, struct mb_limits *out)
 {
-    static const char *const keys[] = {"user", "ip", "creative", "strategy", "site", "zone", NULL};
     static const char expected[] = "expected a list of user, ip, creative, strategy, site, zone";
     char path[64];
     struct reader list;
     if (!open_table(in, "key", path, sizeof(path), &list))
         return;
     size_t count = lua_objlen(in->L, list.index);
-    struct mb_slice *items =
-        mb_xarena_array(&in->check->script->arena, count ? count : 1, sizeof(*items));
     if (count == 0)
         mb__script_bad(in->check, path, "%s, got an empty list", expected);
     for (size_t i = 0; i < count; i++) {
-        bool known = false;
+        enum mb_cap_key key = MB_CAP_COUNT;
         lua_rawgeti(in->L, list.index, (int)i + 1);
         if (lua_type(in->L, -1) == LUA_TSTRING)
-            for (size_t k = 0; keys[k]; k++)
-                known |= strcmp(lua_tostring(in->L, -1), keys[k]) == 0;
-        if (known)
-            items[i] =
-                mb_xarena_copy(&in->check->script->arena, mb_slice_of(lua_tostring(in->L, -1)));
+            key = mb_cap_key_of(mb_slice_of(lua_tostring(in->L, -1)));
+        if (FREQUENCY_KEYS >> key & 1)
+            out->frequency.keys |= 1u << key;
         else
             mb__script_bad(in->check, path, "%s", expected);
         lua_pop(in->L, 1);
     }
-    out->frequency.key = (struct mb_slices){items, count};
     lua_pop(in->L, 1);
 }
 
@@ -251,12 +248,22 @@ static void take_frequency(const struct reader *in, struct mb_limits *out)
     if (!mb_time_parse_duration(per, &out->frequency.per_ms))
         mb__script_bad(in->check, "limits.frequency.per", "expected a duration such as '24h'");
     take_frequency_keys(&frequency, out);
-    if (out->frequency.key.count == 0)
+    if (out->frequency.keys == 0)
         mb__script_bad(in->check, "limits.frequency.key", "expected a list such as { 'user' }");
     out->frequency.missing_is_nobid = take_choice(&frequency, "missing", "bid", "nobid");
     mb__script_refuse_unknown(in->L, frequency.index, in->check, path, names);
     lua_pop(in->L, 1);
-    mb__script_warn(in->check, path, "is accepted, but not enforced by this version");
+}
+
+static void take_pacing(const struct reader *in, struct mb_limits *out)
+{
+    char path[64];
+    if (!take_choice(in, "pacing", "asap", "even"))
+        return;
+    out->pacing = MB_PACING_EVEN;
+    snprintf(path, sizeof(path), "%s.pacing", in->path);
+    if (out->daily.nanos == 0)
+        mb__script_warn(in->check, path, "'even' has no effect without a daily limit");
 }
 
 static void take_expect_rate(const struct reader *in, struct mb_limits *out)
@@ -286,21 +293,37 @@ void mb__script_take_limits(lua_State *L, int index, struct mb__check *check, en
     take_amount(&in, "hourly", &out->hourly);
     take_amount(&in, "total", &out->total);
     out->budget = take_text(&in, "budget");
-    if (out->budget.data)
-        mb__script_warn(check, "limits.budget", "is accepted, but not enforced by this version");
     out->max_impressions = take_count(&in, "max_impressions", 9007199254740992.0);
     out->max_clicks = take_count(&in, "max_clicks", 9007199254740992.0);
     take_per(&in, out);
     take_period(&in, out);
-    if (take_choice(&in, "pacing", "asap", "even")) {
-        out->pacing = MB_PACING_EVEN;
-        if (out->daily.nanos == 0)
-            mb__script_warn(check, "limits.pacing", "'even' has no effect without limits.daily");
-    }
+    take_pacing(&in, out);
     if (take_choice(&in, "reserve", "expected", "full"))
         out->reserve = MB_RESERVE_FULL;
     take_frequency(&in, out);
     out->qps = (uint32_t)take_count(&in, "qps", 1e6);
     take_expect_rate(&in, out);
     mb__script_refuse_unknown(L, index, check, "limits", known_keys);
+}
+
+/* 'acme-q1' = { daily = 500, timezone = 'Europe/Berlin' } */
+void mb__script_take_pool(lua_State *L, int index, struct mb__check *check, struct mb_pool *out)
+{
+    static const char *const names[] = {"daily",  "hourly",  "total",       "timezone",
+                                        "pacing", "reserve", "expect_rate", NULL};
+    char path[64];
+    snprintf(path, sizeof(path), "%.*s", MB_SLICE_ARG(out->name));
+    const struct reader in = {L, index, path, check};
+    struct mb_limits *limits = &out->limits;
+    take_amount(&in, "daily", &limits->daily);
+    take_amount(&in, "hourly", &limits->hourly);
+    take_amount(&in, "total", &limits->total);
+    if (!limits->daily.nanos && !limits->hourly.nanos && !limits->total.nanos)
+        mb__script_bad(check, path, "expected daily, hourly or total");
+    (void)take_timezone(&in, limits);
+    take_pacing(&in, limits);
+    if (take_choice(&in, "reserve", "expected", "full"))
+        limits->reserve = MB_RESERVE_FULL;
+    take_expect_rate(&in, limits);
+    mb__script_refuse_unknown(L, index, check, path, names);
 }

@@ -177,6 +177,7 @@ static void add_strategy(struct mb_script *script, struct mb__strategy *strategy
         return;
     }
     plain->guard_slot = MB_GUARD_NO_SLOT;
+    mb__script_join_pool(check, plain);
     if (script->guard) {
         struct mb_slice zone = plain->limits.timezone;
         struct mb_error err;
@@ -187,6 +188,10 @@ static void add_strategy(struct mb_script *script, struct mb__strategy *strategy
                                    zone.data ? zone : mb_slice_of(script->options.timezone),
                                    &err) != 0)
             mb__script_bad(check, "limits.timezone", "%s", err.what);
+        else
+            mb_guard_set_booking(script->guard, plain->guard_slot,
+                                 plain->pool ? plain->pool->guard_slot : MB_GUARD_NO_SLOT,
+                                 plain->limits.frequency.per_ms);
     }
     plain->index = (uint32_t)script->n_strategies;
     void *grown =
@@ -253,6 +258,17 @@ static int run_file(lua_State *L)
     return 0;
 }
 
+static int run_budgets(lua_State *L)
+{
+    struct mb_script *script = mb__script_of(L);
+    lua_getfield(L, LUA_REGISTRYINDEX, base_key);
+    mb__script_sandbox_env(L, lua_gettop(L));
+    push_chunk(L, script->file, mb_bundle_file(script->bundle, script->file), lua_gettop(L));
+    lua_call(L, 0, 1);
+    mb__script_take_pools(L, lua_gettop(L));
+    return 0;
+}
+
 static int run_collect(lua_State *L)
 {
     lua_gc(L, LUA_GCCOLLECT, 0);
@@ -307,6 +323,9 @@ static void finish_load(struct mb_script *script)
 
 static void load_files(struct mb_script *script)
 {
+    script->file = MB_SLICE("budgets.lua");
+    if (mb_slice_present(mb_bundle_file(script->bundle, script->file)))
+        run_load(script, mb__script_state_keep(&script->state, run_budgets));
     int run_one = mb__script_state_keep(&script->state, run_file);
     for (size_t i = 0; i < mb_bundle_count(script->bundle); i++) {
         if (!mb_bundle_is_strategy(script->bundle, i))

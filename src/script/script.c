@@ -335,6 +335,7 @@ void mb_script_free(struct mb_script *script)
     mb__script_state_close(&script->state);
     mb__script_unload(script);
     mb_map_fini(&script->by_name);
+    mb_map_fini(&script->pools);
     mb_buf_fini(&script->scratch);
     mb_arena_fini(&script->event_arena);
     mb_arena_fini(&script->arena);

@@ -36,6 +36,7 @@ static const char spec_example[] =
 static void the_example_of_the_contract_bids(void **state)
 {
     (void)state;
+    put_text("budgets.lua", "return { ['acme-q1'] = { total = 50000 } }");
     put_text("lib/shading.lua", "local M = {} function M.price(ctx, imp) return 0.42 end return M");
     put_text("lists/zones.txt", "778899\n\n 12 \r\n");
     put_text("lists/bad-domains.txt", "Bad.example\n");

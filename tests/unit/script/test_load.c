@@ -162,18 +162,68 @@ static void a_missing_folder_is_an_error(void **state)
     assert_int_equal(report.errors, 1);
 }
 
-static void what_is_not_enforced_is_a_warning(void **state)
+static void caps_are_sets_of_keys(void **state)
 {
     (void)state;
     put_text("strategies/a.lua",
-             "return strategy { name = 'a', bid = function() end, limits = { budget = 'b', per = { "
-             "key = 'zone', total = 1 }, "
-             "frequency = { count = 1, per = '1h', key = { 'user', 'site' } } } }");
+             "return strategy { name = 'a', bid = function() end, limits = { per = { key = 'zone', "
+             "total = 1 }, frequency = { count = 1, per = '1h', key = { 'user', 'site' } } } }");
     load();
-    assert_int_equal(report.errors, 0);
-    assert_int_equal(report.count, 3);
-    assert_int_equal(get("a")->limits.frequency.key.count, 2);
+    assert_int_equal(report.count, 0);
+    assert_int_equal(get("a")->limits.frequency.keys, 1u << MB_CAP_USER | 1u << MB_CAP_SITE);
     assert_int_equal(get("a")->limits.frequency.per_ms, 3600000);
+    assert_int_equal(get("a")->limits.per_key, MB_CAP_ZONE);
+}
+
+static void pools_are_those_of_budgets_lua(void **state)
+{
+    (void)state;
+    put_text("budgets.lua", "local day = 24 return { ['acme-q1'] = { total = 10 * day, hourly = 1, "
+                            "timezone = 'Europe/Berlin', reserve = 'full' } }");
+    put_text("strategies/a.lua",
+             "local function s(name, budget) return strategy { name = name, bid = function() end, "
+             "limits = { budget = budget } } end "
+             "return { s('a', 'acme-q1'), s('b', 'acme-q1'), s('c') }");
+    load();
+    assert_non_null(get("a")->pool);
+    assert_ptr_equal(get("a")->pool, get("b")->pool);
+    assert_null(get("c")->pool);
+    expect_slice(get("a")->pool->name, "acme-q1");
+    assert_int_equal(get("a")->pool->limits.total.nanos, INT64_C(240000000000));
+    assert_int_equal(get("a")->pool->limits.reserve, MB_RESERVE_FULL);
+    assert_int_not_equal(get("a")->pool->guard_slot, get("a")->guard_slot);
+}
+
+static void mistakes_in_budgets_lua_are_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file;
+        const char *problem; /* begins so */
+    } rows[] = {
+        {"return 1", "return: expected a table of budgets"},
+        {"return { ['A'] = { total = 1 } }", "name: expected a-z"},
+        {"return { a = 1 }", "a: expected a table"},
+        {"return { a = {} }", "a: expected daily, hourly or total"},
+        {"return { a = { daily = -1 } }", "a.daily: expected an amount above 0"},
+        {"return { a = { total = 1, qps = 5 } }", "a.qps: unknown key"},
+        {"return { a = { total = 1, timezone = 'Moon' } }", "a.timezone: expected a time zone"},
+        {"return {", "unexpected symbol"},
+        {"return { b = { total = 1 } }", "limits.budget: budgets.lua has none named 'a'"},
+    };
+    put_text("strategies/a.lua",
+             "return strategy { name = 'a', bid = function() end, limits = { budget = 'a' } }");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        put_text("budgets.lua", rows[i].file);
+        assert_int_equal(load_with((struct mb_script_options){0}), MB_ESCRIPT);
+        bool found = false;
+        for (size_t k = 0; k < report.count; k++)
+            found |= strncmp(report.problems[k].text, rows[i].problem, strlen(rows[i].problem)) == 0;
+        if (!found) {
+            print_report();
+            fail_msg("%s: not told: %s", rows[i].file, rows[i].problem);
+        }
+    }
 }
 
 static void a_country_on_exoclick_needs_a_geo_database(void **state)
@@ -288,7 +338,10 @@ int main(void)
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(a_missing_folder_is_an_error, fixture_setup,
                                         fixture_teardown),
-        cmocka_unit_test_setup_teardown(what_is_not_enforced_is_a_warning, fixture_setup,
+        cmocka_unit_test_setup_teardown(caps_are_sets_of_keys, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(pools_are_those_of_budgets_lua, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(mistakes_in_budgets_lua_are_named, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(a_country_on_exoclick_needs_a_geo_database, fixture_setup,
                                         fixture_teardown),
