@@ -92,8 +92,8 @@ static void filling_the_memory_is_stopped(void **state)
         "return ('%99s'):rep(1e7):format()",
         "local s = ('x'):rep(1e7) local t = {} for i = 1, 1e6 do t[i] = s .. i end",
         "pcall(function() local s = 'x' while true do s = s .. s end end) return { price = 1 }",
-        "local keep = {} local co = coroutine.wrap(function() while true do keep[#keep + 1] = "
-        "('x'):rep(1e5) .. #keep end end) co()",
+        ("local keep = {} local co = coroutine.wrap(function() while true do keep[#keep + 1] = "
+         "('x'):rep(1e5) .. #keep end end) co()"),
     };
     for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
         expect_outcome(bodies[i], MB_NOBID_SCRIPT_MEMORY, 2);
