@@ -21,23 +21,37 @@ local UNITS = { s = 1000, m = 60 * 1000, h = 3600 * 1000, d = 24 * 3600 * 1000 }
 
 -- '25h' -> milliseconds
 local function duration_ms(text)
-  local number, unit = tostring(text):match '^(%d+)([smhd])$'
+  local number, unit = (type(text) == 'string' and text or ''):match '^(%d+)([smhd])$'
   if not number then error(("not a duration such as '90s' or '25h': %s"):format(tostring(text)), 3) end
   return tonumber(number) * UNITS[unit]
 end
 
+local MONTH_DAYS = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
+
+local function month_days(year, month)
+  local leap = year % 4 == 0 and (year % 100 ~= 0 or year % 400 == 0)
+  return month == 2 and leap and 29 or MONTH_DAYS[month] or 0
+end
+
+-- Days from 1970-01-01 to a date of the Gregorian calendar.
+local function days_since_epoch(year, month, day)
+  if month <= 2 then year, month = year - 1, month + 12 end
+  return 365 * year + math.floor(year / 4) - math.floor(year / 100) + math.floor(year / 400)
+    + math.floor((153 * (month - 3) + 2) / 5) + day - 1 - 719468
+end
+
 -- '2026-03-02T09:00:00Z' (or milliseconds) -> milliseconds since the epoch, UTC
 local function instant_ms(value)
-  if type(value) == 'number' then return value end
-  local year, month, day, hour, minute, second =
-    tostring(value):match '^(%d%d%d%d)-(%d%d)-(%d%d)[T ](%d%d):(%d%d):?(%d*)Z?$'
-  if not year then error(("not an instant such as '2026-03-02T09:00:00Z': %s"):format(tostring(value)), 3) end
-  local y, m = tonumber(year), tonumber(month)
-  if m <= 2 then y, m = y - 1, m + 12 end
-  local days = 365 * y + math.floor(y / 4) - math.floor(y / 100) + math.floor(y / 400)
-    + math.floor((153 * (m - 3) + 2) / 5) + tonumber(day) - 1 - 719468
-  local seconds = (days * 24 + tonumber(hour)) * 3600 + tonumber(minute) * 60 + (tonumber(second) or 0)
-  return seconds * 1000
+  if type(value) == 'number' and value >= 0 and value < 2 ^ 53 then return math.floor(value) end
+  local parts = {
+    (type(value) == 'string' and value or ''):match '^(%d%d%d%d)-(%d%d)-(%d%d)[T ](%d%d):(%d%d):?(%d*)Z?$',
+  }
+  for i, part in ipairs(parts) do parts[i] = tonumber(part) or 0 end
+  local year, month, day, hour, minute, second = unpack(parts)
+  if not year or year < 1970 or day < 1 or day > month_days(year, month) or hour > 23 or minute > 59 or second > 59 then
+    error(("not an instant such as '2026-03-02T09:00:00Z': %s"):format(tostring(value)), 3)
+  end
+  return (days_since_epoch(year, month, day) * 86400 + hour * 3600 + minute * 60 + second) * 1000
 end
 
 -- A number that must keep every digit on the wire: a string of digits written without quotes.
@@ -87,7 +101,8 @@ end
 
 kit.exoclick.banner = exoclick('banner', { size = '300x250' })
 kit.exoclick.popunder = exoclick 'popunder'
-kit.exoclick.push = exoclick('push_notification', { size = '192x192' })
+-- A German phone, as the contract's own example of a spec takes it for granted.
+kit.exoclick.push = exoclick('push_notification', { size = '192x192', language = 'de' })
 kit.exoclick.in_page_push = exoclick('in_page_push_notification', { size = '192x192' })
 kit.exoclick.direct_link = exoclick 'direct_link'
 kit.exoclick.email_click = exoclick 'email_click'
@@ -122,14 +137,57 @@ end
 local Bidder = {}
 Bidder.__index = Bidder
 
+local ONLY_MAX = 64 -- what the core takes
+
+-- How each option is judged: nil, or what was expected instead.
+local OPTIONS = {
+  scripts = function(value) return type(value) ~= 'string' and 'a folder' or nil end,
+  config = function(value) return type(value) ~= 'string' and 'a file' or nil end,
+  now = function() end, -- instant_ms looks at it
+  seed = function(value)
+    local good = type(value) == 'number' and value >= 0 and value < 2 ^ 53 and value == math.floor(value)
+    return not good and 'a number, whole and not below 0' or nil
+  end,
+  only = function(value)
+    local good = type(value) == 'table' and #value >= 1 and #value <= ONLY_MAX
+    for _, name in ipairs(good and value or {}) do good = good and type(name) == 'string' end
+    return not good and ('a list of names, 1 to %d'):format(ONLY_MAX) or nil
+  end,
+  geo = function(value)
+    if type(value) ~= 'table' then return "a table such as { ['192.0.2.10'] = 'DE' }" end
+    for address, country in pairs(value) do
+      local text = tostring(address)
+      local good = text:match '^%d+%.%d+%.%d+%.%d+$' or text:match '^%x*:[%x:.]*$'
+      if not good then return "an address such as '192.0.2.10' as the key, not " .. text end
+      if type(country) ~= 'string' or not country:match '^%u%u$' then return "two letters such as 'DE' for " .. text end
+    end
+  end,
+}
+
+local function check_options(options)
+  if options ~= nil and type(options) ~= 'table' then
+    error('kit.load: a table of options is expected, got a ' .. type(options), 3)
+  end
+  for key, value in pairs(options or {}) do
+    local judge = OPTIONS[key]
+    if not judge then error(("kit.load: unknown option '%s'"):format(tostring(key)), 3) end
+    local expected = judge(value)
+    if expected then error(("kit.load: option '%s': expected %s, got a %s"):format(key, expected, type(value)), 3) end
+  end
+end
+
 --- Loads strategies. Options: `scripts` (folder), `only` (names), `now`, `seed`, `geo` (address -> country),
 -- `config` (a config file; its endpoints and currencies count, its addresses and folders do not). Raises with every
 -- load error, as `moonbid check` prints them.
 function kit.load(options)
+  check_options(options)
   local given = merged({ scripts = 'scripts', now = '2026-01-01T00:00:00Z', seed = 1 }, options)
   given.now = instant_ms(given.now)
   local engine, problem = core.new(given)
   if not engine then error('the scripts do not load:\n' .. problem, 2) end
+  for _, name in ipairs(given.only or {}) do
+    if not engine:has(name) then error(("kit.load: option 'only': no strategy '%s' in %s"):format(name, given.scripts), 2) end
+  end
   return setmetatable({ engine = engine }, Bidder)
 end
 
@@ -149,6 +207,9 @@ end
 -- Gives `{ http = { status, body, content_type }, bids, nobids, decisions }`: `bids` are those that the answer carries, `nobids`
 -- rows `{ strategy, imp_id, reason, problem }` of the strategies that did not bid.
 function Bidder:send(request)
+  local good = type(request) == 'table' and type(request.method) == 'string' and type(request.path) == 'string'
+    and (request.body == nil or type(request.body) == 'string')
+  if not good then error('a request such as kit.exoclick.push {} or { method, path, query, body } is expected', 2) end
   local out = self.engine:handle(request.method, request.path, request.query, request.body or '', request.ip)
   local bids, nobids = split(out.decisions)
   return {
@@ -159,28 +220,53 @@ end
 
 Bidder.bid = Bidder.send
 
+-- Why there is no bid, a strategy each.
+local function reasons(answer)
+  local rows = {}
+  for i, row in ipairs(answer.nobids) do
+    rows[i] = ('%s: %s%s'):format(row.strategy, row.reason, row.problem and ' (' .. row.problem .. ')' or '')
+  end
+  return #rows > 0 and table.concat(rows, ', ') or answer.outcome
+end
+
+local function check_answer(answer, level)
+  if type(answer) ~= 'table' or type(answer.bids) ~= 'table' or type(answer.nobids) ~= 'table' then
+    error('an answer of bidder:bid is expected, got a ' .. type(answer), level + 1)
+  end
+end
+
 local function bid_of(answer, index)
+  check_answer(answer, 3)
   local bid = answer.bids[index or 1]
-  if not bid then error('the answer carries no such bid', 3) end
-  return bid
+  if bid then return bid end
+  if #answer.bids == 0 then error('the answer carries no bid: ' .. reasons(answer), 3) end
+  error(('the answer carries no bid %s, it has %d'):format(tostring(index), #answer.bids), 3)
 end
 
 --- Follows the notice URL that the engine put into the answer. `kind` is 'billing'; `query` optional ("p=0.3").
 function Bidder:notice(answer, kind, query)
   if kind ~= 'billing' then error("the answers of this version carry the notice 'billing' only", 2) end
-  local path = bid_of(answer).notice_url:match '^https?://[^/]+(/.*)$'
-  return self:send { method = 'GET', path = path, query = query }
+  local url = bid_of(answer).notice_url
+  if not url then error('this bid carries no notice URL; its exchange sends notify and click requests', 2) end
+  return self:send { method = 'GET', path = url:match '^https?://[^/]+(/.*)$', query = query }
 end
 
 local function xandr_prefix(answer)
-  return answer.request.path:gsub('/bid$', '')
+  return (answer.request.path:gsub('/bid$', ''))
+end
+
+-- A bid of an answer to Xandr, which is known by its token: ExoClick's bids have a URL instead.
+local function xandr_bid_of(answer, index)
+  local bid = bid_of(answer, index)
+  if bid.notice_url then error("only Xandr's endpoints take notify and click requests", 3) end
+  return bid
 end
 
 --- Sends a Xandr notify for a bid of the answer. `fields.type` is won (default), lost, pending, ...; the other
 -- fields go onto the tag as they are (`price_paid`, `creative_id`, ...). `fields.bid` picks a bid by number.
 function Bidder:notify(answer, fields)
   fields = fields or {}
-  local bid = bid_of(answer, fields.bid)
+  local bid = xandr_bid_of(answer, fields.bid)
   local tag = merged({
     auction_id_64 = digits(bid.imp_id), notify_type = fields.type or 'won', member_id = digits(bid.member_id or '0'),
     price_paid = bid.price_wire, custom_notify_data = bid.notice_token,
@@ -193,7 +279,7 @@ end
 
 --- Sends a Xandr click for a bid of the answer; `fields` go into the click as they are.
 function Bidder:click(answer, fields)
-  local bid = bid_of(answer)
+  local bid = xandr_bid_of(answer)
   local click = merged({
     timestamp = '2026-03-02 09:00:09', auction_id_64 = digits(bid.imp_id), member_id = digits(bid.member_id or '0'),
     user_id_64 = digits '9223372036854775806', referer_url = 'news.example', user_agent = PHONE, test = false,
@@ -209,19 +295,38 @@ function Bidder:advance(duration)
   self.engine:now(self.engine:now() + duration_ms(duration))
 end
 
+local function check_strategy(bidder, name)
+  if type(name) ~= 'string' or not bidder.engine:has(name) then
+    error(("no loaded strategy '%s'"):format(tostring(name)), 3)
+  end
+end
+
 --- Books `amount` (house currency) on a strategy, as if its events had cost that.
 function Bidder:spend(strategy, amount)
+  check_strategy(self, strategy)
+  if type(amount) ~= 'number' or not (amount >= 0 and amount < math.huge) then
+    error('not an amount of money: ' .. tostring(amount), 2)
+  end
   self.engine:spend(strategy, amount)
 end
 
+local PERIODS = { total = true, day = true, hour = true }
+
 --- What a strategy has spent: in all, or in the current 'day' or 'hour'.
 function Bidder:spent(strategy, period)
+  check_strategy(self, strategy)
+  if period ~= nil and not PERIODS[period] then
+    error(("a period is 'total', 'day' or 'hour', got %s"):format(tostring(period)), 2)
+  end
   return self.engine:spent(strategy, period or 'total')
 end
 
 --- Distinct events of a type ('billing', 'win', 'click', ...) that a strategy has had.
 function Bidder:count(strategy, event)
-  return self.engine:count(strategy, event)
+  check_strategy(self, strategy)
+  local count = type(event) == 'string' and self.engine:count(strategy, event)
+  if not count then error(("no such event: '%s'"):format(tostring(event)), 2) end
+  return count
 end
 
 --- Content hash of the loaded scripts.
@@ -230,14 +335,6 @@ function Bidder:version()
 end
 
 -- Assertions ------------------------------------------------------------------------------------------------------
-
-local function reasons(answer)
-  local rows = {}
-  for i, row in ipairs(answer.nobids) do
-    rows[i] = ('%s: %s%s'):format(row.strategy, row.reason, row.problem and ' (' .. row.problem .. ')' or '')
-  end
-  return #rows > 0 and table.concat(rows, ', ') or answer.outcome
-end
 
 local function matches(bid, expected)
   for key, value in pairs(expected or {}) do
@@ -254,6 +351,10 @@ local say = require 'say'
 -- assert.bids(answer, { model = 'cpc', price = 0.42 }): at least one bid has these values
 local function bids(state, arguments)
   local answer, expected = arguments[1], arguments[2]
+  check_answer(answer, 3)
+  if expected ~= nil and type(expected) ~= 'table' then
+    error('a table of fields is expected, got a ' .. type(expected), 3)
+  end
   local why
   for _, bid in ipairs(answer.bids) do
     local ok, difference = matches(bid, expected)
@@ -267,6 +368,8 @@ end
 -- assert.nobids(answer, 'budget', strategy): no bid at all, and that reason among the strategies'
 local function nobids(state, arguments)
   local answer, reason, strategy = arguments[1], arguments[2], arguments[3]
+  check_answer(answer, 3)
+  if reason ~= nil and type(reason) ~= 'string' then error('a reason is expected, got a ' .. type(reason), 3) end
   if #answer.bids > 0 then
     state.failure_message = ('expected no bid, but %s bids %s'):format(answer.bids[1].strategy, answer.bids[1].price)
     return false
@@ -275,7 +378,8 @@ local function nobids(state, arguments)
   for _, row in ipairs(answer.nobids) do
     if row.reason == reason and (not strategy or row.strategy == strategy) then return true end
   end
-  state.failure_message = ("expected no bid because of '%s', got %s"):format(reason, reasons(answer))
+  local whose = strategy and (" of '%s'"):format(strategy) or ''
+  state.failure_message = ("expected no bid%s because of '%s', got %s"):format(whose, reason, reasons(answer))
   return false
 end
 

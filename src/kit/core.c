@@ -362,6 +362,15 @@ static int lua_core_now(lua_State *L)
     return 1;
 }
 
+/* bidder:has(name) -> is a strategy of that name loaded? */
+static int lua_core_has(lua_State *L)
+{
+    struct core *c = check_core(L);
+
+    lua_pushboolean(L, mb_script_strategy(mb_bidder_script(c->bidder), check_slice(L, 2)) != NULL);
+    return 1;
+}
+
 static uint32_t check_slot(lua_State *L, struct core *c)
 {
     const struct mb_strategy *strategy =
@@ -397,15 +406,18 @@ static int lua_core_spent(lua_State *L)
     return 1;
 }
 
-/* bidder:count(strategy, event type) -> distinct events so far */
+/* bidder:count(strategy, event type) -> distinct events so far, or nil where there is no such event */
 static int lua_core_count(lua_State *L)
 {
     struct core *c = check_core(L);
     uint32_t slot = check_slot(L, c);
     enum mb_event_type type = mb_event_of(check_slice(L, 3));
 
-    luaL_argcheck(L, type != MB_EVENT_NONE, 3, "no such event");
-    lua_pushnumber(L, (lua_Number)mb_guard_events(c->guard, slot, type));
+    if (type == MB_EVENT_NONE) {
+        lua_pushnil(L);
+    } else {
+        lua_pushnumber(L, (lua_Number)mb_guard_events(c->guard, slot, type));
+    }
     return 1;
 }
 
@@ -428,7 +440,7 @@ int luaopen_moonbid_core(lua_State *L)
     static const luaL_Reg methods[] = {
         {"handle", lua_core_handle},   {"now", lua_core_now},     {"spend", lua_core_spend},
         {"spent", lua_core_spent},     {"count", lua_core_count}, {"version", lua_core_version},
-        {"close", lua_core_close},     {NULL, NULL},
+        {"has", lua_core_has},         {"close", lua_core_close}, {NULL, NULL},
     };
     static const luaL_Reg functions[] = {{"new", lua_core_new}, {NULL, NULL}};
 
