@@ -51,6 +51,15 @@ return {
       margin_ms = 20,
       -- member = '958', -- bids for this member where a request lists several
     },
+    {
+      name = 'openrtb',
+      path = '/openrtb/bid',
+      exchange = 'openrtb', -- 2.4 to 2.6
+      dialect = 'generic', -- or 'exoclick', 'xandr'
+      books_on = 'billing', -- the notice that books money: 'billing' (burl) or 'win' (nurl); with 'generic' only
+      timeout_ms = 120,
+      margin_ms = 20,
+    },
   },
 
   limits = {

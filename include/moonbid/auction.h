@@ -21,7 +21,8 @@ struct mb_strategy; /* strategy.h */
 
 #define MB_EXCHANGE_MAP(XX)   \
     XX(EXOCLICK, "exoclick")  \
-    XX(XANDR, "xandr")
+    XX(XANDR, "xandr")        \
+    XX(OPENRTB, "openrtb")
 
 #define MB_FORMAT_MAP(XX)               \
     XX(BANNER, "banner")                \
@@ -92,6 +93,9 @@ enum mb_exchange {
     MB_EXCHANGE_COUNT
 };
 
+/* How an exchange speaks OpenRTB. */
+enum mb_dialect { MB_DIALECT_GENERIC, MB_DIALECT_EXOCLICK, MB_DIALECT_XANDR };
+
 enum mb_format {
     MB_FORMAT_NONE,
 #define XX(name, text) MB_FORMAT_##name,
@@ -161,6 +165,22 @@ struct mb_size {
 /* The first value of that name, or absent. O(pairs). */
 struct mb_slice mb_pairs_get(struct mb_pairs pairs, struct mb_slice name);
 
+/* What one unit of a currency is worth in house currency. The house currency itself is in it, with 1. */
+struct mb_rates {
+    const struct mb_rate_of {
+        struct mb_slice currency; /* ISO 4217, upper case */
+        struct mb_rate rate;
+    } *items;
+    size_t count;
+};
+
+/* False, *out unchanged: the table has none. */
+bool mb_rates_get(const struct mb_rates *rates, struct mb_slice currency, struct mb_rate *out);
+
+/* "DEU" -> "DE" (ISO 3166-1, upper case); absent for what is none. And back. */
+struct mb_slice mb_country_of_alpha3(struct mb_slice alpha3);
+struct mb_slice mb_country_to_alpha3(struct mb_slice alpha2);
+
 /* "300x250" -> 300, 250; blanks and 'X' tolerated. False, *out unchanged, else. */
 bool mb_size_parse(struct mb_slice text, struct mb_size *out);
 
@@ -182,6 +202,8 @@ struct mb_endpoint {
     struct mb_pairs tokens;       /* query parameter on the wire -> name of the exchange's token */
     uint32_t timeout_ms;          /* > margin_ms; the request's own limit goes before */
     uint32_t margin_ms;
+    enum mb_dialect dialect;      /* OpenRTB */
+    bool books_on_win;            /* OpenRTB: a win books, else its billing notice */
     struct mb_slice member;       /* Xandr: member to bid for where the request names several; or absent */
     uint32_t index;               /* place in the config, 0.. */
 };
@@ -202,6 +224,10 @@ struct mb_imp {
     struct mb_slice position; /* "above", "below", or absent */
     struct mb_slices members;   /* Xandr: ids that may bid */
     struct mb_slices deals;     /* ids */
+    const struct mb_price *deal_floors; /* OpenRTB: CPM in house currency, one a deal; NULL elsewhere */
+    bool native_in_root;        /* native 1.0: the answer stands in an object `native` */
+    bool deals_only;            /* a private auction: bids without a deal are not taken */
+    bool floor_is_strange;      /* the floor's currency has no rate: no bid can be held against it */
     struct mb_price estimated_price; /* CPM, house currency; 0 where none */
     struct mb_raw raw;
     uint32_t index; /* 0.. in the request */
@@ -236,7 +262,7 @@ struct mb_user {
 };
 
 struct mb_blocked {
-    struct mb_slices categories, domains, creatives, brands, languages, attributes, adservers;
+    struct mb_slices apps, seats, categories, domains, creatives, brands, languages, attributes, adservers;
 };
 
 struct mb_regs {
@@ -263,6 +289,7 @@ struct mb_request {
     struct mb_user user;
     struct mb_blocked blocked;
     struct mb_regs regs;
+    struct mb_slices seats;          /* OpenRTB: those that may bid; none: all */
     struct mb_pairs tokens;          /* parameters of the endpoint's URL, decoded, present ones only */
     enum mb_answer_form answer_form; /* what the exchange wants back */
     struct mb_raw raw;
@@ -299,6 +326,7 @@ struct mb_bid {
     struct mb_slice win_url, billing_url, loss_url; /* the trader's: fetched by the engine, never sent */
     struct mb_slice arm;
     struct mb_slice notice_url; /* the engine's own billing notice, made before encoding */
+    struct mb_slice win_notice, loss_notice; /* OpenRTB: the others, likewise */
     struct mb_slice notice_token; /* the signed token for custom_notify_data, made before encoding */
     int script_ref;             /* private to script: the Lua table while the request lasts */
 };

@@ -25,7 +25,7 @@ struct mb_config {
     const char *geoip;            /* path, or NULL */
     struct mb_endpoint *endpoints;
     size_t n_endpoints;
-    struct mb_pairs rates;        /* currency -> decimal text of what one unit is worth in house currency */
+    struct mb_rates rates;
     uint32_t header_bytes, body_bytes, connections;
     uint32_t idle_ms, header_ms, body_ms;
     uint32_t script_cpu_ms, script_memory_mb, script_hard_ms;

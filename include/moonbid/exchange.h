@@ -19,6 +19,7 @@ struct mb_wire_in {
     struct mb_slice query;     /* not decoded; absent where there is none */
     struct mb_slice body;
     struct mb_slice house_currency;
+    const struct mb_rates *rates;
     int64_t now_ms;
     struct mb_arena *arena;
     uint32_t *slips;           /* MB_JSON_SLIP_COUNT counters to add to, or NULL */
@@ -29,6 +30,7 @@ struct mb_wire_out {
     int status;               /* 200 or 204 */
     const char *content_type; /* NULL with 204 */
     struct mb_buf *body;
+    struct mb_buf *scratch;   /* the codec's while it writes */
 };
 
 enum { MB_WIRE_EVENTS_MAX = 64 }; /* one notify: a tag each; more is refused */
@@ -74,6 +76,10 @@ const struct mb_codec *mb_exchange_codec(enum mb_exchange exchange);
  * are left out, `{&empty=204}` in all its forms is dropped. `rename` maps wire names to ours. Never fails. */
 struct mb_pairs mb_exchange_tokens(struct mb_slice query, struct mb_pairs rename,
                                    struct mb_arena *arena);
+
+/* The name of an OpenRTB loss code (list of loss reason codes), such as "below_floor"; absent for one that is not in
+ * the list: exchanges have their own from 1000 on. */
+struct mb_slice mb_exchange_loss_name(int32_t code);
 
 /* The eight token names that ExoClick documents: always known in {name} expansion, absent means empty. */
 bool mb_exchange_is_token(struct mb_slice name);

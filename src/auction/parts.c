@@ -1,6 +1,17 @@
 /* parts.c - small parts that every codec and target reads: pairs and sizes. */
 #include "moonbid/auction.h"
 
+bool mb_rates_get(const struct mb_rates *rates, struct mb_slice currency, struct mb_rate *out)
+{
+    for (size_t i = 0; i < rates->count; i++) {
+        if (mb_slice_eq(rates->items[i].currency, currency)) {
+            *out = rates->items[i].rate;
+            return true;
+        }
+    }
+    return false;
+}
+
 struct mb_slice mb_pairs_get(struct mb_pairs pairs, struct mb_slice name)
 {
     for (size_t i = 0; i < pairs.count; i++) {

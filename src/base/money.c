@@ -234,6 +234,12 @@ struct mb_price mb_money_from_house(struct mb_price price, struct mb_rate rate)
         scale_rounded(price.micros, 1000000, rate.millionths, MB_PRICE_MAX_MICROS)};
 }
 
+struct mb_price mb_money_in_proportion(struct mb_price price, struct mb_price of, struct mb_price to)
+{
+    return (struct mb_price){
+        scale_rounded(price.micros, of.micros, to.micros, MB_PRICE_MAX_MICROS)};
+}
+
 struct mb_amount mb_money_amount_to_house(struct mb_amount amount, struct mb_rate rate)
 {
     return (struct mb_amount){scale_rounded(amount.nanos, rate.millionths, 1000000, INT64_MAX)};

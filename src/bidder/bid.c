@@ -223,7 +223,7 @@ static bool has_place(const struct mb_codec *codec, struct mb_bid *const *chosen
     size_t i, on_imp = 0;
 
     for (i = 0; i < count; i++) {
-        if (chosen[i]->imp == bid->imp) {
+        if (mb_slice_eq(chosen[i]->imp->id, bid->imp->id)) { /* it may offer several media types */
             on_imp++;
             if (same_place(chosen[i], bid)) {
                 return false;
@@ -320,7 +320,7 @@ static void decide(struct mb_bidder *b, const struct mb_codec *codec,
 void mb__bidder_bid(struct mb_bidder *b, const struct mb_codec *codec, bool draining,
                     struct mb_bidder_out *out)
 {
-    struct mb_wire_out wire = {.body = &b->body};
+    struct mb_wire_out wire = {.body = &b->body, .scratch = &b->scratch};
     const struct mb_strategy *const *strategies;
     struct mb_bid *chosen[BIDDER_BIDS_MAX];
     size_t count, n_bids = 0;

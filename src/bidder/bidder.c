@@ -215,6 +215,7 @@ static void answer_bid(struct mb_bidder *b, const struct mb_codec *codec,
                               .query = in->query,
                               .body = in->body,
                               .house_currency = b->options.config->currency,
+                              .rates = &b->options.config->rates,
                               .now_ms = in->now_ms,
                               .arena = &b->arena,
                               .slips = b->slips};

@@ -183,17 +183,14 @@ static bool is_currency(struct mb_slice s)
 static int take_rates(struct table *outer)
 {
     struct table t = inner(outer, "rates");
+    size_t room = t.node ? (size_t)mb_doc_count(t.node) : 0, count = 0;
+    struct mb_rate_of *rates =
+        mb_xarena_array(&outer->config->arena, room + 1, sizeof(*rates));
     const struct mb_doc *member;
-    struct mb_pair *pairs;
-    size_t count = 0;
 
-    if (!t.node) {
-        return 0;
-    }
-    pairs = mb_xarena_array(&t.config->arena, (size_t)mb_doc_count(t.node) + 1, sizeof(*pairs));
-    for (member = mb_doc_first(t.node); member; member = mb_doc_next(member)) {
+    rates[count++] = (struct mb_rate_of){outer->config->currency, {1000000}};
+    for (member = t.node ? mb_doc_first(t.node) : NULL; member; member = mb_doc_next(member)) {
         struct mb_price rate = {0};
-        struct mb_buf text = {0};
 
         if (!mb_doc_name(member) || !is_currency(mb_slice_of(mb_doc_name(member))) ||
             !mb_doc_is_number(member) ||
@@ -201,13 +198,10 @@ static int take_rates(struct table *outer)
             return wrong(&t, mb_doc_name(member) ? mb_doc_name(member) : "",
                          "expected a currency code = what one unit is worth, such as EUR = 1.08");
         }
-        mb_xbuf_add_price(&text, rate);
-        pairs[count].name = keep(t.config, mb_doc_name(member));
-        pairs[count].value = mb_xarena_copy(&t.config->arena, mb_buf_slice(&text));
-        mb_buf_fini(&text);
-        count++;
+        rates[count].currency = keep(t.config, mb_doc_name(member));
+        rates[count++].rate.millionths = rate.micros;
     }
-    t.config->rates = (struct mb_pairs){pairs, count};
+    outer->config->rates = (struct mb_rates){rates, count};
     return 0;
 }
 
@@ -244,34 +238,62 @@ static int take_exchange(struct table *t, struct mb_endpoint *endpoint)
         return rc;
     }
     endpoint->exchange = mb_exchange_of(mb_slice_of(text));
-    if (text && strcmp(text, "openrtb") == 0) {
-        return wrong(t, "exchange", "'openrtb' is not supported by this version: exoclick or xandr");
-    }
     if (endpoint->exchange == MB_EXCHANGE_NONE) {
-        return wrong(t, "exchange", "required: 'exoclick' or 'xandr'");
+        return wrong(t, "exchange", "required: 'exoclick', 'xandr' or 'openrtb'");
     }
     return 0;
+}
+
+/* What only OpenRTB has: its dialects, and for `generic` which notice books (the others are fixed). */
+static int take_dialect(struct table *t, struct mb_endpoint *endpoint)
+{
+    const char *dialect = NULL, *books_on = NULL;
+    int rc;
+
+    if ((rc = take_text(t, "dialect", &dialect)) || (rc = take_text(t, "books_on", &books_on))) {
+        return rc;
+    }
+    if (endpoint->exchange != MB_EXCHANGE_OPENRTB) {
+        return dialect    ? wrong(t, "dialect", "only for exchange = 'openrtb'")
+               : books_on ? wrong(t, "books_on", "only for exchange = 'openrtb'")
+                          : 0;
+    }
+    if (!dialect || strcmp(dialect, "generic") == 0) {
+        endpoint->books_on_win = books_on && strcmp(books_on, "win") == 0;
+        return books_on && !endpoint->books_on_win && strcmp(books_on, "billing") != 0
+                   ? wrong(t, "books_on", "expected 'billing' or 'win'")
+                   : 0;
+    }
+    endpoint->dialect =
+        strcmp(dialect, "exoclick") == 0 ? MB_DIALECT_EXOCLICK : MB_DIALECT_XANDR;
+    if (endpoint->dialect == MB_DIALECT_XANDR && strcmp(dialect, "xandr") != 0) {
+        return wrong(t, "dialect", "expected 'generic', 'exoclick', 'xandr' or 'openrtb'");
+    }
+    endpoint->books_on_win = endpoint->dialect == MB_DIALECT_XANDR;
+    return books_on ? wrong(t, "books_on", "only for the dialect 'generic': the others are fixed") : 0;
 }
 
 static int take_endpoint(struct table *t, struct mb_endpoint *endpoint)
 {
     static const char *const known[] = {"name",       "path",      "exchange", "currency",
                                         "tokens",     "timeout_ms", "margin_ms", "allow",
-                                        "member",     NULL};
+                                        "member",     "dialect",   "books_on", NULL};
     const char *text = NULL;
     struct mb_slices allow = {0};
     size_t i;
     int rc;
 
     if ((rc = refuse_unknown(t, known)) || (rc = take_exchange(t, endpoint)) ||
-        (rc = take_slice(t, "name", &endpoint->name)) ||
+        (rc = take_dialect(t, endpoint)) || (rc = take_slice(t, "name", &endpoint->name)) ||
         (rc = take_slice(t, "path", &endpoint->path)) ||
         (rc = take_slice(t, "currency", &endpoint->currency)) ||
         (rc = take_slice(t, "member", &endpoint->member)) || (rc = take_tokens(t, endpoint)) ||
         (rc = take_texts(t, "allow", &allow)) || (rc = take_text(t, "path", &text))) {
         return rc;
     }
-    endpoint->timeout_ms = endpoint->exchange == MB_EXCHANGE_EXOCLICK ? 300 : 100;
+    endpoint->timeout_ms = endpoint->exchange == MB_EXCHANGE_EXOCLICK  ? 300
+                           : endpoint->exchange == MB_EXCHANGE_OPENRTB ? 120
+                                                                       : 100;
     endpoint->margin_ms = endpoint->exchange == MB_EXCHANGE_EXOCLICK ? 50 : 20;
     if ((rc = take_u32(t, "timeout_ms", 2, 60000, &endpoint->timeout_ms)) ||
         (rc = take_u32(t, "margin_ms", 0, 59999, &endpoint->margin_ms))) {
@@ -468,23 +490,36 @@ static int take_top(struct table *t)
 
 static void set_default_endpoints(struct mb_config *c)
 {
-    struct mb_endpoint *e = mb_xarena_array(&c->arena, 2, sizeof(*e));
+    static const struct mb_endpoint defaults[] = {
+        {.name = {"exoclick", 8},
+         .path = {"/exoclick/bid", 13},
+         .exchange = MB_EXCHANGE_EXOCLICK,
+         .timeout_ms = 300,
+         .margin_ms = 50},
+        {.name = {"xandr", 5},
+         .path = {"/xandr", 6},
+         .exchange = MB_EXCHANGE_XANDR,
+         .timeout_ms = 100,
+         .margin_ms = 20},
+        {.name = {"openrtb", 7},
+         .path = {"/openrtb/bid", 12},
+         .exchange = MB_EXCHANGE_OPENRTB,
+         .timeout_ms = 120,
+         .margin_ms = 20},
+    };
+    struct mb_rate_of *house = mb_xarena_alloc(&c->arena, sizeof(*house));
+    size_t i;
 
-    e[0] = (struct mb_endpoint){.name = MB_SLICE("exoclick"),
-                                .path = MB_SLICE("/exoclick/bid"),
-                                .exchange = MB_EXCHANGE_EXOCLICK,
-                                .timeout_ms = 300,
-                                .margin_ms = 50};
-    e[1] = (struct mb_endpoint){.name = MB_SLICE("xandr"),
-                                .path = MB_SLICE("/xandr"),
-                                .exchange = MB_EXCHANGE_XANDR,
-                                .timeout_ms = 100,
-                                .margin_ms = 20,
-                                .index = 1};
-    e[0].currency = e[1].currency = MB_SLICE("USD");
-    e[0].rate = e[1].rate = (struct mb_rate){1000000};
-    c->endpoints = e;
-    c->n_endpoints = 2;
+    c->n_endpoints = sizeof(defaults) / sizeof(defaults[0]);
+    c->endpoints = mb_xarena_array(&c->arena, c->n_endpoints, sizeof(*c->endpoints));
+    for (i = 0; i < c->n_endpoints; i++) {
+        c->endpoints[i] = defaults[i];
+        c->endpoints[i].index = (uint32_t)i;
+        c->endpoints[i].currency = c->currency;
+        c->endpoints[i].rate = (struct mb_rate){1000000};
+    }
+    *house = (struct mb_rate_of){c->currency, {1000000}};
+    c->rates = (struct mb_rates){house, 1};
 }
 
 struct mb_config *mb_xconfig_default(void)
@@ -540,17 +575,7 @@ void mb_config_free(struct mb_config *config)
 
 bool mb_config_rate(const struct mb_config *config, struct mb_slice currency, struct mb_rate *out)
 {
-    struct mb_price rate;
-
-    if (mb_slice_eq(currency, config->currency)) {
-        out->millionths = 1000000;
-        return true;
-    }
-    if (!mb_money_parse_price(mb_pairs_get(config->rates, currency), &rate) || rate.micros <= 0) {
-        return false;
-    }
-    out->millionths = rate.micros;
-    return true;
+    return mb_rates_get(&config->rates, currency, out);
 }
 
 const struct mb_endpoint *mb_config_endpoint(const struct mb_config *config, struct mb_slice name)

@@ -13,7 +13,9 @@ enum { KEY_MAX = 160 };
 /* Which event books a bid's money (lua-api.md section 6): one per bid. */
 static enum mb_event_type booking_event(const struct mb_endpoint *endpoint)
 {
-    return endpoint->exchange == MB_EXCHANGE_XANDR ? MB_EVENT_WIN : MB_EVENT_BILLING;
+    bool wins = endpoint->exchange == MB_EXCHANGE_XANDR || endpoint->books_on_win;
+
+    return wins ? MB_EVENT_WIN : MB_EVENT_BILLING;
 }
 
 static struct mb_amount cost_of(enum mb_model model, struct mb_price price)
@@ -80,29 +82,18 @@ static void attribute(struct mb_bidder *b, struct mb_event *e, const struct mb_n
     }
 }
 
-/* The price that the exchange says it took, in house currency; false where it says none that can be. */
-static bool paid_price(const struct mb_endpoint *endpoint, const struct mb_event *e,
-                       struct mb_price *out)
-{
-    if (!e->has_price_paid || e->price_paid.micros < 0) {
-        return false;
-    }
-    *out = mb_money_to_house(e->price_paid, endpoint->rate);
-    return true;
-}
-
-/* Books the price paid, or the bid's own where none was told; never more than the bid. */
+/* Books the price paid, or the bid's own where none was told that can be; never more than the bid. */
 static void set_cost(struct mb_event *e, const struct mb_endpoint *endpoint)
 {
-    struct mb_price price = e->price_bid, paid;
+    struct mb_price price = e->price_bid;
 
     if (!e->attributed || e->test || e->type != booking_event(endpoint)) {
         return;
     }
-    /* Neither ExoClick nor Xandr's platform tells of impressions: its booking event stands for one. */
+    /* No exchange tells the engine of impressions yet: the booking event stands for one. */
     e->shown = true;
-    if (paid_price(endpoint, e, &paid) && paid.micros < price.micros) {
-        price = paid;
+    if (e->has_price_paid && e->price_paid.micros >= 0 && e->price_paid.micros < price.micros) {
+        price = e->price_paid;
     }
     e->books = true;
     e->cost = cost_of(e->model, price);
@@ -115,6 +106,60 @@ static void events_out(struct mb_bidder_out *out, const struct mb_event *events,
     out->n_events = count;
 }
 
+/* The kinds that a notice URL of ours can be of: the token tells which. */
+static bool verify(const struct mb_bidder *b, struct mb_slice token, struct mb_arena *arena,
+                   struct mb_notice *notice, enum mb_event_type *kind)
+{
+    static const enum mb_event_type kinds[] = {MB_EVENT_BILLING, MB_EVENT_WIN, MB_EVENT_LOSS};
+    size_t i;
+
+    for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (mb_notice_verify(b->options.keys, kinds[i], token, arena, notice) == 0) {
+            *kind = kinds[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A price of the URL's parameter, in house currency. What cannot be read ("AUDIT", an unfilled macro, nothing) is
+ * no price. Where the currency is not told it is that of the bid. */
+static bool told_price(const struct mb_bidder *b, struct mb_pairs query, struct mb_slice name,
+                       const struct mb_notice *n, struct mb_price *out)
+{
+    struct mb_price told;
+    struct mb_rate rate;
+
+    if (!mb_money_parse_price(mb_pairs_get(query, name), &told)) {
+        return false;
+    }
+    if (mb_config_rate(b->options.config, mb_pairs_get(query, MB_SLICE("c")), &rate)) {
+        *out = mb_money_to_house(told, rate);
+    } else if (n->price_wire.micros > 0) {
+        *out = mb_money_in_proportion(told, n->price, n->price_wire);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* What the exchange filled into the URL: p price, c currency, l loss code, m least price that would have won. */
+static void read_parameters(struct mb_bidder *b, struct mb_slice query_text,
+                            const struct mb_notice *n, struct mb_event *e)
+{
+    struct mb_pairs query = mb_exchange_tokens(query_text, (struct mb_pairs){0}, &b->arena);
+    int64_t code;
+
+    e->has_price_paid = e->type != MB_EVENT_LOSS &&
+                        told_price(b, query, MB_SLICE("p"), n, &e->price_paid);
+    e->has_min_to_win = told_price(b, query, MB_SLICE("m"), n, &e->min_to_win);
+    if (e->type == MB_EVENT_LOSS && mb_slice_to_i64(mb_pairs_get(query, MB_SLICE("l")), &code) &&
+        code > 0 && code <= INT32_MAX) {
+        e->loss_code = (int32_t)code;
+        e->reason = mb_exchange_loss_name(e->loss_code);
+    }
+}
+
 void mb__bidder_own_notice(struct mb_bidder *b, const struct mb_bidder_in *in,
                            struct mb_bidder_out *out)
 {
@@ -122,16 +167,14 @@ void mb__bidder_own_notice(struct mb_bidder *b, const struct mb_bidder_in *in,
     struct mb_event *e = mb_xarena_alloc(&b->arena, sizeof(*e));
     const struct mb_endpoint *endpoint;
     struct mb_notice notice;
-    struct mb_pairs query;
 
     out->kind = "notice";
-    if (mb_notice_verify(b->options.keys, MB_EVENT_BILLING, token, &b->arena, &notice) ||
+    if (!verify(b, token, &b->arena, &notice, &e->type) ||
         !(endpoint = mb_config_endpoint(b->options.config, notice.endpoint))) {
         b->totals.forged++;
         mb__bidder_refuse(b, out, 404, "no such notice", -1);
         return;
     }
-    e->type = MB_EVENT_BILLING;
     e->time_ms = in->now_ms;
     e->exchange = mb_slice_of(mb_exchange_name(endpoint->exchange));
     e->endpoint = endpoint->name;
@@ -139,14 +182,8 @@ void mb__bidder_own_notice(struct mb_bidder *b, const struct mb_bidder_in *in,
     e->response_time_ms = -1;
     e->post_pending = -1;
     attribute(b, e, &notice);
-    /* ExoClick documents no price macro for bUrl; where a price comes back all the same it is believed downwards only, and what
-     * cannot be read ("AUDIT", an unfilled macro, nothing) leaves the bid's own price. */
-    query = mb_exchange_tokens(in->query, (struct mb_pairs){0}, &b->arena);
-    e->has_price_paid = mb_money_parse_price(mb_pairs_get(query, MB_SLICE("p")), &e->price_paid);
+    read_parameters(b, in->query, &notice, e);
     set_cost(e, endpoint);
-    if (e->has_price_paid) {
-        e->price_paid = mb_money_to_house(e->price_paid, endpoint->rate);
-    }
     set_key(b, e);
     out->endpoint = endpoint;
     b->totals.notices++;
@@ -210,8 +247,8 @@ static void complete(struct mb_bidder *b, const struct mb_endpoint *endpoint, st
         e->attributed = false;
         e->strategy = e->bid_id = MB_SLICE_NONE;
     }
-    set_cost(e, endpoint);
     to_house(e, endpoint, b->options.config->currency);
+    set_cost(e, endpoint);
     set_key(b, e);
     b->totals.unattributed += !e->attributed;
 }

@@ -25,6 +25,20 @@ static bool set_prices(const struct mb_bidder *b, struct mb_bid *bid)
     return true;
 }
 
+/* A bid on a deal faces the deal's floor. */
+static struct mb_price floor_of(const struct mb_bid *bid)
+{
+    const struct mb_imp *imp = bid->imp;
+    size_t i;
+
+    for (i = 0; imp->deal_floors && !mb_slice_empty(bid->deal_id) && i < imp->deals.count; i++) {
+        if (mb_slice_eq(imp->deals.items[i], bid->deal_id)) {
+            return imp->deal_floors[i];
+        }
+    }
+    return imp->floor;
+}
+
 enum mb_nobid mb__bidder_price(const struct mb_bidder *b, struct mb_bid *bid, const char **field)
 {
     const struct mb_limits *limits = &bid->strategy->limits;
@@ -48,8 +62,8 @@ enum mb_nobid mb__bidder_price(const struct mb_bidder *b, struct mb_bid *bid, co
         bid->ecpm = bid->price;
     }
     /* A price per click without ecpm is worth nothing known, so it cannot face a floor. */
-    if (bid->ecpm.micros < bid->imp->floor.micros) {
-        return MB_NOBID_BELOW_FLOOR;
+    if (bid->imp->floor_is_strange && mb_slice_empty(bid->deal_id)) {
+        return MB_NOBID_CURRENCY;
     }
-    return MB_NOBID_BID;
+    return bid->ecpm.micros < floor_of(bid).micros ? MB_NOBID_BELOW_FLOOR : MB_NOBID_BID;
 }

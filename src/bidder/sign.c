@@ -50,12 +50,12 @@ static bool set_custom_data(struct mb_bidder *b, struct mb_bid *bid)
     return bid->notice_token.len <= CUSTOM_DATA_MAX;
 }
 
-static struct mb_slice notice_url(struct mb_bidder *b)
+static struct mb_slice notice_url(struct mb_bidder *b, enum mb_event_type kind)
 {
     mb_buf_clear(&b->scratch);
     mb_xbuf_add_slice(&b->scratch, b->options.config->notice_url);
     mb_xbuf_add_slice(&b->scratch, MB_SLICE("/n/"));
-    mb_notice_sign(b->options.keys, MB_EVENT_BILLING, mb_buf_slice(&b->token_body), &b->scratch);
+    mb_notice_sign(b->options.keys, kind, mb_buf_slice(&b->token_body), &b->scratch);
     return mb_xarena_copy(&b->arena, mb_buf_slice(&b->scratch));
 }
 
@@ -80,6 +80,10 @@ enum mb_nobid mb__bidder_sign(struct mb_bidder *b, struct mb_bid *bid, const cha
         }
         return MB_NOBID_BID;
     }
-    bid->notice_url = notice_url(b);
+    bid->notice_url = notice_url(b, MB_EVENT_BILLING);
+    if (b->request.endpoint->exchange == MB_EXCHANGE_OPENRTB) {
+        bid->win_notice = notice_url(b, MB_EVENT_WIN);
+        bid->loss_notice = notice_url(b, MB_EVENT_LOSS);
+    }
     return MB_NOBID_BID;
 }

@@ -16,6 +16,7 @@ enum {
 
 extern const struct mb_codec mb__exoclick_codec;
 extern const struct mb_codec mb__xandr_codec;
+extern const struct mb_codec mb__openrtb_codec;
 
 /* --- document.c: the body as JSON --- */
 
@@ -60,6 +61,9 @@ struct mb_slices mb__exchange_split(struct mb_slice text, char sep, struct mb_ar
 
 /* Well-formed UTF-8 (RFC 3629); with `for_xml` also free of what XML 1.0 cannot hold. */
 bool mb__exchange_encodable(struct mb_slice text, bool for_xml);
+
+/* Appends the text as CDATA; what XML cannot hold at all was refused with the bid. */
+void mb__exchange_add_cdata(struct mb_buf *buf, struct mb_slice text);
 
 /* A decimal integer as JSON writes it: what goes out bare must be one. */
 bool mb__exchange_is_integer(struct mb_slice text);
@@ -107,6 +111,21 @@ struct mb_slice mb__xandr_currency(const struct mb_endpoint *endpoint);
 
 /* The symbol of a bid error, without the exchange's prefix; absent for ids that have none. */
 struct mb_slice mb__xandr_error_name(int64_t error_id);
+
+/* --- OpenRTB --- */
+
+int mb__openrtb_decode_request(const struct mb_wire_in *in, struct mb_request *out, struct mb_error *err);
+enum mb_nobid mb__openrtb_check_bid(const struct mb_request *request, struct mb_bid *bid, const char **field);
+void mb__openrtb_encode_answer(const struct mb_request *request, struct mb_bid *const *bids, size_t count,
+                               struct mb_wire_out *out);
+
+/* openrtb_markup.c: what goes into `adm`. NULL, or the field that is missing for the impression's format. */
+const char *mb__openrtb_check_markup(const struct mb_request *request, const struct mb_bid *bid);
+void mb__openrtb_add_markup(const struct mb_request *request, const struct mb_bid *bid, struct mb_buf *out);
+
+/* openrtb_native.c: a native answer made of the bid's plain fields, for the assets that the impression asks for.
+ * False: one that it requires cannot be given. Appends to `out`, which may be NULL (then only the answer). */
+bool mb__openrtb_add_native(const struct mb_request *request, const struct mb_bid *bid, struct mb_buf *out);
 
 /* The exchange's number of bids in one answer. */
 enum { MB_XANDR_BIDS_MAX = 15 };

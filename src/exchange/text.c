@@ -171,3 +171,18 @@ bool mb__exchange_is_integer(struct mb_slice text)
     }
     return true;
 }
+
+/* A text may hold "]]>", which would end its section: the section is closed between "]]" and ">" and a new one
+ * opened. */
+void mb__exchange_add_cdata(struct mb_buf *buf, struct mb_slice text)
+{
+    mb_xbuf_add_text(buf, "<![CDATA[");
+    for (long end; (end = mb_slice_find(text, MB_SLICE("]]>"))) >= 0;) {
+        size_t head = (size_t)end + 2;
+        mb_xbuf_add(buf, text.data, head);
+        mb_xbuf_add_text(buf, "]]><![CDATA[");
+        text = mb_slice(text.data + head, text.len - head);
+    }
+    mb_xbuf_add_slice(buf, text);
+    mb_xbuf_add_text(buf, "]]>");
+}

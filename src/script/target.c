@@ -85,7 +85,7 @@ static const char *expected_value(const struct mb_script *script, enum mb_target
     struct mb_size size;
     switch (key) {
     case MB_TARGET_EXCHANGE:
-        return mb_exchange_of(value) ? NULL : "'exoclick' or 'xandr'";
+        return mb_exchange_of(value) ? NULL : "'exoclick', 'xandr' or 'openrtb'";
     case MB_TARGET_ENDPOINT:
         return has_endpoint(script, value) ? NULL : "the name of a configured endpoint";
     case MB_TARGET_FORMAT:

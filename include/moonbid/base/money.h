@@ -55,5 +55,7 @@ struct mb_rate {
 struct mb_price mb_money_to_house(struct mb_price price, struct mb_rate rate);
 struct mb_price mb_money_from_house(struct mb_price price, struct mb_rate rate);
 struct mb_amount mb_money_amount_to_house(struct mb_amount amount, struct mb_rate rate);
+/* price * of / to, likewise: a price told in a bid's wire currency, by what the bid was in both. `to` > 0. */
+struct mb_price mb_money_in_proportion(struct mb_price price, struct mb_price of, struct mb_price to);
 
 #endif /* MB_BASE_MONEY_H */

@@ -27,7 +27,7 @@ static void problems_name_file_line_and_key(void **state)
         {"target = { zone = { {} } }", "target.zone: expected strings, got a table"},
         {"target = { country = { 'DEU' } }", "target.country: expected two letters"},
         {"target = { exchange = { 'nobody' } }",
-         "target.exchange: expected 'exoclick' or 'xandr', got 'nobody'"},
+         "target.exchange: expected 'exoclick', 'xandr' or 'openrtb', got 'nobody'"},
         {"target = { endpoint = { 'nowhere' } }",
          "target.endpoint: expected the name of a configured endpoint"},
         {"target = { format = { 'flash' } }", "target.format: "},

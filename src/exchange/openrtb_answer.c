@@ -1,0 +1,340 @@
+/* openrtb_answer.c - what an OpenRTB exchange takes as a bid, and how it is written.
+ *
+ * The notice URLs are the engine's own; the exchange fills its macros into their parameters: p the price, c its
+ * currency, l the reason of a loss, m the least price that would have won.
+ */
+#include "internal.h"
+
+/* Xandr refuses more (error 450 and on). */
+enum { XANDR_BIDS_MAX = 15 };
+
+static bool contains(struct mb_slices list, struct mb_slice item)
+{
+    for (size_t i = 0; i < list.count; i++) {
+        if (mb_slice_eq(list.items[i], item)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The seat to bid for where the strategy named none: the request's only one, else the endpoint's member. */
+static bool settle_seat(const struct mb_request *request, struct mb_bid *bid)
+{
+    if (mb_slice_empty(bid->seat)) {
+        bid->seat = mb_slice_present(bid->member_id)  ? bid->member_id
+                    : request->seats.count == 1       ? request->seats.items[0]
+                                                      : request->endpoint->member;
+    }
+    if (mb_slice_empty(bid->seat)) {
+        return request->seats.count == 0 && request->endpoint->dialect != MB_DIALECT_XANDR;
+    }
+    return (request->seats.count == 0 || contains(request->seats, bid->seat)) &&
+           !contains(request->blocked.seats, bid->seat) && mb__exchange_encodable(bid->seat, false);
+}
+
+static bool is_deal_possible(const struct mb_bid *bid)
+{
+    if (mb_slice_empty(bid->deal_id)) {
+        return !bid->imp->deals_only;
+    }
+    return contains(bid->imp->deals, bid->deal_id);
+}
+
+/* "Pub.Example" is blocked where "pub.example" or "example" is listed. */
+static bool is_domain_blocked(struct mb_slices blocked, struct mb_slice domain)
+{
+    for (size_t i = 0; i < blocked.count; i++) {
+        struct mb_slice tail = blocked.items[i], end = domain;
+        if (domain.len < tail.len) {
+            continue;
+        }
+        end.data += domain.len - tail.len;
+        end.len = tail.len;
+        if (mb_slice_eq_nocase(end, tail) && (domain.len == tail.len || end.data[-1] == '.')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_advertiser_allowed(const struct mb_request *request, const struct mb_bid *bid,
+                                  const char **field)
+{
+    for (size_t i = 0; i < bid->advertiser_domains.count; i++) {
+        if (is_domain_blocked(request->blocked.domains, bid->advertiser_domains.items[i])) {
+            *field = "advertiser_domains";
+            return false;
+        }
+    }
+    for (size_t i = 0; i < bid->categories.count; i++) {
+        if (contains(request->blocked.categories, bid->categories.items[i])) {
+            *field = "categories";
+            return false;
+        }
+    }
+    return true;
+}
+
+/* CPC is ExoClick's own (ext.btype); everywhere else a price is per thousand impressions. */
+static bool is_model_known(const struct mb_request *request, const struct mb_bid *bid)
+{
+    return bid->model == MB_MODEL_CPM || request->endpoint->dialect == MB_DIALECT_EXOCLICK;
+}
+
+/* Xandr shows creatives that it knows; the others take them from the bid. */
+static const char *creative_culprit(const struct mb_request *request, const struct mb_bid *bid)
+{
+    if (request->endpoint->dialect == MB_DIALECT_XANDR) {
+        return mb_slice_empty(bid->ad_id) && mb_slice_empty(bid->creative_id) ? "creative_id" : NULL;
+    }
+    return mb__openrtb_check_markup(request, bid);
+}
+
+enum mb_nobid mb__openrtb_check_bid(const struct mb_request *request, struct mb_bid *bid, const char **field)
+{
+    const char *culprit = NULL;
+    if (!is_model_known(request, bid)) {
+        culprit = "model";
+    } else if (bid->price_wire.micros <= 0) {
+        culprit = "price";
+    } else if (!settle_seat(request, bid)) {
+        culprit = "seat";
+    } else if (!is_deal_possible(bid)) {
+        culprit = "deal_id";
+    } else if (!is_advertiser_allowed(request, bid, &culprit)) {
+        *field = culprit;
+        return MB_NOBID_BLOCKED; /* by the publisher */
+    } else {
+        culprit = creative_culprit(request, bid);
+    }
+    *field = culprit;
+    return culprit ? MB_NOBID_INVALID_BID : MB_NOBID_BID;
+}
+
+/* --- writing --- */
+
+static void write_text(struct mb_json_writer *w, const char *key, struct mb_slice text)
+{
+    if (!mb_slice_empty(text)) {
+        mb_jsonw_key(w, key);
+        mb_jsonw_str(w, text);
+    }
+}
+
+static void write_texts(struct mb_json_writer *w, const char *key, struct mb_slices list, bool as_ids)
+{
+    if (list.count == 0) {
+        return;
+    }
+    mb_jsonw_key(w, key);
+    mb_jsonw_array(w);
+    for (size_t i = 0; i < list.count; i++) {
+        if (as_ids) {
+            mb_jsonw_id(w, list.items[i]);
+        } else {
+            mb_jsonw_str(w, list.items[i]);
+        }
+    }
+    mb_jsonw_array_end(w);
+}
+
+static void write_notice(struct mb_json_writer *w, const char *key, struct mb_slice url, const char *macros)
+{
+    char text[1024];
+    if (mb_slice_empty(url) || url.len + strlen(macros) >= sizeof text) {
+        return;
+    }
+    memcpy(text, url.data, url.len);
+    memcpy(text + url.len, macros, strlen(macros));
+    mb_jsonw_key(w, key);
+    mb_jsonw_str(w, mb_slice(text, url.len + strlen(macros)));
+}
+
+static void write_notices(const struct mb_request *request, const struct mb_bid *bid, struct mb_json_writer *w)
+{
+    bool xandr = request->endpoint->dialect == MB_DIALECT_XANDR; /* its losses have no price */
+    write_notice(w, "nurl", bid->win_notice, "?p=${AUCTION_PRICE}&c=${AUCTION_CURRENCY}");
+    write_notice(w, "burl", bid->notice_url, "?p=${AUCTION_PRICE}&c=${AUCTION_CURRENCY}");
+    write_notice(w, "lurl", bid->loss_notice,
+                 xandr ? "?l=${AUCTION_LOSS}&m=${AUCTION_MIN_TO_WIN}"
+                       : "?p=${AUCTION_PRICE}&c=${AUCTION_CURRENCY}&l=${AUCTION_LOSS}&m=${AUCTION_MIN_TO_WIN}");
+}
+
+/* The size of the creative: the bid's own, else the only one or first that was asked for. */
+static void write_size(struct mb_json_writer *w, const struct mb_bid *bid)
+{
+    struct mb_size size = bid->size.width > 0 ? bid->size : bid->imp->size;
+    if (bid->imp->format != MB_FORMAT_BANNER || size.width == 0) {
+        return;
+    }
+    mb_jsonw_key(w, "w");
+    mb_jsonw_u64(w, size.width);
+    mb_jsonw_key(w, "h");
+    mb_jsonw_u64(w, size.height);
+}
+
+/* OpenRTB's list of markup types; 0: none of them. */
+static uint32_t markup_type(enum mb_format format)
+{
+    switch (format) {
+    case MB_FORMAT_BANNER:
+        return 1;
+    case MB_FORMAT_VIDEO:
+        return 2;
+    case MB_FORMAT_AUDIO:
+        return 3;
+    case MB_FORMAT_NATIVE:
+        return 4;
+    default:
+        return 0;
+    }
+}
+
+/* As in ExoClick's own protocol: Smart CPC exists on e-mail clicks only, and there takes the number of CPM. */
+static unsigned btype(enum mb_model model)
+{
+    return model == MB_MODEL_CPC ? 2 : 1;
+}
+
+static void write_markup(const struct mb_request *request, const struct mb_bid *bid, struct mb_buf *scratch,
+                         struct mb_json_writer *w)
+{
+    mb_buf_clear(scratch);
+    mb__openrtb_add_markup(request, bid, scratch);
+    write_text(w, "adm", mb_buf_slice(scratch));
+}
+
+static void write_macros(struct mb_json_writer *w, struct mb_pairs macros)
+{
+    mb_jsonw_key(w, "custom_macros");
+    mb_jsonw_array(w);
+    for (size_t i = 0; i < macros.count; i++) {
+        mb_jsonw_object(w);
+        write_text(w, "name", macros.items[i].name);
+        mb_jsonw_key(w, "value");
+        mb_jsonw_str(w, macros.items[i].value);
+        mb_jsonw_object_end(w);
+    }
+    mb_jsonw_array_end(w);
+}
+
+/* The trader's object as it is, with what the dialect adds in front of its members. */
+static void write_ext(const struct mb_request *request, const struct mb_bid *bid, struct mb_json_writer *w)
+{
+    enum mb_dialect dialect = request->endpoint->dialect;
+    bool macros = dialect == MB_DIALECT_XANDR && bid->custom_macros.count > 0;
+    struct mb_slice own = mb_slice_trim(bid->ext);
+    if (dialect != MB_DIALECT_EXOCLICK && !macros && own.len < 3) {
+        return;
+    }
+    mb_jsonw_key(w, "ext");
+    if (dialect != MB_DIALECT_EXOCLICK && !macros) {
+        mb_jsonw_raw(w, own);
+        return;
+    }
+    mb_jsonw_object(w);
+    if (dialect == MB_DIALECT_EXOCLICK) {
+        mb_jsonw_key(w, "btype");
+        mb_jsonw_u64(w, btype(bid->model));
+    } else {
+        mb_jsonw_key(w, "appnexus");
+        mb_jsonw_object(w);
+        write_macros(w, bid->custom_macros);
+        mb_jsonw_object_end(w);
+    }
+    if (own.len > 2 && own.data[0] == '{' && mb_slice_trim(mb_slice(own.data + 1, own.len - 2)).len > 0) {
+        mb_xbuf_add_char(w->buf, ',');
+        mb_xbuf_add(w->buf, own.data + 1, own.len - 2);
+    }
+    mb_jsonw_object_end(w);
+}
+
+static void write_bid(const struct mb_request *request, const struct mb_bid *bid, struct mb_buf *scratch,
+                      struct mb_json_writer *w)
+{
+    mb_jsonw_object(w);
+    write_text(w, "id", bid->id);
+    write_text(w, "impid", bid->imp->id);
+    mb_jsonw_key(w, "price");
+    mb_jsonw_price(w, bid->price_wire);
+    write_notices(request, bid, w);
+    if (request->endpoint->dialect != MB_DIALECT_XANDR) {
+        write_markup(request, bid, scratch, w);
+    }
+    write_text(w, "adid", bid->ad_id);
+    write_texts(w, "adomain", bid->advertiser_domains, false);
+    write_text(w, "iurl", bid->image_url);
+    write_text(w, "cid", bid->campaign_id);
+    write_text(w, "crid", bid->creative_id);
+    write_texts(w, "cat", bid->categories, false);
+    write_texts(w, "attr", bid->attributes, true);
+    write_text(w, "dealid", bid->deal_id);
+    write_size(w, bid);
+    if (bid->expires_s > 0) {
+        mb_jsonw_key(w, "exp");
+        mb_jsonw_i64(w, bid->expires_s);
+    }
+    if (markup_type(bid->imp->format) > 0) {
+        mb_jsonw_key(w, "mtype");
+        mb_jsonw_u64(w, markup_type(bid->imp->format));
+    }
+    write_ext(request, bid, w);
+    mb_jsonw_object_end(w);
+}
+
+/* All bids of one seat together; `first` is the first of them. */
+static void write_seat(const struct mb_request *request, struct mb_bid *const *bids, size_t count, size_t first,
+                       struct mb_buf *scratch, struct mb_json_writer *w)
+{
+    mb_jsonw_object(w);
+    write_text(w, "seat", bids[first]->seat);
+    mb_jsonw_key(w, "bid");
+    mb_jsonw_array(w);
+    for (size_t i = first; i < count; i++) {
+        if (mb_slice_eq(bids[i]->seat, bids[first]->seat)) {
+            write_bid(request, bids[i], scratch, w);
+        }
+    }
+    mb_jsonw_array_end(w);
+    mb_jsonw_object_end(w);
+}
+
+static bool is_first_of_seat(struct mb_bid *const *bids, size_t place)
+{
+    for (size_t i = 0; i < place; i++) {
+        if (mb_slice_eq(bids[i]->seat, bids[place]->seat)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void mb__openrtb_encode_answer(const struct mb_request *request, struct mb_bid *const *bids, size_t count,
+                               struct mb_wire_out *out)
+{
+    struct mb_json_writer w;
+    if (count == 0) {
+        out->status = 204;
+        out->content_type = NULL;
+        return;
+    }
+    if (request->endpoint->dialect == MB_DIALECT_XANDR && count > XANDR_BIDS_MAX) {
+        count = XANDR_BIDS_MAX;
+    }
+    out->status = 200;
+    out->content_type = "application/json";
+    mb_json_writer_init(&w, out->body);
+    mb_jsonw_object(&w);
+    write_text(&w, "id", request->id);
+    mb_jsonw_key(&w, "seatbid");
+    mb_jsonw_array(&w);
+    for (size_t i = 0; i < count; i++) {
+        if (is_first_of_seat(bids, i)) {
+            write_seat(request, bids, count, i, out->scratch, &w);
+        }
+    }
+    mb_jsonw_array_end(&w);
+    write_text(&w, "cur", request->currency);
+    mb_jsonw_object_end(&w);
+}

@@ -1,0 +1,163 @@
+/* openrtb_markup.c - what goes into `adm`: the script's own markup, or one made of the fields by which the same
+ * strategy bids on ExoClick's protocol: an image with its landing page, a page to open, a title and an icon.
+ */
+#include "internal.h"
+
+/* --- pieces --- */
+
+static void add_html(struct mb_buf *out, struct mb_slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        switch (text.data[i]) {
+        case '&':
+            mb_xbuf_add_text(out, "&amp;");
+            break;
+        case '<':
+            mb_xbuf_add_text(out, "&lt;");
+            break;
+        case '>':
+            mb_xbuf_add_text(out, "&gt;");
+            break;
+        case '"':
+            mb_xbuf_add_text(out, "&quot;");
+            break;
+        default:
+            mb_xbuf_add_char(out, text.data[i]);
+        }
+    }
+}
+
+static void add_image_link(struct mb_buf *out, const struct mb_bid *bid)
+{
+    struct mb_size size = bid->size.width > 0 ? bid->size : bid->imp->size;
+    mb_xbuf_add_text(out, "<a href=\"");
+    add_html(out, bid->click_url);
+    mb_xbuf_add_text(out, "\" target=\"_blank\"><img src=\"");
+    add_html(out, bid->image_url);
+    mb_xbuf_add_text(out, "\" alt=\"\"");
+    if (size.width > 0) {
+        mb_xbuf_printf(out, " width=\"%u\" height=\"%u\"", size.width, size.height);
+    }
+    mb_xbuf_add_text(out, "></a>");
+    if (!mb_slice_empty(bid->imptracker)) {
+        mb_xbuf_add_text(out, "<img src=\"");
+        add_html(out, bid->imptracker);
+        mb_xbuf_add_text(out, "\" alt=\"\" width=\"1\" height=\"1\">");
+    }
+}
+
+/* ExoClick's markups (protocols/exoclick.md 7.3): the prolog as four sources have it; texts in CDATA. */
+static void add_exoclick_element(struct mb_buf *out, const char *name, struct mb_slice text)
+{
+    mb_xbuf_printf(out, "<%s>", name);
+    mb__exchange_add_cdata(out, text);
+    mb_xbuf_printf(out, "</%s>", name);
+}
+
+static void add_exoclick_ad(struct mb_buf *out, const struct mb_bid *bid)
+{
+    mb_xbuf_add_text(out, "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><ad>");
+    if (bid->imp->format == MB_FORMAT_BANNER) {
+        mb_xbuf_add_text(out, "<imageAd>");
+        add_exoclick_element(out, "clickUrl", bid->click_url);
+        add_exoclick_element(out, "imgUrl", bid->image_url);
+        mb_xbuf_add_text(out, "</imageAd>");
+    } else { /* direct link and e-mail clicks like a popunder: assumed */
+        mb_xbuf_add_text(out, "<popunderAd>");
+        add_exoclick_element(out, "url", mb__exchange_either(bid->url, bid->click_url));
+        mb_xbuf_add_text(out, "</popunderAd>");
+    }
+    mb_xbuf_add_text(out, "</ad>");
+}
+
+/* --- by format --- */
+
+static bool has_image_link(const struct mb_bid *bid)
+{
+    return !mb_slice_empty(bid->image_url) && !mb_slice_empty(bid->click_url);
+}
+
+static const char *missing_field(const struct mb_request *request, const struct mb_bid *bid)
+{
+    switch (bid->imp->format) {
+    case MB_FORMAT_BANNER:
+        return has_image_link(bid) ? NULL : "markup";
+    case MB_FORMAT_VIDEO:
+    case MB_FORMAT_AUDIO:
+        return mb_slice_empty(bid->vast) ? "vast" : NULL;
+    case MB_FORMAT_NATIVE:
+        return !mb_slice_empty(bid->native) || mb__openrtb_add_native(request, bid, NULL) ? NULL : "native";
+    case MB_FORMAT_POPUNDER:
+    case MB_FORMAT_DIRECT_LINK:
+    case MB_FORMAT_EMAIL_CLICK:
+        return mb_slice_empty(bid->url) && mb_slice_empty(bid->click_url) ? "url" : NULL;
+    default:
+        return "format";
+    }
+}
+
+static const char *unencodable(const struct mb_bid *bid)
+{
+    const struct {
+        const char *field;
+        struct mb_slice text;
+    } rows[] = {
+        {"markup", bid->markup},       {"vast", bid->vast},         {"native", bid->native},
+        {"click_url", bid->click_url}, {"image_url", bid->image_url}, {"url", bid->url},
+        {"title", bid->title},         {"description", bid->description},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (!mb__exchange_encodable(rows[i].text, false)) {
+            return rows[i].field;
+        }
+    }
+    return NULL;
+}
+
+const char *mb__openrtb_check_markup(const struct mb_request *request, const struct mb_bid *bid)
+{
+    const char *culprit = mb_slice_empty(bid->markup) ? missing_field(request, bid) : NULL;
+    return culprit ? culprit : unencodable(bid);
+}
+
+/* A native answer of version 1.0 stands in an object with the one member `native`; from 1.1 on it does not
+ * (Native Ads 1.1, section 4.1). ExoClick wants it in every version. */
+static void add_native(const struct mb_request *request, const struct mb_bid *bid, struct mb_buf *out)
+{
+    bool given = !mb_slice_empty(bid->native);
+    bool wrapped = given && mb_slice_starts(bid->native, MB_SLICE("{\"native\":"));
+    bool wrap = !wrapped && (request->endpoint->dialect == MB_DIALECT_EXOCLICK || bid->imp->native_in_root);
+    mb_xbuf_add_text(out, wrap ? "{\"native\":" : "");
+    if (given) {
+        mb_xbuf_add_slice(out, bid->native);
+    } else {
+        (void)mb__openrtb_add_native(request, bid, out);
+    }
+    mb_xbuf_add_text(out, wrap ? "}" : "");
+}
+
+void mb__openrtb_add_markup(const struct mb_request *request, const struct mb_bid *bid, struct mb_buf *out)
+{
+    if (!mb_slice_empty(bid->markup)) {
+        mb_xbuf_add_slice(out, bid->markup);
+        return;
+    }
+    switch (bid->imp->format) {
+    case MB_FORMAT_VIDEO:
+    case MB_FORMAT_AUDIO:
+        mb_xbuf_add_slice(out, bid->vast);
+        break;
+    case MB_FORMAT_NATIVE:
+        add_native(request, bid, out);
+        break;
+    case MB_FORMAT_BANNER:
+        if (request->endpoint->dialect != MB_DIALECT_EXOCLICK) {
+            add_image_link(out, bid);
+            break;
+        }
+        add_exoclick_ad(out, bid);
+        break;
+    default:
+        add_exoclick_ad(out, bid);
+    }
+}
