@@ -104,11 +104,12 @@ static bool is_id_key(struct mb_slice key)
            mb_slice_ends(key, MB_SLICE("_id_64"));
 }
 
-/* Ids are strings, and so are integers that a double would not hold exactly. */
+/* Ids are strings, and so are integers that a double would not hold exactly: 2^53 itself may be
+ * 2^53 + 1 rounded. */
 static void push_json_number(lua_State *L, struct mb_json_value value, struct mb_slice key)
 {
     double number = mb_json_f64(value, 0);
-    if (is_id_key(key) || (mb_json_is_integer(value) && fabs(number) > 9007199254740992.0))
+    if (is_id_key(key) || (mb_json_is_integer(value) && fabs(number) >= 9007199254740992.0))
         mb__script_push_slice(L, mb_json_text(value));
     else
         lua_pushnumber(L, number);
