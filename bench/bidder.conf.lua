@@ -11,5 +11,6 @@ return {
       currency = 'USD',
       tokens = { zone = 'zone_id', src = 'src_hostname' },
     },
+    { name = 'openrtb', path = '/openrtb/bid', exchange = 'openrtb' },
   },
 }
