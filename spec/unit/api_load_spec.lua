@@ -29,7 +29,7 @@ local ROWS = {
   { 'target = { country = { true } }', 'target.country: expected strings, got a boolean' },
   { "target = { country = { x = 'DE' } }", 'target.country: expected a list, got a table with names' },
   { "target = { format = { 'pushh' } }", 'target.format: expected a format' },
-  { "target = { exchange = { 'nobody' } }", "target.exchange: expected 'exoclick' or 'xandr', got 'nobody'" },
+  { "target = { exchange = { 'nobody' } }", "target.exchange: expected 'exoclick', 'xandr' or 'openrtb', got 'nobody'" },
   { "target = { endpoint = { 'nowhere' } }", 'target.endpoint: expected the name of a configured endpoint' },
   { "target = { size = { '300by250' } }", 'target.size: expected a size such as' },
   { "target = { zone = { '' } }", 'target.zone: expected a text that is not empty' },
