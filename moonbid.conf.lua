@@ -11,7 +11,8 @@ return {
   admin = '127.0.0.1:9090',
   -- admin_token = 'a long random text',
 
-  workers = 'auto', -- this version runs one process; 1 means the same
+  workers = 'auto', -- processes that bid: this version runs one beside the supervisor; 1 means the same
+  -- user = 'moonbid', -- whom to become once the ports are bound, where root starts it
   scripts = 'scripts', -- strategies/*.lua, lib/, lists/
   data = 'var', -- ledger, script counters, lock; made on first start
   timezone = 'UTC', -- of days and hours in limits, where a strategy names none
@@ -69,10 +70,12 @@ return {
     idle = '150s', -- between two requests of a connection
     header = '10s', -- from a request's first byte to the end of its headers
     body = '10s', -- from there to the end of its body
+    grace = '10s', -- what a stop leaves open requests
   },
 
   script = {
     cpu_ms = 5, -- of one call
+    hard_ms = 250, -- of one call that nothing can stop: then its worker is killed and replaced
     memory_mb = 64, -- of one Lua state; four times its size after load if that is more
   },
 }

@@ -28,6 +28,8 @@ struct mb_config {
     struct mb_rates rates;
     uint32_t header_bytes, body_bytes, connections;
     uint32_t idle_ms, header_ms, body_ms;
+    uint32_t grace_ms;            /* what a stop leaves open requests */
+    const char *user;             /* whom to become when everything is bound, or NULL: nobody else */
     uint32_t script_cpu_ms, script_memory_mb, script_hard_ms;
 };
 

@@ -10,6 +10,8 @@
 #ifndef MB_GUARD_H
 #define MB_GUARD_H
 
+#include <stdbool.h>
+
 #include "moonbid/auction.h"
 #include "moonbid/strategy.h"
 
@@ -89,6 +91,26 @@ void mb_guard_count_shown(struct mb_guard *guard, uint32_t slot, const struct mb
  * its pool and under its per key too), and releases the bid's reservation. O(1). */
 void mb_guard_book(struct mb_guard *guard, const struct mb_strategy *strategy_or_null,
                    uint32_t slot, const struct mb_event *event);
+
+/* --- benching: a strategy out of bounds sits out until the next generation --- */
+
+enum mb_guard_bench {
+    MB_GUARD_NOT_BENCHED,
+    MB_GUARD_BENCH_BREACHES, /* too many failed calls in a row */
+    MB_GUARD_BENCH_STRIKES,  /* calls that only the end of their worker could stop */
+};
+enum { MB_GUARD_STRIKES = 3, MB_GUARD_STRIKES_WITHIN_MS = 600000 };
+
+/* Holds for all processes at once. O(1), no system call. Slots out of range are never benched. */
+void mb_guard_bench(struct mb_guard *guard, uint32_t slot, enum mb_guard_bench why);
+enum mb_guard_bench mb_guard_benched(const struct mb_guard *guard, uint32_t slot);
+/* Notes a strike; benches the slot with the third within ten minutes of `now_ms` and then gives
+ * true. One process only may call it. */
+bool mb_guard_strike(struct mb_guard *guard, uint32_t slot, int64_t now_ms);
+/* A new generation: nobody is benched, no strikes. */
+void mb_guard_unbench_all(struct mb_guard *guard);
+/* The name that has the slot, or absent. Lives as long as the guard. */
+struct mb_slice mb_guard_slot_name(const struct mb_guard *guard, uint32_t slot);
 
 enum mb_guard_period { MB_GUARD_HOUR, MB_GUARD_DAY, MB_GUARD_TOTAL };
 struct mb_amount mb_guard_spent(const struct mb_guard *guard, uint32_t slot,

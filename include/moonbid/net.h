@@ -15,6 +15,7 @@
 
 #include "moonbid/base.h"
 
+struct sockaddr_storage; /* <sys/socket.h> */
 struct uv_loop_s;
 struct mb_http_server;
 struct mb_http_exchange; /* one request that waits for its answer */
@@ -88,8 +89,17 @@ int mb_http_server_listen(struct mb_http_server *server, const char *address, ui
 int mb_http_server_listen_fd(struct mb_http_server *server, int fd, struct mb_error *err)
     __attribute__((warn_unused_result));
 
-/* Drains: accepts no more, answers carry Connection: close, idle connections are closed, in-flight ones
- * finish. `on_drained` runs once when the last is gone or `grace_ms` has passed (the rest is cut). */
+/* Accepts no more from the socket that was given to mb_http_server_listen_fd as `fd`, and closes this descriptor; the
+ * socket goes on listening for others who hold it. Nothing happens where there is none. */
+void mb_http_server_unlisten_fd(struct mb_http_server *server, int fd);
+
+/* Where `address` ("127.0.0.1:8080", "[::1]:0") is; false where it has another form. */
+bool mb_net_parse_address(const char *address, struct sockaddr_storage *out);
+
+/* Drains: takes what waits to be accepted, then shuts its listening sockets down, also for other processes that hold
+ * them. Answers carry Connection: close, in-flight requests finish, and so does one that arrives on an idle connection
+ * within a tenth of a second: it was on its way. Then idle connections are closed. `on_drained` runs once when the last
+ * is gone or `grace_ms` has passed (the rest is cut). */
 void mb_http_server_drain(struct mb_http_server *server, uint32_t grace_ms,
                           void (*on_drained)(void *user), void *user);
 

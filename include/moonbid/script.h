@@ -122,6 +122,14 @@ const struct mb_script_counts *mb_script_counts(const struct mb_script *script, 
  * handler): when the same call was seen at an earlier tick and `limit_ns` of `cpu_now_ns` have passed since, stops it. Async-signal-safe. Acts on the calling
  * thread's current call, if any. */
 void mb_script_tick(uint64_t cpu_now_ns);
+/* Where the calling thread tells which call it is in, for a watcher in another process: in memory that both share. A call that
+ * nothing inside the process can stop (a pathological pattern) is one whose number stays the same and odd. */
+struct mb_script_beacon {
+    _Atomic uint64_t call; /* odd while a call runs; another number for each */
+    _Atomic uint32_t slot; /* guard slot of the strategy that was called last */
+};
+/* From now on calls of this thread show there; NULL: nowhere. Lent until the next set. Two plain stores a call. */
+void mb_script_set_beacon(struct mb_script_beacon *beacon);
 /* CPU time that one call may take: 5 ms by default. Process-wide. */
 void mb_script_set_limit_ms(uint32_t cpu_ms);
 

@@ -107,7 +107,7 @@ describe('the books', function()
     for _ = 1, before do assert.equal(200, server:get(notice()).status) end
     assert.is_true(#server:ledger() > 4 * #server:log())
     local second, third = notice(), notice()
-    assert(os.execute(('prlimit --fsize=%d:unlimited --pid %s'):format(#server:ledger() + 10, server.pid)))
+    assert(os.execute(('prlimit --fsize=%d:unlimited --pid %s'):format(#server:ledger() + 10, server:workers()[1].pid)))
     for _ = 1, 2 do
       for _, path in ipairs { second, third } do
         local answer = server:get(path)
@@ -117,7 +117,7 @@ describe('the books', function()
     end
     assert.equal(200, server:post('/exoclick/bid', banner).status)
     assert.matches('"ledger_failing":true', server:admin('GET', '/status').body, 1, true)
-    assert(os.execute('prlimit --fsize=unlimited:unlimited --pid ' .. server.pid))
+    assert(os.execute('prlimit --fsize=unlimited:unlimited --pid ' .. server:workers()[1].pid))
     for _, path in ipairs { second, third, third } do assert.equal(200, server:get(path).status) end
     assert.equal(before + 2, lines())
     assert.equal((before + 2) * 2500000, strategy('banner').spend_nanos)

@@ -4,6 +4,7 @@
 --   local answer = server:post('/exoclick/bid', body)
 --   server:finish()   -- SIGTERM, exit status 0 within the time, no error line that was not expected
 
+local dkjson = require 'dkjson'
 local socket = require 'socket'
 
 local Server = {}
@@ -198,6 +199,9 @@ function Server:admin(method, target)
   connection:close()
   return answer
 end
+
+-- What /status says of the workers: a list of { pid, state, restarts }.
+function Server:workers() return dkjson.decode(self:admin('GET', '/status').body).workers end
 
 -- SIGHUP, until the log tells the outcome of one more reload.
 function Server:reload()

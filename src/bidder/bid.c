@@ -84,13 +84,13 @@ static bool is_breach(enum mb_nobid outcome)
            outcome == MB_NOBID_SCRIPT_MEMORY;
 }
 
-/* A hundred breaches in a row bench the strategy until the next generation. */
-static void note_breach(struct strategy_state *state, const struct mb_strategy *strategy,
-                        enum mb_nobid outcome)
+/* A hundred breaches in a row bench the strategy until the next generation, for all workers. */
+static void note_breach(struct mb_bidder *b, struct strategy_state *state,
+                        const struct mb_strategy *strategy, enum mb_nobid outcome)
 {
     state->breaches = is_breach(outcome) ? state->breaches + 1 : 0;
-    if (state->breaches == BIDDER_BREACHES_TO_BENCH && !state->benched) {
-        state->benched = true;
+    if (state->breaches == BIDDER_BREACHES_TO_BENCH) {
+        mb_guard_bench(b->options.guard, strategy->guard_slot, MB_GUARD_BENCH_BREACHES);
         mb_log(MB_LOG_ERROR, "bidder", "strategy benched until the next reload",
                "strategy=%.*s after=%d last=%s", MB_SLICE_ARG(strategy->name),
                BIDDER_BREACHES_TO_BENCH, mb_nobid_name(outcome));
@@ -113,7 +113,7 @@ static void call_script(struct mb_bidder *b, const struct mb_codec *codec,
 
     state->counts.calls++;
     mb_script_bid(b->script, strategy, imp, &result);
-    note_breach(state, strategy, result.outcome);
+    note_breach(b, state, strategy, result.outcome);
     b->decisions[decision].outcome = result.outcome;
     b->decisions[decision].own_reason = result.own_reason;
     b->decisions[decision].problem = result.problem;
@@ -135,10 +135,9 @@ static void call_script(struct mb_bidder *b, const struct mb_codec *codec,
 }
 
 /* Whether the strategy may be asked at all now: MB_NOBID_BID, or why not. */
-static enum mb_nobid may_ask(struct mb_bidder *b, const struct strategy_state *state,
-                             const struct mb_strategy *strategy)
+static enum mb_nobid may_ask(struct mb_bidder *b, const struct mb_strategy *strategy)
 {
-    if (state->benched) {
+    if (mb_guard_benched(b->options.guard, strategy->guard_slot) != MB_GUARD_NOT_BENCHED) {
         return MB_NOBID_BENCHED;
     }
     if (late(b)) {
@@ -151,7 +150,7 @@ static void ask(struct mb_bidder *b, const struct mb_codec *codec,
                 const struct mb_strategy *strategy, const struct mb_imp *imp)
 {
     struct strategy_state *state = b->state_of[strategy->index];
-    enum mb_nobid may = may_ask(b, state, strategy);
+    enum mb_nobid may = may_ask(b, strategy);
 
     if (may == MB_NOBID_BID) {
         may = mb__bidder_caps(b, strategy, imp, NULL);

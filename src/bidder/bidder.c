@@ -90,7 +90,6 @@ struct mb_script *mb_bidder_take_script(struct mb_bidder *b, struct mb_script *s
     b->state_of = array(count, sizeof(struct strategy_state *));
     for (i = 0; i < count; i++) {
         b->state_of[i] = mb__bidder_state(b, strategies[i]->name);
-        b->state_of[i]->benched = false;
         b->state_of[i]->breaches = 0;
     }
     return before;

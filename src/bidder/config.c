@@ -363,7 +363,7 @@ static int take_endpoints(struct table *outer)
 static int take_limits(struct table *outer)
 {
     static const char *const known[] = {"header_bytes", "body_bytes", "connections", "idle",
-                                        "header",       "body",       NULL};
+                                        "header",       "body",       "grace",       NULL};
     struct table t = inner(outer, "limits");
     struct mb_config *c = outer->config;
     int rc;
@@ -377,7 +377,8 @@ static int take_limits(struct table *outer)
         (rc = take_u32(&t, "connections", 1, 1000000, &c->connections)) ||
         (rc = take_duration(&t, "idle", &c->idle_ms)) ||
         (rc = take_duration(&t, "header", &c->header_ms)) ||
-        (rc = take_duration(&t, "body", &c->body_ms))) {
+        (rc = take_duration(&t, "body", &c->body_ms)) ||
+        (rc = take_duration(&t, "grace", &c->grace_ms))) {
         return rc;
     }
     return 0;
@@ -399,7 +400,6 @@ static int take_script(struct table *outer)
         (rc = take_u32(&t, "hard_ms", 10, 60000, &c->script_hard_ms))) {
         return rc;
     }
-    warn_unused(&t, "hard_ms");
     return 0;
 }
 
@@ -465,14 +465,16 @@ static int take_top(struct table *t)
     static const char *const known[] = {
         "listen",     "admin",     "admin_token", "workers",     "scripts",  "data",   "timezone",
         "currency",   "rates",     "notice_url",  "click_url",   "pixel_url", "notice_keys",
-        "geoip",      "trusted_proxies", "endpoints", "limits",  "script",   "recorder", NULL};
+        "geoip",      "trusted_proxies", "endpoints", "limits",  "script",   "recorder", "user",
+        NULL};
     struct mb_config *c = t->config;
     int rc;
 
     if ((rc = refuse_unknown(t, known)) || (rc = take_texts(t, "listen", &c->listen)) ||
         (rc = take_text(t, "admin", &c->admin)) ||
         (rc = take_text(t, "admin_token", &c->admin_token)) || (rc = take_workers(t)) ||
-        (rc = take_text(t, "scripts", &c->scripts)) || (rc = take_text(t, "data", &c->data)) ||
+        (rc = take_text(t, "user", &c->user)) || (rc = take_text(t, "scripts", &c->scripts)) ||
+        (rc = take_text(t, "data", &c->data)) ||
         (rc = take_text(t, "timezone", &c->timezone)) ||
         (rc = take_slice(t, "currency", &c->currency)) || (rc = take_rates(t)) ||
         (rc = take_slice(t, "notice_url", &c->notice_url)) ||
@@ -545,6 +547,7 @@ struct mb_config *mb_xconfig_default(void)
     c->connections = 20000;
     c->idle_ms = 150000;
     c->header_ms = c->body_ms = 10000;
+    c->grace_ms = 10000;
     c->script_cpu_ms = 5;
     c->script_memory_mb = 64;
     c->script_hard_ms = 250;

@@ -19,7 +19,6 @@ enum {
 struct strategy_state {
     struct mb_strategy_counts counts;
     uint32_t breaches; /* in a row */
-    bool benched;      /* until the next generation */
 };
 
 /* A bid that passed the strategy, on its way to the answer. */

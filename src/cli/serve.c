@@ -31,7 +31,7 @@ const struct cli_command cli_serve = {
         "  --config FILE       config; default ./moonbid.conf.lua if there is one\n"
         "  --listen ADDR:PORT  where exchanges call; port 0 takes a free one (logged: listening)\n"
         "  --admin ADDR:PORT   status, metrics, reload\n"
-        "  --workers N|auto    this version runs one\n"
+        "  --workers N|auto    processes that bid: this version runs one\n"
         "  --scripts DIR       folder with strategies/*.lua\n"
         "  --data DIR          ledger, counters, key; made if missing\n"
         "  --set KEY=VALUE     any key of the config: script.cpu_ms=10, "
@@ -39,6 +39,7 @@ const struct cli_command cli_serve = {
         "  --log-format text|json\n"
         "\n"
         "signals: SIGHUP reloads the scripts, SIGTERM and SIGINT stop, SIGUSR2 logs a status line\n"
+        "         (to the process that was started, the supervisor; workers take none but SIGKILL)\n"
         "exit:    0 stopped, 1 config or scripts refused, 2 usage, 3 environment\n"
         "example: moonbid serve --listen 0.0.0.0:8080 --set notice_url=https://rtb.example.com\n",
     .run = run,

@@ -96,6 +96,13 @@ struct mb__name {
     char text[MB__NAME_BYTES_MAX];
 };
 
+/* Who sits out; apart from the slots, which are large, so that all can be looked at. */
+struct mb__bench {
+    _Atomic uint32_t why; /* enum mb_guard_bench */
+    _Atomic uint32_t n_strikes;
+    int64_t strikes_ms[MB_GUARD_STRIKES]; /* when; strike n at n % MB_GUARD_STRIKES */
+};
+
 struct mb__shared {
     pthread_mutex_t
         load_lock; /* names and zones; taken at load time only, robust against a killed holder */
@@ -103,6 +110,7 @@ struct mb__shared {
     struct mb__name zone_names[MB__ZONES_MAX];
     struct mb_zone zones[MB__ZONES_MAX]; /* the first is UTC; written before a slot points at it */
     struct mb__name names[MB_GUARD_SLOTS_MAX];
+    struct mb__bench bench[MB_GUARD_SLOTS_MAX];
     struct mb__slot slots[MB_GUARD_SLOTS_MAX];
 };
 

@@ -4,7 +4,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-bool mb__net_parse_address(const char *address, struct sockaddr_storage *out)
+bool mb_net_parse_address(const char *address, struct sockaddr_storage *out)
 {
     char host[INET6_ADDRSTRLEN];
     const char *colon = strrchr(address, ':');

@@ -38,6 +38,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* --- closing --- */
 
@@ -299,7 +300,7 @@ static void settle(struct mb__net_conn *conn)
     bool idle = sent && conn->first == NULL && conn->msg == NULL && conn->stash.len == 0;
     if (conn->ended && sent && !conn->lingering)
         start_lingering(conn);
-    else if (idle && !conn->lingering && (conn->eof || conn->server->draining))
+    else if (idle && !conn->lingering && (conn->eof || (conn->server->draining && !conn->server->last_call)))
         mb__net_conn_close(conn);
     if (conn->closing)
         return;
@@ -357,9 +358,8 @@ void mb__net_conn_expire(struct mb__net_conn *conn)
 
 /* --- the beginning --- */
 
-void mb__net_conn_accept(struct mb__net_listener *listener)
+static struct mb__net_conn *open_conn(struct mb_http_server *server)
 {
-    struct mb_http_server *server = listener->server;
     struct mb__net_conn *conn = calloc(1, sizeof(*conn));
     if (conn == NULL)
         abort();
@@ -369,10 +369,12 @@ void mb__net_conn_accept(struct mb__net_listener *listener)
     uv_tcp_init(server->options.loop, &conn->tcp);
     server->refs++;
     server->counters.open++;
-    if (uv_accept((uv_stream_t *)&listener->tcp, (uv_stream_t *)&conn->tcp) != 0) {
-        mb__net_conn_close(conn);
-        return;
-    }
+    return conn;
+}
+
+static void begin(struct mb__net_conn *conn)
+{
+    struct mb_http_server *server = conn->server;
     if (server->counters.open > server->options.limits.connections) {
         server->counters.refused++;
         mb__net_conn_close(conn);
@@ -386,4 +388,24 @@ void mb__net_conn_accept(struct mb__net_listener *listener)
         mb__net_ip_text(&peer, conn->remote_ip, sizeof(conn->remote_ip));
     conn->fresh = true;
     settle(conn);
+}
+
+void mb__net_conn_accept(struct mb__net_listener *listener)
+{
+    struct mb__net_conn *conn = open_conn(listener->server);
+    if (uv_accept((uv_stream_t *)&listener->tcp, (uv_stream_t *)&conn->tcp) != 0)
+        mb__net_conn_close(conn);
+    else
+        begin(conn);
+}
+
+void mb__net_conn_adopt(struct mb_http_server *server, int fd)
+{
+    struct mb__net_conn *conn = open_conn(server);
+    if (uv_tcp_open(&conn->tcp, fd) != 0) {
+        close(fd);
+        mb__net_conn_close(conn);
+    } else {
+        begin(conn);
+    }
 }

@@ -28,6 +28,8 @@
 #define MB__NET_LINGER_MS 1000
 /* The same while draining: the answer has long left, and the process waits for this to end. */
 #define MB__NET_LINGER_DRAINING_MS 100
+/* How long a drain leaves idle connections open for a request that was on its way. */
+#define MB__NET_LAST_CALL_MS 100
 
 /* --- a ring of linked items; an item not in a ring points to itself --- */
 
@@ -257,6 +259,7 @@ struct mb_http_server {
     struct mb_http_counters counters;
     uint32_t refs; /* handles, connections, exchanges; freed at 0 */
     bool draining;
+    bool last_call; /* draining, and idle connections may still bring a request */
     bool closing;
 
     uv_timer_t timer;  /* for server->waits; armed for the earliest deadline or earlier */
@@ -264,6 +267,7 @@ struct mb_http_server {
     uv_timer_t grace;  /* of a drain */
     void (*on_drained)(void *user);
     void *drained_user;
+    uint32_t grace_ms; /* of the drain */
 
     struct mb__net_link listeners;
     struct mb__net_link turns;
@@ -295,6 +299,8 @@ void mb__net_pool_fini(struct mb_http_server *server);
 
 /* conn.c */
 void mb__net_conn_accept(struct mb__net_listener *listener);
+/* The same for a connection that accept(2) gave; `fd` is taken. */
+void mb__net_conn_adopt(struct mb_http_server *server, int fd);
 void mb__net_conn_close(struct mb__net_conn *conn);
 void mb__net_conn_turn(struct mb__net_conn *conn, char *data, size_t len);
 void mb__net_conn_want_turn(struct mb__net_conn *conn);
@@ -312,9 +318,7 @@ struct mb_buf *mb__net_conn_out(struct mb__net_conn *conn);
 void mb__net_timers_init(struct mb_http_server *server);
 void mb__net_wait_set(struct mb__net_conn *conn, enum mb__net_wait wait);
 
-/* address.c: "127.0.0.1:8080", "[::1]:0". */
-bool mb__net_parse_address(const char *address, struct sockaddr_storage *out);
-/* The other way: text of the address without the port; IPv4-mapped as IPv4. */
+/* address.c: text of the address without the port; IPv4-mapped as IPv4. */
 void mb__net_ip_text(const struct sockaddr_storage *address, char *out, size_t size);
 
 #endif /* MB_NET_INTERNAL_H */

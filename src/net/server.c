@@ -55,14 +55,16 @@ static void on_listener_closed(uv_handle_t *handle)
     free(listener);
 }
 
+static void close_listener(struct mb__net_listener *listener)
+{
+    mb__net_link_remove(&listener->link);
+    uv_close((uv_handle_t *)&listener->tcp, on_listener_closed);
+}
+
 static void close_listeners(struct mb_http_server *server)
 {
-    while (!mb__net_link_alone(&server->listeners)) {
-        struct mb__net_link *link = server->listeners.next;
-        struct mb__net_listener *listener = MB__NET_OF(link, struct mb__net_listener, link);
-        mb__net_link_remove(link);
-        uv_close((uv_handle_t *)&listener->tcp, on_listener_closed);
-    }
+    while (!mb__net_link_alone(&server->listeners))
+        close_listener(MB__NET_OF(server->listeners.next, struct mb__net_listener, link));
 }
 
 static void close_conns(struct mb_http_server *server)
@@ -114,6 +116,35 @@ static void on_grace(uv_timer_t *timer)
     finish_drain(server);
 }
 
+/* A turn closes those that are idle; the caller may be a handler inside the turn of one that is
+ * not. */
+static void end_last_call(struct mb_http_server *server)
+{
+    const struct mb__net_link *ring = &server->waits[MB__NET_WAIT_REQUEST];
+    server->last_call = false;
+    for (struct mb__net_link *link = ring->next; link != ring; link = link->next)
+        mb__net_conn_want_turn(MB__NET_OF(link, struct mb__net_conn, wait_link));
+}
+
+static void on_last_call_over(uv_timer_t *timer)
+{
+    struct mb_http_server *server = timer->data;
+    end_last_call(server);
+    uv_timer_start(timer, on_grace, server->grace_ms - MB__NET_LAST_CALL_MS, 0);
+}
+
+/* The peers of those that wait here are connected; closing the socket would reset them. */
+static void accept_waiting(struct mb__net_listener *listener)
+{
+    uv_os_fd_t fd;
+    int conn;
+    if (uv_fileno((const uv_handle_t *)&listener->tcp, &fd) != 0)
+        return;
+    while ((conn = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
+        mb__net_conn_adopt(listener->server, conn);
+    (void)shutdown(fd, SHUT_RD);
+}
+
 void mb_http_server_drain(struct mb_http_server *server, uint32_t grace_ms,
                           void (*on_drained)(void *user), void *user)
 {
@@ -122,13 +153,20 @@ void mb_http_server_drain(struct mb_http_server *server, uint32_t grace_ms,
     server->draining = true;
     server->on_drained = on_drained;
     server->drained_user = user;
-    close_listeners(server);
-    /* A turn closes those that are idle; the caller may be a handler inside the turn of one that is
-     * not. */
-    const struct mb__net_link *ring = &server->waits[MB__NET_WAIT_REQUEST];
+    server->grace_ms = grace_ms;
+    server->last_call = grace_ms > MB__NET_LAST_CALL_MS;
+    const struct mb__net_link *ring = &server->listeners;
     for (struct mb__net_link *link = ring->next; link != ring; link = link->next)
-        mb__net_conn_want_turn(MB__NET_OF(link, struct mb__net_conn, wait_link));
-    uv_timer_start(&server->grace, on_grace, server->counters.open > 0 ? grace_ms : 0, 0);
+        accept_waiting(MB__NET_OF(link, struct mb__net_listener, link));
+    close_listeners(server);
+    if (server->counters.open == 0)
+        uv_timer_start(&server->grace, on_grace, 0, 0);
+    else if (server->last_call)
+        uv_timer_start(&server->grace, on_last_call_over, MB__NET_LAST_CALL_MS, 0);
+    else
+        uv_timer_start(&server->grace, on_grace, grace_ms, 0);
+    if (!server->last_call)
+        end_last_call(server);
 }
 
 /* --- the beginning --- */
@@ -216,8 +254,7 @@ static int start_listener(struct mb__net_listener *listener, int code, const cha
         code = uv_listen((uv_stream_t *)&listener->tcp, BACKLOG, on_connection);
     if (code == 0)
         return 0;
-    mb__net_link_remove(&listener->link);
-    uv_close((uv_handle_t *)&listener->tcp, on_listener_closed);
+    close_listener(listener);
     return mb_fail(err, code == UV_EADDRINUSE ? MB_EBUSY : MB_EIO, where, "%s", uv_strerror(code));
 }
 
@@ -225,7 +262,7 @@ int mb_http_server_listen(struct mb_http_server *server, const char *address, ui
                           struct mb_error *err)
 {
     struct sockaddr_storage parsed;
-    if (!mb__net_parse_address(address, &parsed))
+    if (!mb_net_parse_address(address, &parsed))
         return mb_fail(err, MB_EINVAL, address, "not of the form 127.0.0.1:8080 or [::1]:8080");
     struct mb__net_listener *listener = open_listener(server);
     int code = uv_tcp_bind(&listener->tcp, (const struct sockaddr *)&parsed, 0);
@@ -242,4 +279,17 @@ int mb_http_server_listen_fd(struct mb_http_server *server, int fd, struct mb_er
     if (code != 0)
         close(fd);
     return start_listener(listener, code, "inherited socket", err);
+}
+
+void mb_http_server_unlisten_fd(struct mb_http_server *server, int fd)
+{
+    struct mb__net_link *ring = &server->listeners;
+    for (struct mb__net_link *link = ring->next; link != ring; link = link->next) {
+        struct mb__net_listener *listener = MB__NET_OF(link, struct mb__net_listener, link);
+        uv_os_fd_t own;
+        if (uv_fileno((const uv_handle_t *)&listener->tcp, &own) == 0 && own == fd) {
+            close_listener(listener);
+            return;
+        }
+    }
 }

@@ -82,6 +82,9 @@ static void on_durable(void *user, void *ticket, const struct mb_event *event, b
     struct mb__worker *worker = user;
 
     mb_bidder_settle(worker->bidder, event, duplicate, mb_time_now_ms());
+    if (!duplicate) {
+        atomic_fetch_add(&worker->shared->booked, 1);
+    }
     one_less(ticket, false);
 }
 
@@ -163,13 +166,19 @@ bool mb__books_idle(const struct mb__worker *worker)
     return !worker->books.committing && !mb_ledger_pending(worker->books.ledger);
 }
 
+/* The guard outlives the worker: only what it has not heard of yet is booked, such as a batch that
+ * was durable when the worker before this one died. */
 static void on_recorded(void *user, const struct mb_event *event)
 {
-    mb_bidder_replay(user, event);
+    struct mb__worker *worker = user;
+
+    if (worker->books.replayed++ >= atomic_load(&worker->shared->booked)) {
+        mb_bidder_replay(worker->bidder, event);
+        atomic_fetch_add(&worker->shared->booked, 1);
+    }
 }
 
 int mb__books_open(struct mb__worker *worker, struct mb_error *err)
 {
-    return mb_ledger_open(worker->config->data, on_recorded, worker->bidder, &worker->books.ledger,
-                          err);
+    return mb_ledger_open(worker->config->data, on_recorded, worker, &worker->books.ledger, err);
 }

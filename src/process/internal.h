@@ -1,10 +1,11 @@
-/* internal.h - what the files of the process share: one worker and its parts.
+/* internal.h - what the files of one worker share.
  *
  * Part of: process (private).
- * Files:    worker.c starts, drains and stops; request.c hands requests to the bidder; books.c
- *           makes events durable; reload.c changes generations; admin.c, pages.c and metrics.c are
- *           the operator's listener; chance.c seeds; folder.c, parts.c, settings.c and limiter.c
- *           serve the commands too.
+ * Files:    worker.c starts, drains and stops; control.c listens to the supervisor; siblings.c
+ *           shows that this worker lives and stands in for those that do not; request.c hands
+ *           requests to the bidder; books.c makes events durable; reload.c changes generations;
+ *           admin.c, pages.c and metrics.c are the operator's listener; chance.c seeds; parts.c,
+ *           settings.c and limiter.c serve the commands too. supervisor.h has the other side.
  */
 #ifndef MB_PROCESS_INTERNAL_H
 #define MB_PROCESS_INTERNAL_H
@@ -15,14 +16,9 @@
 #include "moonbid/ledger.h"
 #include "moonbid/metrics.h"
 #include "moonbid/net.h"
-#include "moonbid/process.h"
+#include "supervisor.h"
 
 struct mb__worker;
-
-/* --- folder.c --- */
-
-/* Makes the folder and those above it; one that is there is good. Fails: MB_EIO naming it. */
-int mb__process_make_folder(const char *path, struct mb_error *err) MB_MUST_USE;
 
 /* --- chance.c --- */
 
@@ -50,6 +46,7 @@ struct mb__books {
     struct mb_error err;
     int64_t started_ns;
     struct mb_histogram commit_time;
+    uint64_t replayed; /* events that the ledger had at open */
 };
 
 int mb__books_open(struct mb__worker *worker, struct mb_error *err);
@@ -62,53 +59,75 @@ bool mb__books_idle(const struct mb__worker *worker);
 
 /* --- reload.c --- */
 
-enum mb__reload_outcome {
-    MB__RELOAD_NONE,
-    MB__RELOAD_LOADED,
-    MB__RELOAD_UNCHANGED,
-    MB__RELOAD_REFUSED,
-    MB__RELOAD_REPLACED, /* the same scripts in a new state, after a breach of the memory limit */
-    MB__RELOAD_COUNT
-};
-const char *mb__reload_outcome_name(enum mb__reload_outcome outcome);
-
 struct mb__waiter {
     struct mb_http_exchange *exchange;
+    uint32_t ticket;
     struct mb__waiter *next;
 };
 
+/* What a build is for. */
+enum mb__build { MB__BUILD_NONE, MB__BUILD_REPLACE, MB__BUILD_TAKE, MB__BUILD_RELOAD };
+
 struct mb__reload {
     uv_work_t work;
-    bool running;
-    bool replacing;             /* the running one only replaces a spent state */
-    bool again;                 /* asked for while one was running */
+    enum mb__build running;
+    uint32_t number;            /* of the running one, for the supervisor */
+    struct mb_bundle *given;    /* of the running TAKE */
+    enum mb__build due;         /* RELOAD or TAKE, told while another ran */
+    uint32_t due_number;
+    struct mb_bundle *due_given;
     int64_t replaced_ms;        /* when the last replacement began; 0: none yet */
     struct mb_bundle *bundle;   /* what bids was loaded from it */
-    struct mb__waiter *waiters; /* want the outcome of the running one */
-    struct mb__waiter *next_waiters; /* came too late for it */
+    struct mb__waiter *waiters; /* want the outcome of a reload */
+    uint32_t ticket;            /* of the last of them */
 
     /* the thread's result */
     int rc;
     struct mb_bundle *fresh_bundle;
     struct mb_script *fresh;
     struct mb_script_report report;
-
-    /* for /status */
-    uint32_t generation; /* swaps so far, the first load included */
-    enum mb__reload_outcome last;
-    int64_t last_ms;
-    char last_error[800]; /* "" after success */
-    uint64_t counts[MB__RELOAD_COUNT];
 };
 
-/* The first generation, on this thread. Fails: MB_ESCRIPT, MB_EIO; the problems are logged. */
-int mb__reload_first(struct mb__worker *worker, struct mb_error *err);
+/* The first generation, on this thread: from the bundle behind `bundle_fd`, or, where that is -1,
+ * from the folder. Fails: MB_ESCRIPT, MB_EIO; the problems are logged. */
+int mb__reload_first(struct mb__worker *worker, int bundle_fd, struct mb_error *err);
 void mb__reload_close(struct mb__worker *worker); /* the loop has ended */
-/* Starts a reload, or marks that one more is due. `exchange` (may be NULL) is a deferred one that
- * gets the outcome. */
+/* Asks the supervisor for a reload of all; `exchange`, a deferred one, gets the outcome. */
 void mb__reload_ask(struct mb__worker *worker, struct mb_http_exchange *exchange);
+/* The supervisor wants a build; `given` is taken (NULL: read the folder). An OUTCOME
+ * with that number goes back. */
+void mb__reload_build(struct mb__worker *worker, struct mb_bundle *given, uint32_t number);
+/* All have it, or nobody: answers who asked. */
+void mb__reload_answer(struct mb__worker *worker, const struct mb__letter *letter);
+/* Answers who still waits; nothing will come any more. */
+void mb__reload_give_up(struct mb__worker *worker);
 /* Replaces the state on a helper thread where a breach left it spent. Call after scripts ran. */
 void mb__reload_replace_if_spent(struct mb__worker *worker);
+
+/* --- control.c --- */
+
+struct mb__control {
+    uv_poll_t channel, life;
+    struct mb__letter letter; /* the one being read */
+};
+
+void mb__control_open(struct mb__worker *worker);
+void mb__control_close(struct mb__worker *worker);
+/* Tells the supervisor; nothing happens where it is gone. */
+void mb__control_send(struct mb__worker *worker, const struct mb__letter_head *head,
+                      struct mb_slice text, int pass_fd);
+
+/* --- siblings.c --- */
+
+struct mb__siblings {
+    uv_timer_t timer;
+    int *fds; /* what we accept from instead of others, in the form of mb__sockets.fds; -1: not */
+};
+
+void mb__siblings_open(struct mb__worker *worker);
+/* Stands in for nobody any more; the heart goes on beating. */
+void mb__siblings_retire(struct mb__worker *worker);
+void mb__siblings_close(struct mb__worker *worker);
 
 /* --- request.c --- */
 
@@ -125,34 +144,37 @@ void mb__admin_handle(void *user, struct mb_http_exchange *exchange,
                       const struct mb_http_request *request);
 void mb__pages_status(const struct mb__worker *worker, struct mb_buf *out);
 void mb__pages_metrics(const struct mb__worker *worker, struct mb_buf *out);
-/* {"outcome":...,"version":...,"problems":[...]} of the reload that just ended. */
+/* {"outcome":...,"version":...,"problems":[...]} of the build that just ended; `error` is "" unless
+ * it was refused. */
 void mb__pages_reload(const struct mb__worker *worker, enum mb__reload_outcome outcome,
-                      struct mb_buf *out);
+                      const char *error, struct mb_buf *out);
 
 /* --- worker.c --- */
-
-enum mb__signal { MB__SIGNAL_HUP, MB__SIGNAL_TERM, MB__SIGNAL_INT, MB__SIGNAL_USR2, MB__SIGNALS };
 
 /* States: starting -> serving -> draining (no bids, answers what is open) -> stopping (handles
  * close; the loop ends). */
 struct mb__worker {
+    const struct mb__worker_options *options;
+    struct mb__shared *shared;
+    struct mb__seat *seat;
     struct mb_config *config;
-    struct mb_process_parts parts;
+    struct mb_process_parts parts; /* the supervisor's */
     uv_loop_t loop;
     struct mb_http_server *server;
     struct mb_http_server *admin; /* NULL: off */
-    uv_signal_t signals[MB__SIGNALS];
+    struct mb__control control;
+    struct mb__siblings siblings;
     struct mb_bidder *bidder;
     struct mb__books books;
     struct mb__reload reload;
     struct mb__chance chance;
-    int lock_fd;
-    int64_t started_ms;
     bool draining, drained, stopping;
     uint64_t (*outcomes)[MB__OUTCOME_COUNT]; /* by endpoint */
     struct mb_histogram request_time;        /* of bid requests */
 };
 
+/* Takes no more connections, answers what is open, then stops. */
+void mb__worker_drain(struct mb__worker *worker, const char *why);
 /* Called when something ended that a drain waits for. */
 void mb__worker_stop_if_drained(struct mb__worker *worker);
 

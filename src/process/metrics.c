@@ -141,7 +141,7 @@ static void write_errors(const struct mb__worker *worker, const struct mb_strate
 
 /* --- the rest --- */
 
-static void write_reloads(const struct mb__reload *reload, struct mb_buf *out)
+static void write_reloads(const struct mb__shared *shared, struct mb_buf *out)
 {
     int i;
 
@@ -150,7 +150,7 @@ static void write_reloads(const struct mb__reload *reload, struct mb_buf *out)
         const struct mb_metrics_label label = {
             "outcome", mb_slice_of(mb__reload_outcome_name((enum mb__reload_outcome)i))};
 
-        mb_xmetrics_u64(out, "moonbid_reloads_total", &label, 1, reload->counts[i]);
+        mb_xmetrics_u64(out, "moonbid_reloads_total", &label, 1, atomic_load(&shared->reloads[i]));
     }
 }
 
@@ -169,7 +169,7 @@ void mb__pages_metrics(const struct mb__worker *worker, struct mb_buf *out)
                       "Booked spend in billionths of the house currency.", write_spend);
     for_each_strategy(worker, out, "moonbid_script_errors_total", "Calls that failed.",
                       write_errors);
-    write_reloads(&worker->reload, out);
+    write_reloads(worker->shared, out);
     histogram(out, "moonbid_ledger_commit_seconds", "Time of the ledger's commits.",
               &worker->books.commit_time);
     single(out, "moonbid_ledger_duplicates_total", "counter", "Events that were recorded before.",

@@ -38,28 +38,50 @@ static void write_scripts(struct mb_json_writer *w, const struct mb__worker *wor
     mb_jsonw_key(w, "scripts");
     mb_jsonw_object(w);
     key_str(w, "version", mb_script_version(script));
-    key_u64(w, "generation", worker->reload.generation);
+    key_u64(w, "generation", atomic_load(&worker->shared->generation));
     key_u64(w, "lua_bytes", mb_script_lua_bytes(script));
     mb_jsonw_object_end(w);
 }
 
-static void write_last_reload(struct mb_json_writer *w, const struct mb__reload *reload)
+static void write_last_reload(struct mb_json_writer *w, const struct mb__shared *shared)
 {
+    struct mb__last_reload last;
+
+    mb__shared_get_last(shared, &last);
     mb_jsonw_key(w, "last_reload");
-    if (reload->last == MB__RELOAD_NONE) {
+    if (last.outcome == MB__RELOAD_NONE) {
         mb_jsonw_null(w);
         return;
     }
     mb_jsonw_object(w);
-    key_str(w, "outcome", mb_slice_of(mb__reload_outcome_name(reload->last)));
-    key_time(w, "time", reload->last_ms);
+    key_str(w, "outcome", mb_slice_of(mb__reload_outcome_name(last.outcome)));
+    key_time(w, "time", last.time_ms);
     mb_jsonw_key(w, "error");
-    if (reload->last_error[0]) {
-        mb_jsonw_str(w, mb_slice_of(reload->last_error));
+    if (last.error[0]) {
+        mb_jsonw_str(w, mb_slice_of(last.error));
     } else {
         mb_jsonw_null(w);
     }
     mb_jsonw_object_end(w);
+}
+
+static void write_workers(struct mb_json_writer *w, const struct mb__shared *shared)
+{
+    uint32_t i;
+
+    mb_jsonw_key(w, "workers");
+    mb_jsonw_array(w);
+    for (i = 0; i < shared->n_seats; i++) {
+        const struct mb__seat *seat = &shared->seats[i];
+
+        mb_jsonw_object(w);
+        mb_jsonw_key(w, "pid");
+        mb_jsonw_i64(w, atomic_load(&seat->pid));
+        key_str(w, "state", mb_slice_of(mb__seat_state_name(atomic_load(&seat->state))));
+        key_u64(w, "restarts", atomic_load(&seat->restarts));
+        mb_jsonw_object_end(w);
+    }
+    mb_jsonw_array_end(w);
 }
 
 static void write_totals(struct mb_json_writer *w, const struct mb_bidder_counts *n)
@@ -136,6 +158,19 @@ static void write_spend(struct mb_json_writer *w, const struct mb_guard *guard, 
     mb_buf_fini(&text);
 }
 
+/* null, or why it sits out. */
+static void write_bench(struct mb_json_writer *w, enum mb_guard_bench why)
+{
+    mb_jsonw_key(w, "benched");
+    if (why == MB_GUARD_NOT_BENCHED) {
+        mb_jsonw_null(w);
+    } else if (why == MB_GUARD_BENCH_STRIKES) {
+        mb_jsonw_str(w, MB_SLICE("three calls within ten minutes had to be ended with their worker"));
+    } else {
+        mb_jsonw_str(w, MB_SLICE("a hundred calls in a row failed"));
+    }
+}
+
 static void write_strategy(struct mb_json_writer *w, const struct mb__worker *worker,
                            const struct mb_strategy *strategy, int64_t now_ms)
 {
@@ -148,6 +183,7 @@ static void write_strategy(struct mb_json_writer *w, const struct mb__worker *wo
     key_str(w, "file", strategy->file);
     mb_jsonw_key(w, "enabled");
     mb_jsonw_bool(w, strategy->enabled);
+    write_bench(w, mb_guard_benched(worker->parts.guard, strategy->guard_slot));
     key_u64(w, "calls", n->calls);
     key_u64(w, "bids", n->bids);
     key_u64(w, "wins", n->events[MB_EVENT_WIN]);
@@ -168,14 +204,15 @@ void mb__pages_status(const struct mb__worker *worker, struct mb_buf *out)
     mb_json_writer_init(&w, out);
     mb_jsonw_object(&w);
     key_str(&w, "version", mb_slice_of(MB_VERSION));
-    key_time(&w, "started", worker->started_ms);
+    key_time(&w, "started", worker->shared->started_ms);
     mb_jsonw_key(&w, "draining");
     mb_jsonw_bool(&w, worker->draining);
     key_u64(&w, "connections", mb_http_server_counters(worker->server)->open);
     mb_jsonw_key(&w, "ledger_failing");
     mb_jsonw_bool(&w, worker->books.failing);
     write_scripts(&w, worker);
-    write_last_reload(&w, &worker->reload);
+    write_last_reload(&w, worker->shared);
+    write_workers(&w, worker->shared);
     write_totals(&w, mb_bidder_totals(worker->bidder));
     mb_jsonw_key(&w, "strategies");
     mb_jsonw_array(&w);
@@ -191,7 +228,7 @@ void mb__pages_status(const struct mb__worker *worker, struct mb_buf *out)
 /* --- the outcome of a reload --- */
 
 void mb__pages_reload(const struct mb__worker *worker, enum mb__reload_outcome outcome,
-                      struct mb_buf *out)
+                      const char *error, struct mb_buf *out)
 {
     const struct mb_script_report *report = &worker->reload.report;
     struct mb_buf place = {0};
@@ -203,7 +240,7 @@ void mb__pages_reload(const struct mb__worker *worker, enum mb__reload_outcome o
     key_str(&w, "outcome", mb_slice_of(mb__reload_outcome_name(outcome)));
     key_str(&w, "version", mb_script_version(mb_bidder_script(worker->bidder)));
     if (outcome == MB__RELOAD_REFUSED) {
-        key_str(&w, "error", mb_slice_of(worker->reload.last_error));
+        key_str(&w, "error", mb_slice_of(error));
     }
     mb_jsonw_key(&w, "problems");
     mb_jsonw_array(&w);

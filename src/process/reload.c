@@ -1,32 +1,26 @@
 /* reload.c - a new generation of scripts is built beside the one that bids, and takes its place
  * between two requests.
  *
- *     ask -> [load, helper thread] -> on_built, on the loop: swap -> [free the old, helper thread]
+ *     told -> [load, helper thread] -> on_built, on the loop: swap -> [free the old, helper thread]
  *
  * Building a thousand strategies takes some 20 ms and closing a large state more; neither may stand
- * in the loop. A reload that is refused changes nothing. One that is asked for while another runs
- * is done afterwards, because the running one may have read the file before it was changed.
+ * in the loop. A build that is refused changes nothing. Who is told when is the supervisor's
+ * business (generations.c): one worker reads the folder, the others get what it has read.
  *
  * The same way replaces a state that a script has filled: built anew from the bundle that bids, not
  * from the disk, where somebody may be in the middle of an edit.
  */
 #include "internal.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "moonbid/limiter.h"
 
 /* A script that fills every state shall not keep a core building them. */
 enum { REPLACE_PAUSE_MS = 1000 };
-
-const char *mb__reload_outcome_name(enum mb__reload_outcome outcome)
-{
-    static const char *const names[MB__RELOAD_COUNT] = {"none", "loaded", "unchanged", "refused",
-                                                        "replaced"};
-
-    return names[outcome];
-}
 
 /* --- what loading found --- */
 
@@ -98,11 +92,12 @@ static void build(uv_work_t *work)
     if (mb_limiter_start(&err)) {
         mb_log(MB_LOG_ERROR, "process", "no limit of time while loading", "error=%s", err.what);
     }
-    if (reload->replacing) {
-        reload->rc = mb_process_load_bundle(&worker->parts, reload->bundle, &reload->fresh,
-                                            &reload->report);
-    } else {
+    if (reload->running == MB__BUILD_RELOAD) {
         reload->rc = load_from_disk(&worker->parts, reload);
+    } else {
+        reload->rc = mb_process_load_bundle(
+            &worker->parts, reload->running == MB__BUILD_TAKE ? reload->given : reload->bundle,
+            &reload->fresh, &reload->report);
     }
     mb_limiter_stop();
 }
@@ -144,13 +139,14 @@ static void take(struct mb__worker *worker)
 {
     struct mb__reload *reload = &worker->reload;
     struct mb_script *old = mb_bidder_take_script(worker->bidder, reload->fresh);
+    struct mb_bundle **bundle =
+        reload->running == MB__BUILD_TAKE ? &reload->given : &reload->fresh_bundle;
 
     reload->fresh = NULL;
-    reload->generation++;
-    if (reload->fresh_bundle) {
+    if (*bundle) {
         mb_bundle_free(reload->bundle);
-        reload->bundle = reload->fresh_bundle;
-        reload->fresh_bundle = NULL;
+        reload->bundle = *bundle;
+        *bundle = NULL;
     }
     free_elsewhere(worker, old);
 }
@@ -164,65 +160,51 @@ static enum mb__reload_outcome judge(struct mb__worker *worker)
     if (reload->rc) {
         return MB__RELOAD_REFUSED;
     }
-    if (reload->replacing) {
+    if (reload->running == MB__BUILD_REPLACE) {
         return MB__RELOAD_REPLACED;
     }
     same = current && mb_slice_eq(mb_script_version(current), mb_script_version(reload->fresh));
     return same && !mb_script_wants_replacing(current) ? MB__RELOAD_UNCHANGED : MB__RELOAD_LOADED;
 }
 
-static void log_outcome(const struct mb__worker *worker, enum mb__reload_outcome outcome)
+/* A spent state was replaced, or could not be: nobody else has to know. */
+static void note_replacement(struct mb__worker *worker, enum mb__reload_outcome outcome)
 {
-    const struct mb__reload *reload = &worker->reload;
     struct mb_slice version = mb_script_version(mb_bidder_script(worker->bidder));
+    char error[256];
+
+    atomic_fetch_add(&worker->shared->reloads[outcome], 1);
+    if (outcome == MB__RELOAD_REPLACED) {
+        mb_log(MB_LOG_INFO, "process", "reload", "outcome=%s version=%.*s generation=%u worker=%u",
+               mb__reload_outcome_name(outcome), MB_SLICE_ARG(version),
+               atomic_fetch_add(&worker->shared->generation, 1) + 1, worker->options->seat + 1);
+    } else {
+        describe_failure(&worker->reload, worker->config->scripts, error, sizeof(error));
+        mb_log(MB_LOG_ERROR, "process", "spent Lua state not replaced", "error=%s", error);
+    }
+}
+
+/* Long lists of problems are cut by leaving them out: the first stands in the error. */
+static void report_outcome(struct mb__worker *worker, enum mb__reload_outcome outcome)
+{
+    const struct mb_script *script = mb_bidder_script(worker->bidder);
+    bool reread = worker->reload.running == MB__BUILD_RELOAD;
+    struct mb__letter_head head = {.type = MB__LETTER_OUTCOME, .outcome = (int)outcome,
+                                   .ticket = worker->reload.number};
+    struct mb_buf text = {0};
     size_t count;
 
     if (outcome == MB__RELOAD_REFUSED) {
-        mb_log(MB_LOG_ERROR, "process", "reload refused, the scripts before go on bidding",
-               "version=%.*s errors=%zu first=%s", MB_SLICE_ARG(version), reload->report.errors,
-               reload->last_error);
-    } else {
-        (void)mb_script_strategies(mb_bidder_script(worker->bidder), &count);
-        mb_log(MB_LOG_INFO, "process", "reload",
-               "outcome=%s version=%.*s strategies=%zu generation=%u",
-               mb__reload_outcome_name(outcome), MB_SLICE_ARG(version), count, reload->generation);
+        describe_failure(&worker->reload, worker->config->scripts, head.error, sizeof(head.error));
     }
-}
-
-static void answer_waiters(struct mb__worker *worker, struct mb__waiter **list,
-                           enum mb__reload_outcome outcome)
-{
-    struct mb_buf body = {0};
-    struct mb_http_response response = {.status = outcome == MB__RELOAD_REFUSED ? 409 : 200,
-                                        .content_type = "application/json"};
-
-    mb__pages_reload(worker, outcome, &body);
-    response.body = mb_buf_slice(&body);
-    while (*list) {
-        struct mb__waiter *waiter = *list;
-
-        *list = waiter->next;
-        mb_http_respond(waiter->exchange, &response);
-        free(waiter);
-    }
-    mb_buf_fini(&body);
-}
-
-static void note(struct mb__worker *worker, enum mb__reload_outcome outcome)
-{
-    struct mb__reload *reload = &worker->reload;
-
-    reload->counts[outcome]++;
-    if (reload->replacing) {
-        return;
-    }
-    reload->last = outcome;
-    reload->last_ms = mb_time_now_ms();
-    reload->last_error[0] = '\0';
-    if (outcome == MB__RELOAD_REFUSED) {
-        describe_failure(reload, worker->config->scripts, reload->last_error,
-                         sizeof(reload->last_error));
-    }
+    snprintf(head.version, sizeof(head.version), "%.*s", MB_SLICE_ARG(mb_script_version(script)));
+    (void)mb_script_strategies(script, &count);
+    head.n_strategies = (uint32_t)count;
+    mb__pages_reload(worker, outcome, head.error, &text);
+    mb__control_send(
+        worker, &head, text.len <= MB__LETTER_TEXT_MAX ? mb_buf_slice(&text) : MB_SLICE_NONE,
+        reread && outcome == MB__RELOAD_LOADED ? mb_bundle_fd(worker->reload.bundle) : -1);
+    mb_buf_fini(&text);
 }
 
 static void clean_up(struct mb__worker *worker)
@@ -233,11 +215,15 @@ static void clean_up(struct mb__worker *worker)
     reload->fresh = NULL;
     mb_bundle_free(reload->fresh_bundle);
     reload->fresh_bundle = NULL;
+    if (reload->running == MB__BUILD_TAKE) {
+        mb_bundle_free(reload->given);
+        reload->given = NULL;
+    }
     mb_script_report_fini(&reload->report);
     reload->report = (struct mb_script_report){0};
 }
 
-static void start(struct mb__worker *worker, bool replacing);
+static void start_due(struct mb__worker *worker);
 
 static void on_built(uv_work_t *work, int status)
 {
@@ -246,61 +232,123 @@ static void on_built(uv_work_t *work, int status)
     enum mb__reload_outcome outcome = judge(worker);
 
     (void)status;
-    if (!reload->replacing) {
+    if (reload->running == MB__BUILD_RELOAD) {
         log_problems(worker->config->scripts, &reload->report);
     }
     if (outcome == MB__RELOAD_LOADED || outcome == MB__RELOAD_REPLACED) {
         take(worker);
     }
-    note(worker, outcome);
-    log_outcome(worker, outcome);
-    answer_waiters(worker, &reload->waiters, outcome);
-    clean_up(worker);
-    reload->running = false;
-    if (reload->again && !worker->stopping) {
-        reload->again = false;
-        reload->waiters = reload->next_waiters;
-        reload->next_waiters = NULL;
-        start(worker, false);
+    if (reload->running == MB__BUILD_REPLACE) {
+        note_replacement(worker, outcome);
+    } else {
+        report_outcome(worker, outcome);
     }
-    answer_waiters(worker, &reload->next_waiters, MB__RELOAD_REFUSED); /* some only when stopping */
+    clean_up(worker);
+    reload->running = MB__BUILD_NONE;
+    start_due(worker);
 }
 
-static void start(struct mb__worker *worker, bool replacing)
+static void start(struct mb__worker *worker, enum mb__build what)
 {
     struct mb__reload *reload = &worker->reload;
 
-    reload->running = true;
-    reload->replacing = replacing;
+    reload->running = what;
     reload->work.data = worker;
     uv_queue_work(&worker->loop, &reload->work, build, on_built);
+}
+
+static void start_due(struct mb__worker *worker)
+{
+    struct mb__reload *reload = &worker->reload;
+    enum mb__build due = reload->due;
+
+    if (due != MB__BUILD_NONE && !worker->stopping) {
+        reload->due = MB__BUILD_NONE;
+        reload->number = reload->due_number;
+        reload->given = reload->due_given;
+        reload->due_given = NULL;
+        start(worker, due);
+    }
+}
+
+/* --- from outside --- */
+
+void mb__reload_build(struct mb__worker *worker, struct mb_bundle *given, uint32_t number)
+{
+    struct mb__reload *reload = &worker->reload;
+
+    mb_bundle_free(reload->due_given); /* one that is old by now */
+    reload->due_given = given;
+    reload->due_number = number;
+    reload->due = given ? MB__BUILD_TAKE : MB__BUILD_RELOAD;
+    if (reload->running == MB__BUILD_NONE) {
+        start_due(worker);
+    }
 }
 
 void mb__reload_ask(struct mb__worker *worker, struct mb_http_exchange *exchange)
 {
     struct mb__reload *reload = &worker->reload;
-    struct mb__waiter **list = reload->running ? &reload->next_waiters : &reload->waiters;
+    struct mb__letter_head head = {.type = MB__LETTER_ASK, .ticket = ++reload->ticket};
+    struct mb__waiter *waiter = malloc(sizeof(*waiter));
 
-    if (exchange) {
-        struct mb__waiter *waiter = malloc(sizeof(*waiter));
+    if (!waiter) {
+        abort();
+    }
+    *waiter = (struct mb__waiter){exchange, head.ticket, reload->waiters};
+    reload->waiters = waiter;
+    mb__control_send(worker, &head, MB_SLICE_NONE, -1);
+}
 
-        if (!waiter) {
-            abort();
+static void answer_up_to(struct mb__worker *worker, uint32_t ticket,
+                         const struct mb_http_response *response)
+{
+    struct mb__waiter **at = &worker->reload.waiters;
+
+    while (*at) {
+        struct mb__waiter *waiter = *at;
+
+        if (waiter->ticket > ticket) {
+            at = &waiter->next;
+            continue;
         }
-        *waiter = (struct mb__waiter){exchange, *list};
-        *list = waiter;
+        *at = waiter->next;
+        mb_http_respond(waiter->exchange, response);
+        free(waiter);
     }
-    if (reload->running) {
-        reload->again = true;
-    } else {
-        start(worker, false);
+}
+
+void mb__reload_answer(struct mb__worker *worker, const struct mb__letter *letter)
+{
+    enum mb__reload_outcome outcome = (enum mb__reload_outcome)letter->head.outcome;
+    struct mb_buf body = {0};
+    struct mb_http_response response = {.status = outcome == MB__RELOAD_REFUSED ? 409 : 200,
+                                        .content_type = "application/json",
+                                        .body = mb_slice(letter->text, letter->head.text_len)};
+
+    if (letter->head.text_len == 0) {
+        mb__pages_reload(worker, outcome, letter->head.error, &body);
+        response.body = mb_buf_slice(&body);
     }
+    answer_up_to(worker, letter->head.ticket, &response);
+    mb_buf_fini(&body);
+}
+
+void mb__reload_give_up(struct mb__worker *worker)
+{
+    struct mb_http_response response = {.status = 503,
+                                        .content_type = "application/json",
+                                        .body = MB_SLICE("{\"error\":\"stopping\"}")};
+
+    answer_up_to(worker, UINT32_MAX, &response);
 }
 
 void mb__reload_close(struct mb__worker *worker)
 {
     mb_bundle_free(worker->reload.bundle);
     mb_bundle_free(worker->reload.fresh_bundle);
+    mb_bundle_free(worker->reload.given);
+    mb_bundle_free(worker->reload.due_given);
 }
 
 void mb__reload_replace_if_spent(struct mb__worker *worker)
@@ -309,26 +357,45 @@ void mb__reload_replace_if_spent(struct mb__worker *worker)
     const struct mb_script *script = mb_bidder_script(worker->bidder);
     int64_t now_ms;
 
-    if (reload->running || worker->draining ||
+    if (reload->running != MB__BUILD_NONE || worker->draining ||
         !mb_script_wants_replacing(script)) {
         return;
     }
     now_ms = mb_time_boot_ns() / 1000000;
     if (reload->replaced_ms == 0 || now_ms - reload->replaced_ms >= REPLACE_PAUSE_MS) {
         reload->replaced_ms = now_ms;
-        start(worker, true);
+        start(worker, MB__BUILD_REPLACE);
     }
 }
 
-int mb__reload_first(struct mb__worker *worker, struct mb_error *err)
+static int load_given(struct mb__worker *worker, int bundle_fd)
 {
     struct mb__reload *reload = &worker->reload;
-    int rc;
+    struct mb_error err = {.at = -1};
+    int fd = fcntl(bundle_fd, F_DUPFD_CLOEXEC, 0);
+    int rc = mb_bundle_map(fd, &reload->fresh_bundle, &err);
 
-    reload->rc = rc = load_from_disk(&worker->parts, reload);
-    log_problems(worker->config->scripts, &reload->report);
     if (rc) {
-        char text[sizeof(reload->last_error)];
+        close(fd);
+        mb_script_report_add(&reload->report, false, MB_SLICE("scripts"), 0, "%s", err.what);
+        return rc;
+    }
+    return mb_process_load_bundle(&worker->parts, reload->fresh_bundle, &reload->fresh,
+                                  &reload->report);
+}
+
+int mb__reload_first(struct mb__worker *worker, int bundle_fd, struct mb_error *err)
+{
+    struct mb__reload *reload = &worker->reload;
+    int rc = bundle_fd >= 0 ? load_given(worker, bundle_fd)
+                            : load_from_disk(&worker->parts, reload);
+
+    reload->rc = rc;
+    if (rc || bundle_fd < 0) {
+        log_problems(worker->config->scripts, &reload->report);
+    }
+    if (rc) {
+        char text[sizeof(err->what)];
 
         describe_failure(reload, worker->config->scripts, text, sizeof(text));
         rc = mb_fail(err, rc, NULL, "%s", text);
@@ -337,7 +404,6 @@ int mb__reload_first(struct mb__worker *worker, struct mb_error *err)
         reload->fresh = NULL;
         reload->bundle = reload->fresh_bundle;
         reload->fresh_bundle = NULL;
-        reload->generation = 1;
     }
     mb_script_report_fini(&reload->report);
     reload->report = (struct mb_script_report){0};

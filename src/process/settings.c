@@ -136,6 +136,9 @@ int mb_process_read_config(const char *path, const struct mb_setting *settings, 
         mb_config_free(*out);
         *out = NULL;
     }
+    if (!rc) {
+        (*out)->workers = 1; /* 'auto', as long as one process alone can write the ledger */
+    }
     mb_doc_free(root);
     return rc;
 }

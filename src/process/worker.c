@@ -1,32 +1,22 @@
 /* worker.c - one process that bids: starts, serves, drains, stops.
  *
  * One libuv loop does everything but what blocks: commits of the ledger, building and closing Lua
- * states run on libuv's helper threads, one commit and one build at a time.
+ * states run on libuv's helper threads, one commit and one build at a time. What it has in common
+ * with others was made by the supervisor and is inherited: sockets, the guard, the shared page.
  *
- *     start   lock the data folder -> keys, geo, guard -> scripts -> ledger (spend is rebuilt)
- *             -> listen
- *     drain   stop listening -> open requests end -> the ledger has everything
+ *     start   scripts -> ledger -> accept -> tell the supervisor
+ *     drain   accept no more -> open requests end -> the ledger has everything
  *             -> close all handles -> the loop ends
- *
- * Nothing listens before all the rest stands, so the first request finds a server that knows what
- * it has spent.
  */
 #include "internal.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "moonbid/limiter.h"
-
-enum {
-    DRAIN_GRACE_MS = 10000,
-    OWN_DESCRIPTORS = 64, /* ledger, loop, listeners, script files, admin connections */
-};
 
 /* Requests of one pipelined connection that wait, and unsent bytes, are net's own business: its
  * defaults. */
@@ -43,45 +33,20 @@ static struct mb_http_limits limits_of(const struct mb_config *config)
     return limits;
 }
 
-/* --- the data folder --- */
-
-/* The lock ends with the process, however it ends. */
-static int lock_folder(struct mb__worker *worker, struct mb_error *err)
-{
-    const char *data = worker->config->data;
-    struct mb_buf path = {0};
-    int rc = mb__process_make_folder(data, err);
-
-    if (rc) {
-        return rc;
-    }
-    mb_xbuf_printf(&path, "%s/lock%c", data, '\0');
-    worker->lock_fd = open(path.data, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (worker->lock_fd < 0) {
-        rc = mb_fail(err, MB_EIO, path.data, "%s", strerror(errno));
-    } else if (flock(worker->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        rc = mb_fail(err, MB_EBUSY, data, "another moonbid uses this data folder");
-    }
-    mb_buf_fini(&path);
-    return rc;
-}
-
 /* --- stopping --- */
 
 static void stop(struct mb__worker *worker)
 {
-    int i;
-
     worker->stopping = true;
+    mb__reload_give_up(worker);
+    mb__siblings_close(worker);
     if (worker->server) {
         mb_http_server_close(worker->server);
     }
     if (worker->admin) {
         mb_http_server_close(worker->admin);
     }
-    for (i = 0; i < MB__SIGNALS; i++) {
-        uv_close((uv_handle_t *)&worker->signals[i], NULL);
-    }
+    mb__control_close(worker);
 }
 
 void mb__worker_stop_if_drained(struct mb__worker *worker)
@@ -99,63 +64,17 @@ static void on_drained(void *user)
     mb__worker_stop_if_drained(worker);
 }
 
-static void drain(struct mb__worker *worker)
+void mb__worker_drain(struct mb__worker *worker, const char *why)
 {
     if (worker->draining) {
         return;
     }
     worker->draining = true;
-    mb_log(MB_LOG_INFO, "process", "draining", "connections=%u",
-           mb_http_server_counters(worker->server)->open);
-    mb_http_server_drain(worker->server, DRAIN_GRACE_MS, on_drained, worker);
-}
-
-/* --- signals --- */
-
-static void log_status(const struct mb__worker *worker)
-{
-    const struct mb_bidder_counts *n = mb_bidder_totals(worker->bidder);
-    struct mb_slice version = mb_script_version(mb_bidder_script(worker->bidder));
-
-    mb_log(MB_LOG_INFO, "process", "status",
-           "version=%.*s generation=%u requests=%llu bids=%llu nobids=%llu bad=%llu notices=%llu "
-           "duplicates=%llu forged=%llu connections=%u",
-           MB_SLICE_ARG(version), worker->reload.generation, (unsigned long long)n->requests,
-           (unsigned long long)n->bids, (unsigned long long)n->nobids,
-           (unsigned long long)n->bad_requests, (unsigned long long)n->notices,
-           (unsigned long long)n->duplicates, (unsigned long long)n->forged,
-           mb_http_server_counters(worker->server)->open);
-}
-
-static void on_signal(uv_signal_t *handle, int number)
-{
-    struct mb__worker *worker = handle->data;
-
-    switch (number) {
-    case SIGHUP:
-        mb__reload_ask(worker, NULL);
-        break;
-    case SIGUSR2:
-        log_status(worker);
-        break;
-    default:
-        drain(worker);
-    }
-}
-
-static void watch_signals(struct mb__worker *worker)
-{
-    static const int numbers[MB__SIGNALS] = {SIGHUP, SIGTERM, SIGINT, SIGUSR2};
-    int i;
-
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file over its limit is a failed write, not an end */
-    signal(SIGUSR1, SIG_IGN); /* "reopen logs": standard error is whoever started us's to reopen */
-    for (i = 0; i < MB__SIGNALS; i++) {
-        uv_signal_init(&worker->loop, &worker->signals[i]);
-        worker->signals[i].data = worker;
-        uv_signal_start(&worker->signals[i], on_signal, numbers[i]);
-    }
+    atomic_store(&worker->seat->state, MB__SEAT_DRAINING);
+    mb_log(MB_LOG_INFO, "process", "draining", "worker=%u connections=%u why=%s",
+           worker->options->seat + 1, mb_http_server_counters(worker->server)->open, why);
+    mb__siblings_retire(worker);
+    mb_http_server_drain(worker->server, worker->config->grace_ms, on_drained, worker);
 }
 
 /* --- starting --- */
@@ -189,37 +108,6 @@ static int make_bidder(struct mb__worker *worker, struct mb_error *err)
     return mb_bidder_new(&options, &worker->bidder, err);
 }
 
-/* The host as it was given and the port that was taken. */
-static void log_listening(const char *key, const char *address, uint16_t port)
-{
-    const char *colon = strrchr(address, ':');
-
-    mb_log(MB_LOG_INFO, "process", "listening", "%s=%.*s:%u", key, (int)(colon - address), address,
-           port);
-}
-
-static int listen_on(struct mb_http_server *server, const char *key, const char *address,
-                     uint16_t *port, struct mb_error *err)
-{
-    int rc = mb_http_server_listen(server, address, port, err);
-
-    if (!rc) {
-        log_listening(key, address, *port);
-    }
-    return rc;
-}
-
-/* Nobody can know a free port beforehand, so a notice_url with port 0 means: where the first
- * listener is. */
-static void complete_notice_url(struct mb_config *config, uint16_t port)
-{
-    if (mb_slice_ends(config->notice_url, MB_SLICE(":0"))) {
-        config->notice_url =
-            mb_xarena_printf(&config->arena, "%.*s%u", (int)config->notice_url.len - 1,
-                             config->notice_url.data, port);
-    }
-}
-
 static int make_server(struct mb__worker *worker,
                        void (*on_request)(void *, struct mb_http_exchange *,
                                           const struct mb_http_request *),
@@ -233,106 +121,109 @@ static int make_server(struct mb__worker *worker,
     return mb_http_server_new(&options, out, err);
 }
 
+/* By a copy: the inherited descriptor stays, as the sockets must. */
+static int listen_on(struct mb_http_server *server, int fd, struct mb_error *err)
+{
+    return mb_http_server_listen_fd(server, fcntl(fd, F_DUPFD_CLOEXEC, 0), err);
+}
+
 static int start_listening(struct mb__worker *worker, struct mb_error *err)
 {
-    struct mb_config *config = worker->config;
-    uint16_t port = 0;
+    const struct mb__sockets *sockets = worker->options->sockets;
     size_t i;
     int rc = make_server(worker, mb__request_handle, &worker->server, err);
 
-    if (!rc && config->admin) {
+    if (!rc && sockets->admin_fd >= 0) {
         rc = make_server(worker, mb__admin_handle, &worker->admin, err);
     }
-    if (!rc && config->admin) {
-        rc = listen_on(worker->admin, "admin", config->admin, &port, err);
+    if (!rc && sockets->admin_fd >= 0) {
+        rc = listen_on(worker->admin, sockets->admin_fd, err);
     }
-    for (i = 0; !rc && i < config->listen.count; i++) {
-        rc = listen_on(worker->server, "addr", config->listen.items[i].data, &port, err);
-        if (!rc && i == 0) {
-            complete_notice_url(config, port);
-        }
+    for (i = 0; !rc && i < sockets->n_addresses; i++) {
+        rc = listen_on(worker->server, mb__sockets_fd(sockets, worker->options->seat, i), err);
     }
     return rc;
-}
-
-/* A connection is a descriptor: takes as many as the system gives, and no more connections than
- * that, so that files can still be opened when all places are taken. */
-static void fit_connections(struct mb_config *config)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-        return;
-    }
-    if (limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-    if (limit.rlim_cur > OWN_DESCRIPTORS &&
-        config->connections > limit.rlim_cur - OWN_DESCRIPTORS) {
-        config->connections = (uint32_t)(limit.rlim_cur - OWN_DESCRIPTORS);
-        mb_log(MB_LOG_INFO, "process", "fewer connections than configured",
-               "connections=%u descriptors=%llu", config->connections,
-               (unsigned long long)limit.rlim_cur);
-    }
 }
 
 static int start(struct mb__worker *worker, struct mb_error *err)
 {
     int rc;
 
-    worker->started_ms = mb_time_now_ms();
-    fit_connections(worker->config);
-    if ((rc = lock_folder(worker, err)) ||
-        (rc = mb_process_open_parts(worker->config, false, &worker->parts, err)) ||
-        (rc = make_bidder(worker, err)) || (rc = mb_limiter_start(err)) ||
-        (rc = mb__reload_first(worker, err)) || (rc = mb__books_open(worker, err))) {
+    if ((rc = make_bidder(worker, err)) || (rc = mb_limiter_start(err)) ||
+        (rc = mb__reload_first(worker, worker->options->bundle_fd, err)) ||
+        (rc = mb__books_open(worker, err)) || (rc = start_listening(worker, err))) {
         return rc;
     }
-    return start_listening(worker, err);
+    mb_script_set_beacon(&worker->seat->beacon);
+    return 0;
+}
+
+/* Ready, with what bids now; or why not. */
+static void tell_supervisor(struct mb__worker *worker, int rc, const struct mb_error *err)
+{
+    struct mb__letter_head head = {.type = rc ? MB__LETTER_FAILED : MB__LETTER_READY,
+                                   .outcome = rc};
+
+    if (rc) {
+        snprintf(head.error, sizeof(head.error), "%s", err->what);
+        snprintf(head.where, sizeof(head.where), "%s", err->where);
+        mb__control_send(worker, &head, MB_SLICE_NONE, -1);
+        return;
+    }
+    snprintf(head.version, sizeof(head.version), "%.*s",
+             MB_SLICE_ARG(mb_script_version(mb_bidder_script(worker->bidder))));
+    mb__control_send(worker, &head, MB_SLICE_NONE, mb_bundle_fd(worker->reload.bundle));
 }
 
 /* Closes what there is, in any state of start. The loop has ended. */
 static void fini(struct mb__worker *worker)
 {
+    mb_script_set_beacon(NULL);
     mb_limiter_stop();
     if (worker->books.ledger) {
         mb_ledger_close(worker->books.ledger);
     }
     mb_bidder_free(worker->bidder);
     mb__reload_close(worker);
-    mb_process_close_parts(&worker->parts);
     free(worker->outcomes);
-    if (worker->lock_fd >= 0) {
-        close(worker->lock_fd);
-    }
+    close(worker->options->channel);
 }
 
-int mb_process_serve(struct mb_config *config, struct mb_error *err)
+/* What a worker that was killed left there. */
+static void clear_seat(struct mb__seat *seat)
+{
+    atomic_store(&seat->beacon.call, 0);
+    atomic_store(&seat->heartbeat_ms, 0);
+}
+
+int mb__worker_run(const struct mb__worker_options *options)
 {
     struct mb__worker *worker = calloc(1, sizeof(*worker));
+    struct mb_error err = {.at = -1};
     int rc;
 
     if (!worker) {
         abort();
     }
-    worker->config = config;
-    worker->lock_fd = -1;
+    worker->options = options;
+    worker->shared = options->shared;
+    worker->seat = &options->shared->seats[options->seat];
+    worker->config = options->config;
+    worker->parts = *options->parts;
+    clear_seat(worker->seat);
     uv_loop_init(&worker->loop);
-    watch_signals(worker);
-    rc = start(worker, err);
+    mb__control_open(worker);
+    rc = start(worker, &err);
     if (rc) {
         stop(worker);
     } else {
-        mb_log(MB_LOG_INFO, "process", "serving", "version=%s scripts=%.*s pid=%d", MB_VERSION,
-               MB_SLICE_ARG(mb_script_version(mb_bidder_script(worker->bidder))), (int)getpid());
+        atomic_store(&worker->seat->state, MB__SEAT_SERVING);
+        mb__siblings_open(worker);
     }
+    tell_supervisor(worker, rc, &err);
     uv_run(&worker->loop, UV_RUN_DEFAULT);
     uv_loop_close(&worker->loop);
     fini(worker);
     free(worker);
-    if (!rc) {
-        mb_log(MB_LOG_INFO, "process", "stopped", NULL);
-    }
-    return rc;
+    return rc ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -51,6 +51,8 @@ int mb__script_state_keep(struct mb__script_state *state, lua_CFunction function
 
 void mb__script_limit_enter(struct mb__script_state *state, uint64_t limit_ns);
 void mb__script_limit_leave(void);
+/* Tells the beacon, if there is one, whose call comes next. */
+void mb__script_show_slot(uint32_t slot);
 uint64_t mb__script_limit_ns(void);
 /* Raises where more than 2 MiB of C stack are in use by this call. */
 void mb__script_check_stack(lua_State *L);

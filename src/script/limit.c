@@ -25,6 +25,7 @@ static _Thread_local struct {
     lua_State *volatile L;
     volatile uint64_t seen_number, seen_ns; /* the tick's own */
     volatile sig_atomic_t hooked;
+    struct mb_script_beacon *beacon;
 } current __attribute__((tls_model("initial-exec")));
 
 static _Atomic uint32_t limit_ms = 5;
@@ -44,6 +45,23 @@ static void on_overtime(lua_State *L, lua_Debug *activation)
     (void)activation;
     mb__script_state_of(L)->timed_out = true;
     luaL_error(L, "the call ran too long");
+}
+
+void mb_script_set_beacon(struct mb_script_beacon *beacon)
+{
+    current.beacon = beacon;
+}
+
+void mb__script_show_slot(uint32_t slot)
+{
+    if (current.beacon)
+        atomic_store_explicit(&current.beacon->slot, slot, memory_order_relaxed);
+}
+
+static void show_number(void)
+{
+    if (current.beacon)
+        atomic_store_explicit(&current.beacon->call, current.number, memory_order_release);
 }
 
 void mb_script_tick(uint64_t cpu_now_ns)
@@ -69,12 +87,14 @@ void mb__script_limit_enter(struct mb__script_state *state, uint64_t limit_ns)
     atomic_signal_fence(memory_order_seq_cst);
     current.number = current.number + 1;
     atomic_signal_fence(memory_order_seq_cst);
+    show_number();
 }
 
 void mb__script_limit_leave(void)
 {
     current.number = current.number + 1;
     atomic_signal_fence(memory_order_seq_cst);
+    show_number();
     if (current.hooked) {
         lua_sethook(current.L, NULL, 0, 0);
         current.hooked = 0;

@@ -96,6 +96,7 @@ static void start_call(struct mb_script *script, const struct mb_strategy *strat
 {
     script->call =
         (struct mb__call){.strategy = (struct mb__strategy *)(uintptr_t)strategy, .now_ms = now_ms};
+    mb__script_show_slot(strategy->guard_slot);
 }
 
 /* --- what runs inside Lua's protection --- */

@@ -199,6 +199,37 @@ static void drain_takes_no_new_connection(void **state)
     rig_stop(&rig);
 }
 
+/* Both are what a peer may do in good faith while the drain begins. */
+static void drain_answers_what_was_on_its_way(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct sockaddr_in to = {.sin_family = AF_INET};
+    rig_start(&rig, NULL);
+    to.sin_port = htons(rig.port);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int idle = rig_connect(&rig);
+    struct rig_heard first = {0}, heard = {0}, fresh_heard = {0};
+    rig_send(&rig, idle, HELLO);
+    rig_hear(&rig, idle, &first, "hello", 1);
+    int fresh = socket(AF_INET, SOCK_STREAM, 0); /* connected, and not accepted */
+    assert_int_equal(connect(fresh, (struct sockaddr *)&to, sizeof(to)), 0);
+    mb_http_server_drain(rig.server, 60000, rig_on_drained, &rig);
+    assert_int_equal(send(idle, HELLO, strlen(HELLO), 0), strlen(HELLO));
+    assert_int_equal(send(fresh, HELLO, strlen(HELLO), 0), strlen(HELLO));
+    rig_hear_end(&rig, idle, &heard);
+    rig_hear_end(&rig, fresh, &fresh_heard);
+    assert_contains(heard.data, "Connection: close\r\n\r\nhello");
+    assert_contains(fresh_heard.data, "Connection: close\r\n\r\nhello");
+    close(idle);
+    close(fresh);
+    RIG_WAIT(&rig, -1, rig.n_drained == 1);
+    rig_heard_free(&first);
+    rig_heard_free(&heard);
+    rig_heard_free(&fresh_heard);
+    rig_stop(&rig);
+}
+
 static void drain_cuts_what_is_left_when_the_grace_is_over(void **state)
 {
     (void)state;
@@ -250,6 +281,7 @@ int main(void)
         cmocka_unit_test(drain_without_connections_is_done_at_once_but_later),
         cmocka_unit_test(drain_lets_requests_in_flight_finish),
         cmocka_unit_test(drain_takes_no_new_connection),
+        cmocka_unit_test(drain_answers_what_was_on_its_way),
         cmocka_unit_test(drain_cuts_what_is_left_when_the_grace_is_over),
         cmocka_unit_test(drain_in_a_handler_answers_the_whole_read),
     };

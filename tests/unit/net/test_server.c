@@ -326,6 +326,41 @@ static void inherited_socket_is_served(void **state)
     rig_stop(&rig);
 }
 
+/* What a worker does for one that hangs: it takes connections from a socket that others hold, and
+ * gives it back. */
+static void lent_socket_listens_on_when_it_is_given_back(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct mb_error err;
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    socklen_t size = sizeof(at);
+    int held = socket(AF_INET, SOCK_STREAM, 0);
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(held, (struct sockaddr *)&at, sizeof(at)), 0);
+    assert_int_equal(listen(held, 8), 0);
+    assert_int_equal(getsockname(held, (struct sockaddr *)&at, &size), 0);
+    rig_start(&rig, NULL);
+    for (int round = 0; round < 2; round++) {
+        int lent = dup(held);
+        rig.port = ntohs(at.sin_port);
+        assert_int_equal(mb_http_server_listen_fd(rig.server, lent, &err), 0);
+        struct rig_heard heard = rig_talk(&rig, GET_HELLO, strlen(GET_HELLO));
+        assert_contains(heard.data, "hello");
+        rig_heard_free(&heard);
+        mb_http_server_unlisten_fd(rig.server, lent);
+        mb_http_server_unlisten_fd(rig.server, lent); /* and again: nothing */
+    }
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+    int taken = accept(held, NULL, NULL);
+    assert_true(taken >= 0);
+    close(taken);
+    close(fd);
+    close(held);
+    rig_stop(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +377,7 @@ int main(void)
         cmocka_unit_test(half_closed_peer_still_gets_its_answers),
         cmocka_unit_test(request_cut_off_by_half_close_is_refused),
         cmocka_unit_test(inherited_socket_is_served),
+        cmocka_unit_test(lent_socket_listens_on_when_it_is_given_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -131,6 +131,8 @@ static void what_is_wrong_is_named(void **state)
         {{".", "1"}, MB_EINVAL, "."},
         {{"", "1"}, MB_EINVAL, ""},
         {{"workers", "2"}, MB_EUNSUPPORTED, "workers"},
+        {{"limits.grace", "2d"}, MB_EINVAL, "limits.grace"},
+        {{"user", "5"}, MB_EINVAL, "user"},
     };
     size_t i;
 

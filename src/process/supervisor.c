@@ -1,0 +1,327 @@
+/* supervisor.c - the process that starts all others and outlives them.
+ *
+ * It has no thread, no loop library, no Lua and no database, so that it can fork at any time and
+ * has little that can go wrong: it waits in poll() for a signal, a letter of a worker, or the time
+ * at which something is due.
+ *
+ *     start  lock the data folder -> bind everything -> become the configured user -> map what is
+ *            shared -> fork
+ *     stop   tell the workers to drain -> they end -> close
+ *
+ * A second server on the same folder or port is thus refused before it has changed anything.
+ */
+#include "supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum {
+    OWN_DESCRIPTORS = 64,    /* ledger, loop, script files, admin connections */
+    DRAIN_SLACK_MS = 1000,   /* beyond the grace, for the ledger and the end itself */
+    PATIENCE_SLACK_MS = 2000,
+};
+
+/* --- starting --- */
+
+/* A connection is a descriptor: takes as many as the system gives, and no more connections than
+ * that, so that files can still be opened when all places are taken. */
+static void fit_connections(struct mb_config *config, uint64_t listeners)
+{
+    struct rlimit limit;
+    uint64_t own = OWN_DESCRIPTORS + listeners;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return;
+    }
+    if (limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (limit.rlim_cur > own && config->connections > limit.rlim_cur - own) {
+        config->connections = (uint32_t)(limit.rlim_cur - own);
+        mb_log(MB_LOG_INFO, "process", "fewer connections than configured",
+               "connections=%u descriptors=%llu", config->connections,
+               (unsigned long long)limit.rlim_cur);
+    }
+}
+
+static int open_signals(struct mb__supervisor *supervisor, struct mb_error *err)
+{
+    static const int numbers[] = {SIGHUP, SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGCHLD};
+    sigset_t set;
+    size_t i;
+
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file over its limit is a failed write, not an end */
+    sigemptyset(&set);
+    for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        sigaddset(&set, numbers[i]);
+    }
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    supervisor->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (supervisor->signal_fd < 0 || pipe2(supervisor->life_fds, O_CLOEXEC) != 0) {
+        return mb_fail(err, MB_EIO, NULL, "no descriptors: %s", strerror(errno));
+    }
+    return 0;
+}
+
+static uint32_t count_workers(const struct mb_config *config)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return config->workers > 0 ? config->workers : cores > 0 ? (uint32_t)cores : 1;
+}
+
+static int start(struct mb__supervisor *supervisor, struct mb_error *err)
+{
+    struct mb_config *config = supervisor->config;
+    int rc;
+
+    supervisor->n_crew = count_workers(config);
+    fit_connections(config, config->listen.count * supervisor->n_crew);
+    if ((rc = open_signals(supervisor, err)) ||
+        (rc = mb__folder_lock(config->data, config->user, config->grace_ms + PATIENCE_SLACK_MS,
+                              &supervisor->lock_fd, err)) ||
+        (rc = mb__sockets_open(config, supervisor->n_crew, &supervisor->sockets, err)) ||
+        (rc = config->user ? mb__become_user(config->user, err) : 0) ||
+        (rc = mb_process_open_parts(config, false, &supervisor->parts, err)) ||
+        (rc = mb__shared_map(supervisor->n_crew, &supervisor->shared, err))) {
+        return rc;
+    }
+    mb__crew_open(supervisor);
+    return 0;
+}
+
+/* --- stopping --- */
+
+void mb__supervisor_stop(struct mb__supervisor *supervisor)
+{
+    if (supervisor->stopping) {
+        return;
+    }
+    supervisor->stopping = true;
+    supervisor->kill_ms = mb__shared_clock_ms() + supervisor->config->grace_ms + DRAIN_SLACK_MS;
+    mb__crew_drain(supervisor);
+}
+
+void mb__supervisor_fail(struct mb__supervisor *supervisor, int code, const char *where,
+                         const char *what)
+{
+    if (supervisor->rc == 0) {
+        supervisor->rc = mb_fail(supervisor->err, code, where, "%s", what);
+    }
+    mb__supervisor_stop(supervisor);
+}
+
+/* --- what comes in --- */
+
+static void log_status(const struct mb__supervisor *supervisor)
+{
+    uint32_t i;
+
+    for (i = 0; i < supervisor->n_crew; i++) {
+        const struct mb__seat *place = &supervisor->shared->seats[i];
+
+        mb_log(MB_LOG_INFO, "process", "status",
+               "worker=%u pid=%d state=%s restarts=%u version=%s generation=%u", i + 1,
+               (int)atomic_load(&place->pid), mb__seat_state_name(atomic_load(&place->state)),
+               atomic_load(&place->restarts), supervisor->generations.version,
+               atomic_load(&supervisor->shared->generation));
+    }
+}
+
+static void take_signals(struct mb__supervisor *supervisor)
+{
+    struct signalfd_siginfo info;
+
+    while (read(supervisor->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        switch (info.ssi_signo) {
+        case SIGCHLD:
+            mb__crew_reap(supervisor);
+            break;
+        case SIGHUP:
+            mb__generations_ask(supervisor);
+            break;
+        case SIGUSR1: /* "reopen logs": standard error is whoever started us's to reopen */
+            break;
+        case SIGUSR2:
+            log_status(supervisor);
+            break;
+        default:
+            mb__supervisor_stop(supervisor);
+        }
+    }
+}
+
+static bool all_serve(const struct mb__supervisor *supervisor)
+{
+    uint32_t i;
+
+    for (i = 0; i < supervisor->n_crew; i++) {
+        if (atomic_load(&supervisor->shared->seats[i].state) != MB__SEAT_SERVING) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The first one serves: now the others may start. */
+static void note_ready(struct mb__supervisor *supervisor)
+{
+    uint64_t now_ms = mb__shared_clock_ms();
+    uint32_t i;
+
+    for (i = 0; !supervisor->serving && i < supervisor->n_crew; i++) {
+        supervisor->crew[i].due_ms = supervisor->crew[i].pid > 0 ? 0 : now_ms;
+    }
+    supervisor->serving = true;
+    if (!supervisor->all_served && all_serve(supervisor)) {
+        supervisor->all_served = true;
+        mb_log(MB_LOG_INFO, "process", "serving", "version=%s scripts=%s workers=%u pid=%d",
+               MB_VERSION, supervisor->generations.version, supervisor->n_crew, (int)getpid());
+    }
+}
+
+static void take_failure(struct mb__supervisor *supervisor, uint32_t seat,
+                         const struct mb__letter_head *head)
+{
+    if (!supervisor->serving) {
+        mb__supervisor_fail(supervisor, head->outcome, head->where[0] ? head->where : NULL,
+                            head->error);
+        return;
+    }
+    mb_log(MB_LOG_ERROR, "process", "worker could not start", "worker=%u where=%s error=%s",
+           seat + 1, head->where, head->error);
+}
+
+void mb__supervisor_read(struct mb__supervisor *supervisor, uint32_t seat)
+{
+    struct mb__letter *letter = &supervisor->letter;
+    int got;
+
+    while ((got = mb__channel_receive(supervisor->crew[seat].channel, letter)) > 0) {
+        if (letter->head.type == MB__LETTER_FAILED) {
+            take_failure(supervisor, seat, &letter->head);
+        } else {
+            mb__generations_take(supervisor, seat, letter);
+        }
+        if (letter->head.type == MB__LETTER_READY) {
+            note_ready(supervisor);
+        }
+        if (letter->fd >= 0) {
+            close(letter->fd);
+        }
+    }
+}
+
+/* --- waiting --- */
+
+static int timeout_ms(const struct mb__supervisor *supervisor, uint64_t due_ms, int look_ms)
+{
+    uint64_t now_ms = mb__shared_clock_ms();
+
+    if (supervisor->stopping && (due_ms == 0 || supervisor->kill_ms < due_ms)) {
+        due_ms = supervisor->kill_ms;
+    }
+    if (due_ms == 0 || due_ms >= now_ms + (uint64_t)look_ms) {
+        return look_ms;
+    }
+    return due_ms > now_ms ? (int)(due_ms - now_ms) : 0;
+}
+
+/* A member whose end has come shows up as SIGCHLD; its closed channel would wake us until then. */
+static void wait_for_something(struct mb__supervisor *supervisor, struct pollfd *fds, int timeout)
+{
+    uint32_t i;
+
+    fds[0] = (struct pollfd){.fd = supervisor->signal_fd, .events = POLLIN};
+    for (i = 0; i < supervisor->n_crew; i++) {
+        fds[i + 1] = (struct pollfd){.fd = supervisor->crew[i].channel, .events = POLLIN};
+    }
+    if (poll(fds, supervisor->n_crew + 1, timeout) <= 0) {
+        return;
+    }
+    for (i = 0; i < supervisor->n_crew; i++) {
+        if (fds[i + 1].revents & POLLIN) {
+            mb__supervisor_read(supervisor, i);
+        }
+    }
+    take_signals(supervisor);
+}
+
+static void run(struct mb__supervisor *supervisor)
+{
+    struct pollfd *fds = calloc(supervisor->n_crew + 1, sizeof(*fds));
+
+    if (!fds) {
+        abort();
+    }
+    while (!supervisor->stopping || !mb__crew_gone(supervisor)) {
+        uint64_t now_ms = mb__shared_clock_ms();
+        int look_ms = mb__watch_scripts(supervisor, now_ms);
+        uint64_t due_ms = mb__crew_tend(supervisor, now_ms);
+
+        if (supervisor->stopping && now_ms >= supervisor->kill_ms) {
+            mb__crew_kill(supervisor);
+            supervisor->kill_ms = now_ms + DRAIN_SLACK_MS;
+        }
+        wait_for_something(supervisor, fds, timeout_ms(supervisor, due_ms, look_ms));
+    }
+    free(fds);
+}
+
+/* --- all of it --- */
+
+static void close_fd(int fd)
+{
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+static void fini(struct mb__supervisor *supervisor)
+{
+    mb__crew_close(supervisor);
+    mb__generations_fini(supervisor);
+    mb__sockets_close(&supervisor->sockets);
+    mb__shared_unmap(supervisor->shared);
+    mb_process_close_parts(&supervisor->parts);
+    close_fd(supervisor->life_fds[0]);
+    close_fd(supervisor->life_fds[1]);
+    close_fd(supervisor->signal_fd);
+    close_fd(supervisor->lock_fd);
+}
+
+int mb_process_serve(struct mb_config *config, struct mb_error *err)
+{
+    struct mb__supervisor *supervisor = calloc(1, sizeof(*supervisor));
+    int rc;
+
+    if (!supervisor) {
+        abort();
+    }
+    supervisor->config = config;
+    supervisor->err = err;
+    supervisor->lock_fd = supervisor->signal_fd = -1;
+    supervisor->life_fds[0] = supervisor->life_fds[1] = -1;
+    supervisor->sockets.admin_fd = -1;
+    supervisor->generations.bundle_fd = -1;
+    rc = start(supervisor, err);
+    if (!rc) {
+        run(supervisor);
+        rc = supervisor->rc;
+    }
+    fini(supervisor);
+    free(supervisor);
+    if (!rc) {
+        mb_log(MB_LOG_INFO, "process", "stopped", NULL);
+    }
+    return rc;
+}

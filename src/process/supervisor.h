@@ -1,0 +1,239 @@
+/* supervisor.h - what the supervisor and its children share: memory, messages, sockets.
+ *
+ * Part of: process (private). Depends on no loop: the supervisor has none.
+ * Files:    supervisor.c starts, waits, stops; crew.c forks and replaces workers; watch.c ends a
+ *           worker that is stuck in a script; generations.c passes reloads on; sockets.c binds;
+ *           folder.c locks; shared.c and channel.c are used on both sides.
+ */
+#ifndef MB_PROCESS_SUPERVISOR_H
+#define MB_PROCESS_SUPERVISOR_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "moonbid/process.h"
+
+/* --- shared.c: memory that is mapped before the fork --- */
+
+enum mb__reload_outcome {
+    MB__RELOAD_NONE,
+    MB__RELOAD_LOADED,
+    MB__RELOAD_UNCHANGED,
+    MB__RELOAD_REFUSED,
+    MB__RELOAD_REPLACED, /* the same scripts in a new state, after a breach of the memory limit */
+    MB__RELOAD_COUNT
+};
+const char *mb__reload_outcome_name(enum mb__reload_outcome outcome);
+
+enum mb__seat_state { MB__SEAT_EMPTY, MB__SEAT_STARTING, MB__SEAT_SERVING, MB__SEAT_DRAINING };
+
+/* One worker's place. It outlives the worker: the next one takes the same. */
+struct mb__seat {
+    _Atomic uint64_t heartbeat_ms; /* mb__shared_clock_ms; 0: nobody serves here */
+    struct mb_script_beacon beacon;
+    _Atomic uint32_t state; /* enum mb__seat_state */
+    _Atomic int32_t pid;    /* 0: none */
+    _Atomic uint32_t restarts;
+};
+
+/* What the last reload came to. */
+struct mb__last_reload {
+    enum mb__reload_outcome outcome;
+    int64_t time_ms;
+    char error[800]; /* "" after success */
+};
+
+struct mb__shared {
+    uint32_t n_seats;
+    int64_t started_ms;            /* wall */
+    _Atomic uint32_t generation;   /* swaps so far, the first load included */
+    _Atomic uint64_t reloads[MB__RELOAD_COUNT];
+    _Atomic uint32_t last_version; /* of `last`: odd while it is written */
+    struct mb__last_reload last;
+    _Atomic uint64_t booked; /* events of the ledger that the guard knows of */
+    struct mb__seat seats[];
+};
+
+int mb__shared_map(uint32_t n_seats, struct mb__shared **out, struct mb_error *err) MB_MUST_USE;
+void mb__shared_unmap(struct mb__shared *shared); /* NULL allowed */
+/* One writer. */
+void mb__shared_set_last(struct mb__shared *shared, const struct mb__last_reload *last);
+void mb__shared_get_last(const struct mb__shared *shared, struct mb__last_reload *out);
+/* Monotonic, the same in all processes. */
+uint64_t mb__shared_clock_ms(void);
+const char *mb__seat_state_name(uint32_t state);
+
+/* --- channel.c: messages between the supervisor and one worker --- */
+
+enum mb__letter_type {
+    /* to a worker */
+    MB__LETTER_RELOAD,   /* read the folder and take it if it is good; an OUTCOME follows */
+    MB__LETTER_TAKE,     /* take the bundle whose descriptor comes along; an OUTCOME follows */
+    MB__LETTER_RELOADED, /* everybody has it, or nobody: answer those who asked */
+    MB__LETTER_DRAIN,
+    /* to the supervisor */
+    MB__LETTER_READY,   /* serves; with its bundle */
+    MB__LETTER_FAILED,  /* could not start, and ends */
+    MB__LETTER_OUTCOME, /* of RELOAD or TAKE; with its bundle where that is new */
+    MB__LETTER_ASK,     /* somebody wants a reload */
+};
+
+enum { MB__LETTER_TEXT_MAX = 60000 };
+
+struct mb__letter_head {
+    enum mb__letter_type type;
+    uint32_t ticket; /* RELOAD, TAKE: its number, which the OUTCOME repeats; ASK: of who asks;
+                        RELOADED: the last that this answers */
+    int outcome;     /* OUTCOME, RELOADED: enum mb__reload_outcome; FAILED: an error code */
+    uint32_t n_strategies;
+    char version[24];  /* READY, OUTCOME: what bids now */
+    char error[800];   /* OUTCOME refused: the first problem; FAILED: what was wrong */
+    char where[192];   /* FAILED: and where */
+    uint32_t text_len; /* OUTCOME, RELOADED: JSON for who asked */
+};
+
+struct mb__letter {
+    struct mb__letter_head head;
+    char text[MB__LETTER_TEXT_MAX + 1]; /* a zero byte behind it */
+    int fd;                             /* a descriptor that came along, the receiver's; or -1 */
+};
+
+/* A pair of descriptors; neither blocks, neither survives an exec. Fails: MB_EIO. */
+int mb__channel_open(int fds[2], struct mb_error *err) MB_MUST_USE;
+/* Sends head and text; `pass_fd` (-1: none) goes along as a copy. False where the other end is gone
+ * or does not read. */
+bool mb__channel_send(int fd, const struct mb__letter_head *head, struct mb_slice text,
+                      int pass_fd);
+/* One letter: 1; nothing there: 0; the other end is gone: -1. */
+int mb__channel_receive(int fd, struct mb__letter *out);
+
+/* --- sockets.c: what is listened on --- */
+
+struct mb__sockets {
+    size_t n_addresses;
+    uint32_t n_seats;
+    int *fds;     /* n_seats rows of n_addresses sockets that share their ports; -1: none */
+    int admin_fd; /* one for all; -1: none */
+};
+
+static inline int mb__sockets_fd(const struct mb__sockets *sockets, uint32_t seat, size_t address)
+{
+    return sockets->fds[seat * sockets->n_addresses + address];
+}
+
+/* Binds what the config names and listens; a notice_url with port 0 gets the first one's port.
+ * Fails: MB_EBUSY with the address that is taken, MB_EINVAL, MB_EIO. */
+int mb__sockets_open(struct mb_config *config, uint32_t n_seats, struct mb__sockets *out,
+                     struct mb_error *err) MB_MUST_USE;
+void mb__sockets_close(struct mb__sockets *sockets);
+
+/* --- folder.c --- */
+
+/* Makes the folder and those above it; one that is there is good. Fails: MB_EIO naming it. */
+int mb__process_make_folder(const char *path, struct mb_error *err) MB_MUST_USE;
+/* Makes the folder where it is missing (`owner`, if any, gets it) and takes its lock, which all
+ * children inherit: it ends with the last of them. Waits up to `patience_ms` for children whose
+ * supervisor is dead.
+ * Fails: MB_EIO, MB_EBUSY. */
+int mb__folder_lock(const char *path, const char *owner, uint32_t patience_ms, int *fd,
+                    struct mb_error *err) MB_MUST_USE;
+/* The process becomes that user, with the groups it has. Fails: MB_ENOTFOUND, MB_EIO. */
+int mb__become_user(const char *name, struct mb_error *err) MB_MUST_USE;
+
+/* --- the supervisor --- */
+
+/* States of a crew member: away (pid 0, due_ms says when the next is forked) -> starting -> serving
+ * -> away. */
+struct mb__member {
+    pid_t pid; /* 0: none */
+    int channel; /* our end; -1: none */
+    uint64_t forked_ms;
+    uint64_t due_ms; /* when to fork again; 0: not wanted */
+    uint32_t young_deaths; /* in a row */
+    /* watch.c: the call it was last seen in, since when, and what the worker had spent then */
+    uint64_t call, call_ms, call_cpu_ms;
+    /* generations.c: reloads that were asked for over its listener */
+    uint32_t asked, asked_before; /* tickets: the last; the last one that the running reload serves */
+};
+
+/* generations.c: idle -> one member after the other has been told, its outcome is waited for -> idle */
+struct mb__generations {
+    int bundle_fd;    /* what bids, for those who start later; -1 before the first */
+    bool running;
+    bool again;       /* asked for meanwhile */
+    uint32_t at;      /* member whose outcome is waited for */
+    uint32_t ticket;  /* of the last RELOAD or TAKE that was sent */
+    uint32_t awaited; /* of the one whose outcome is waited for */
+    bool taken;       /* the first has taken it, the rest follow */
+    uint64_t begun_ms;
+    char version[24];               /* of the bundle */
+    struct mb__letter_head outcome; /* of the first */
+    char text[MB__LETTER_TEXT_MAX];
+};
+
+struct mb__supervisor {
+    struct mb_config *config;
+    struct mb_process_parts parts;
+    struct mb__shared *shared;
+    struct mb__sockets sockets;
+    struct mb__member *crew; /* one a seat */
+    uint32_t n_crew;
+    int lock_fd;
+    int signal_fd;
+    int life_fds[2]; /* nobody writes: children read it to learn of our end */
+    bool serving;    /* the first worker has served: failures are no longer the start's */
+    bool all_served; /* said once */
+    bool stopping;
+    uint64_t kill_ms; /* stopping: when patience ends */
+    int rc;           /* why it stops, 0: asked to */
+    struct mb_error *err;
+    struct mb__generations generations;
+    struct mb__letter letter; /* the one being read */
+};
+
+/* crew.c */
+void mb__crew_open(struct mb__supervisor *supervisor); /* forks nobody yet */
+void mb__crew_close(struct mb__supervisor *supervisor);
+/* Forks who is due; gives when the next one is (0: nobody). */
+uint64_t mb__crew_tend(struct mb__supervisor *supervisor, uint64_t now_ms);
+/* Takes note of every child that has ended. */
+void mb__crew_reap(struct mb__supervisor *supervisor);
+void mb__crew_drain(struct mb__supervisor *supervisor);
+void mb__crew_kill(struct mb__supervisor *supervisor);
+bool mb__crew_gone(const struct mb__supervisor *supervisor);
+/* Ends everything with that failure. */
+void mb__supervisor_fail(struct mb__supervisor *supervisor, int code, const char *where,
+                         const char *what);
+void mb__supervisor_stop(struct mb__supervisor *supervisor);
+/* Takes what that member has written. */
+void mb__supervisor_read(struct mb__supervisor *supervisor, uint32_t seat);
+
+/* watch.c: kills who has spent too long in one call; gives how soon to look again, in ms. */
+int mb__watch_scripts(struct mb__supervisor *supervisor, uint64_t now_ms);
+
+/* generations.c: the seam between what a new generation is and who must take it. */
+void mb__generations_ask(struct mb__supervisor *supervisor); /* SIGHUP */
+/* A letter about reloads from that member: READY, OUTCOME, ASK. */
+void mb__generations_take(struct mb__supervisor *supervisor, uint32_t seat,
+                          struct mb__letter *letter);
+void mb__generations_member_gone(struct mb__supervisor *supervisor, uint32_t seat);
+void mb__generations_fini(struct mb__supervisor *supervisor);
+
+/* --- worker.c --- */
+
+struct mb__worker_options {
+    struct mb_config *config;
+    const struct mb_process_parts *parts;
+    struct mb__shared *shared;
+    const struct mb__sockets *sockets;
+    uint32_t seat;
+    int channel; /* taken */
+    int life_fd; /* readable when the supervisor has gone */
+    int bundle_fd; /* the scripts to start with; -1: read the folder */
+};
+
+/* Serves until it is told to drain or the supervisor is gone. Gives the process's exit status. */
+int mb__worker_run(const struct mb__worker_options *options);
+
+#endif /* MB_PROCESS_SUPERVISOR_H */
