@@ -1,0 +1,52 @@
+-- The spec of scripts/strategies/popunder_tokens.lua: what landing pages learn.
+
+local kit = require 'moonbid.kit'
+
+local DESKTOP = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0.0.0 Safari/537.36'
+
+describe('popunder_tokens', function()
+  local bidder
+  before_each(function()
+    bidder = kit.load {
+      scripts = 'scripts', only = { 'popunder_tokens' }, now = '2026-03-02T09:00:00Z', geo = { ['192.0.2.1'] = 'DE' },
+    }
+  end)
+
+  local TOKENS = { zone_id = '42', src_hostname = 'pub.example', tags = 'tea,coffee' }
+
+  it('pays more for a desktop', function()
+    assert.bids(bidder:bid(kit.exoclick.popunder { ua = DESKTOP }), { price = 1.10 })
+    assert.bids(bidder:bid(kit.exoclick.popunder()), { price = 0.85 })
+  end)
+
+  it('fills tokens of the URL, its own and the engine\'s', function()
+    local url = bidder:bid(kit.exoclick.popunder { id = 'r-1', tokens = TOKENS }).bids[1].url
+    assert.equals('https://go.example/pop?z=42&h=pub.example&t=tea&d=morning&c=DE&id=r-1', url)
+  end)
+
+  it('leaves empty what the exchange did not fill', function()
+    local url = bidder:bid(kit.exoclick.popunder { id = 'r-1', tokens = { zone_id = '{zone_id}' } }).bids[1].url
+    assert.matches('?z=&h=&t=none&', url, 1, true)
+  end)
+
+  it('knows the time of day', function()
+    for hour, part in pairs { ['05:59:59'] = 'night', ['12:00:00'] = 'day', ['18:00:00'] = 'evening' } do
+      local at = kit.load { scripts = 'scripts', only = { 'popunder_tokens' }, now = '2026-03-02T' .. hour .. 'Z' }
+      assert.matches('&d=' .. part, at:bid(kit.exoclick.popunder()).bids[1].url, 1, true)
+    end
+  end)
+
+  it('takes direct links and no banners', function()
+    assert.bids(bidder:bid(kit.exoclick.direct_link()))
+    assert.nobids(bidder:bid(kit.exoclick.banner()), 'target')
+  end)
+end)
+
+describe('email_clicks', function()
+  it('pays a smart price per click and leaves the exchange its macro', function()
+    local bidder = kit.load { scripts = 'scripts', only = { 'email_clicks' } }
+    local answer = bidder:bid(kit.exoclick.email_click { tokens = { zone_id = '9' } })
+    assert.bids(answer, { model = 'smart_cpc', price = 0.07 })
+    assert.matches('https://go.example/mail?el={email_encoded}&z=9', answer.http.body, 1, true)
+  end)
+end)
