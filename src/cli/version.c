@@ -7,12 +7,13 @@
 #include <uv.h>
 
 #include "cli.h"
+#include "commit.h" /* made by cmake/commit.cmake */
 
 static int run(const struct cli_args *args)
 {
     (void)args;
-    printf("moonbid %s\n%s\nlibuv %s\nllhttp %d.%d.%d\ncJSON %s\n", MB_VERSION, LUAJIT_VERSION,
-           uv_version_string(), LLHTTP_VERSION_MAJOR, LLHTTP_VERSION_MINOR, LLHTTP_VERSION_PATCH,
+    printf("moonbid %s\ncommit %s\n%s\nlibuv %s\nllhttp %d.%d.%d\ncJSON %s\n", MB_VERSION, MB_COMMIT,
+           LUAJIT_VERSION, uv_version_string(), LLHTTP_VERSION_MAJOR, LLHTTP_VERSION_MINOR, LLHTTP_VERSION_PATCH,
            cJSON_Version());
     return CLI_OK;
 }
