@@ -18,6 +18,7 @@
 #include "moonbid/script.h"
 
 struct mb_bidder;
+struct mb_bidder_board;
 
 struct mb_bidder_options {
     const struct mb_config *config;     /* all borrowed for the bidder's life */
@@ -28,6 +29,7 @@ struct mb_bidder_options {
     void (*random_bytes)(void *user, void *out, size_t len);
     int64_t (*clock_ms)(void *user);    /* for ctx.time_left and deadlines; NULL: time stands still */
     void *user;
+    struct mb_bidder_board *board;      /* where it counts, going on from what is there; NULL: in memory of its own */
 };
 
 /* Fails: MB_EINVAL. Owns: mb_bidder_free. */
@@ -106,5 +108,16 @@ struct mb_bidder_counts {
     uint32_t slips[16]; /* MB_JSON_SLIP_COUNT used */
 };
 const struct mb_bidder_counts *mb_bidder_totals(const struct mb_bidder *bidder);
+
+/* What one bidder counts. Zeroed memory is a valid, empty one; in memory that processes share it outlives its bidder. One writer, whose
+ * updates are single aligned words: others may read at any time, and see each number whole, but not all of one moment. */
+struct mb_bidder_board {
+    struct mb_bidder_counts totals;
+    struct mb_strategy_counts strategies[MB_GUARD_SLOTS_MAX]; /* by guard slot; memory of those that nobody touches costs nothing */
+};
+
+/* Adds what `from` holds to `into`, which nobody else writes. Own reasons meet under their names. */
+void mb_bidder_add_totals(struct mb_bidder_counts *into, const struct mb_bidder_counts *from);
+void mb_bidder_add_counts(struct mb_strategy_counts *into, const struct mb_strategy_counts *from);
 
 #endif /* MB_BIDDER_H */

@@ -69,6 +69,44 @@ describe('the processes', function()
     assert.matches('worker ended worker=1 pid=' .. pid .. ' signal=9', server:log(), 1, true)
   end)
 
+  it('go on counting where a killed worker stopped', function()
+    start { strategies = { ['banner.lua'] = BANNER, ['shy.lua'] = [[return strategy { name = 'shy',
+      bid = function() return nobid 'not_today' end }]] } }
+    local path = notice()
+    for _ = 1, 4 do assert.equal(200, bid().status) end
+    for _ = 1, 2 do assert.equal(200, server:get(path).status) end
+    local function counts()
+      local all = status()
+      all.workers, all.connections, all.scripts.lua_bytes = nil, nil, nil
+      return all
+    end
+    local function lines(pattern)
+      local found = {}
+      for line in server:admin('GET', '/metrics').body:gmatch('[^\n]+') do
+        if line:match(pattern) then found[#found + 1] = line end
+      end
+      table.sort(found)
+      return found
+    end
+    local before, series = counts(), lines '^moonbid_[%w_]+_total'
+    assert.equal(5, before.totals.requests)
+    assert.equal(1, before.totals.duplicates)
+    assert.equal(5, strategy('shy').own_nobids.not_today)
+    assert.same({ 'moonbid_worker_restarts_total 0' }, lines '^moonbid_worker_restarts_total')
+    local pid = server:workers()[1].pid
+    signal(pid, 'KILL')
+    replaced(pid)
+    assert.same(before, counts())
+    assert.same({ 'moonbid_worker_restarts_total 1' }, lines '^moonbid_worker_restarts_total')
+    for i, line in ipairs(series) do
+      if line:match '^moonbid_worker_restarts' then series[i] = 'moonbid_worker_restarts_total 1' end
+    end
+    assert.same(series, lines '^moonbid_[%w_]+_total')
+    assert.equal(200, bid().status)
+    assert.equal(6, status().totals.requests)
+    assert.equal(6, strategy('banner').calls)
+  end)
+
   it('start a worker anew with the scripts that bid, not with what the folder holds', function()
     start {}
     local before = status().scripts.version

@@ -45,7 +45,7 @@ static void log_first(struct mb_bidder *b, const struct mb_decision *d)
 
     if ((d->outcome == MB_NOBID_INVALID_BID || d->outcome == MB_NOBID_OVER_MAX_BID ||
          d->outcome == MB_NOBID_BELOW_FLOOR || d->outcome == MB_NOBID_CURRENCY) &&
-        state->counts.nobids[d->outcome] == 0) {
+        state->counts->nobids[d->outcome] == 0) {
         mb_log(MB_LOG_WARN, "bidder", "bid refused",
                "strategy=%.*s reason=%s field=%.*s (the first of this kind)",
                MB_SLICE_ARG(d->strategy->name), mb_nobid_name(d->outcome),
@@ -111,7 +111,7 @@ static void call_script(struct mb_bidder *b, const struct mb_codec *codec,
     struct mb_script_result result;
     size_t i;
 
-    state->counts.calls++;
+    state->counts->calls++;
     mb_script_bid(b->script, strategy, imp, &result);
     note_breach(b, state, strategy, result.outcome);
     b->decisions[decision].outcome = result.outcome;
@@ -291,8 +291,8 @@ static enum mb_nobid account(struct mb_bidder *b, size_t n_bids, size_t n_strate
             asked = true;
         }
     }
-    b->totals.bids += n_bids;
-    b->totals.nobids += n_bids == 0;
+    b->totals->bids += n_bids;
+    b->totals->nobids += n_bids == 0;
     return n_bids > 0 ? MB_NOBID_BID : first;
 }
 
@@ -327,7 +327,7 @@ void mb__bidder_bid(struct mb_bidder *b, const struct mb_codec *codec, bool drai
     strategies = b->script ? mb_script_strategies(b->script, &count) : NULL;
     if (!strategies || count == 0 || draining) {
         out->outcome = draining ? MB_NOBID_DRAINING : MB_NOBID_NO_STRATEGY;
-        b->totals.nobids++;
+        b->totals->nobids++;
     } else {
         decide(b, codec, strategies, count);
         n_bids = choose(b, codec, chosen);

@@ -27,6 +27,7 @@ int mb_bidder_new(const struct mb_bidder_options *options, struct mb_bidder **ou
         abort();
     }
     b->options = *options;
+    b->totals = options->board ? &options->board->totals : &b->own_totals;
     mb_arena_init(&b->arena, BIDDER_ARENA_KEEP);
     *out = b;
     return 0;
@@ -217,16 +218,16 @@ static void answer_bid(struct mb_bidder *b, const struct mb_codec *codec,
                               .rates = &b->options.config->rates,
                               .now_ms = in->now_ms,
                               .arena = &b->arena,
-                              .slips = b->slips};
+                              .slips = b->totals->slips};
     struct mb_error err = {.at = -1};
     uint32_t margin = endpoint->margin_ms;
 
     out->kind = "bid";
-    b->totals.requests++;
+    b->totals->requests++;
     memset(&b->request, 0, sizeof(b->request));
     b->request.endpoint = endpoint;
     if (codec->decode_request(&wire, &b->request, &err)) {
-        b->totals.bad_requests++;
+        b->totals->bad_requests++;
         mb__bidder_refuse_error(b, out, &err);
         return;
     }
@@ -348,11 +349,5 @@ void mb_bidder_set_trace(struct mb_bidder *b, bool on)
 
 const struct mb_bidder_counts *mb_bidder_totals(const struct mb_bidder *b)
 {
-    struct mb_bidder *self = (struct mb_bidder *)b;
-    size_t i;
-
-    for (i = 0; i < MB_JSON_SLIP_COUNT; i++) {
-        self->totals.slips[i] = b->slips[i];
-    }
-    return &b->totals;
+    return b->totals;
 }

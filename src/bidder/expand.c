@@ -81,7 +81,7 @@ static bool look_up(struct mb_bidder *b, const struct mb_bid *bid, struct mb_sli
     *out = MB_SLICE_NONE;
     if (own_token(bid->strategy, name)) {
         if (!mb_script_token(b->script, bid->strategy, bid, name, out)) {
-            b->totals.token_failures++;
+            b->totals->token_failures++;
         }
         return true;
     }

@@ -17,7 +17,8 @@ enum {
 
 /* A strategy's counts under its name, kept over reloads. */
 struct strategy_state {
-    struct mb_strategy_counts counts;
+    struct mb_strategy_counts *counts; /* on the board, or own */
+    struct mb_strategy_counts *own;    /* or NULL */
     uint32_t breaches; /* in a row */
 };
 
@@ -49,8 +50,8 @@ struct mb_bidder {
     size_t n_decisions, decisions_size;
     struct candidate candidates[BIDDER_BIDS_MAX];
     size_t n_candidates;
-    uint32_t slips[MB_JSON_SLIP_COUNT];
-    struct mb_bidder_counts totals;
+    struct mb_bidder_counts *totals; /* on the board, or own_totals */
+    struct mb_bidder_counts own_totals;
 };
 
 /* bid.c: a bid request, from decoded request to answer. */

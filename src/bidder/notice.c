@@ -171,7 +171,7 @@ void mb__bidder_own_notice(struct mb_bidder *b, const struct mb_bidder_in *in,
     out->kind = "notice";
     if (!verify(b, token, &b->arena, &notice, &e->type) ||
         !(endpoint = mb_config_endpoint(b->options.config, notice.endpoint))) {
-        b->totals.forged++;
+        b->totals->forged++;
         mb__bidder_refuse(b, out, 404, "no such notice", -1);
         return;
     }
@@ -186,7 +186,7 @@ void mb__bidder_own_notice(struct mb_bidder *b, const struct mb_bidder_in *in,
     set_cost(e, endpoint);
     set_key(b, e);
     out->endpoint = endpoint;
-    b->totals.notices++;
+    b->totals->notices++;
     events_out(out, e, 1);
 }
 
@@ -203,7 +203,7 @@ static void attribute_by_custom_data(struct mb_bidder *b, struct mb_event *e)
     token = mb_slice_cut(&rest, '.');
     if (mb_notice_verify(b->options.keys, MB_EVENT_WIN, token, &b->arena, &notice) ||
         !mb_slice_eq(notice.endpoint, e->endpoint)) {
-        b->totals.forged++;
+        b->totals->forged++;
         return;
     }
     e->custom_data = rest;
@@ -243,14 +243,14 @@ static void complete(struct mb_bidder *b, const struct mb_endpoint *endpoint, st
     e->endpoint = endpoint->name;
     attribute_by_custom_data(b, e);
     if (names_other_auction(e)) {
-        b->totals.forged++;
+        b->totals->forged++;
         e->attributed = false;
         e->strategy = e->bid_id = MB_SLICE_NONE;
     }
     to_house(e, endpoint, b->options.config->currency);
     set_cost(e, endpoint);
     set_key(b, e);
-    b->totals.unattributed += !e->attributed;
+    b->totals->unattributed += !e->attributed;
 }
 
 void mb__bidder_exchange_notice(struct mb_bidder *b, const struct mb_codec *codec,
@@ -264,21 +264,21 @@ void mb__bidder_exchange_notice(struct mb_bidder *b, const struct mb_codec *code
                               .house_currency = b->options.config->currency,
                               .now_ms = in->now_ms,
                               .arena = &b->arena,
-                              .slips = b->slips};
+                              .slips = b->totals->slips};
     struct mb_error err = {.at = -1};
     struct mb_event *events = NULL;
     size_t count = 0, i;
 
     out->kind = path == MB_WIRE_CLICK ? "click" : "notify";
     if (codec->decode_notice(&wire, path, &events, &count, &err)) {
-        b->totals.bad_requests++;
+        b->totals->bad_requests++;
         mb__bidder_refuse_error(b, out, &err);
         return;
     }
     for (i = 0; i < count; i++) {
         complete(b, endpoint, &events[i], in->now_ms);
     }
-    b->totals.notices++;
+    b->totals->notices++;
     events_out(out, events, count);
 }
 
@@ -311,7 +311,7 @@ static void book(struct mb_bidder *b, const struct mb_event *event)
     if (slot != MB_GUARD_NO_SLOT) {
         mb_guard_book(b->options.guard, strategy, slot, event);
     }
-    mb__bidder_state(b, event->strategy)->counts.events[event->type]++;
+    mb__bidder_state(b, event->strategy)->counts->events[event->type]++;
 }
 
 void mb_bidder_settle(struct mb_bidder *b, const struct mb_event *event, bool duplicate,
@@ -320,9 +320,9 @@ void mb_bidder_settle(struct mb_bidder *b, const struct mb_event *event, bool du
     const struct mb_strategy *strategy = strategy_of(b, event);
 
     if (duplicate) {
-        b->totals.duplicates++;
+        b->totals->duplicates++;
         if (event->attributed) {
-            mb__bidder_state(b, event->strategy)->counts.duplicates++;
+            mb__bidder_state(b, event->strategy)->counts->duplicates++;
         }
         return;
     }

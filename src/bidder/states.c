@@ -3,18 +3,34 @@
 #include <stdlib.h>
 
 #include "internal.h"
+#include "moonbid/metrics.h"
+
+static void *zeroed(size_t size)
+{
+    void *p = calloc(1, size);
+
+    if (!p) {
+        abort();
+    }
+    return p;
+}
 
 struct strategy_state *mb__bidder_state(struct mb_bidder *b, struct mb_slice strategy)
 {
     struct strategy_state *state = mb_map_get(&b->states, strategy);
+    uint32_t slot;
 
-    if (!state) {
-        state = calloc(1, sizeof(*state));
-        if (!state) {
-            abort();
-        }
-        mb_xmap_put(&b->states, strategy, state);
+    if (state) {
+        return state;
     }
+    state = zeroed(sizeof(*state));
+    slot = b->options.board ? mb_guard_slot(b->options.guard, strategy) : MB_GUARD_NO_SLOT;
+    if (slot != MB_GUARD_NO_SLOT) {
+        state->counts = &b->options.board->strategies[slot];
+    } else {
+        state->counts = state->own = zeroed(sizeof(*state->own));
+    }
+    mb_xmap_put(&b->states, strategy, state);
     return state;
 }
 
@@ -24,9 +40,19 @@ void mb__bidder_states_fini(struct mb_bidder *b)
     size_t at = 0;
 
     while ((entry = mb_map_next(&b->states, &at))) {
+        free(((struct strategy_state *)entry->value)->own);
         free(entry->value);
     }
     mb_map_fini(&b->states);
+}
+
+/* The name's first byte goes last: whoever reads meanwhile sees a whole name or none. */
+static void set_name(char *name, struct mb_slice text, size_t size)
+{
+    size_t len = text.len < size - 1 ? text.len : size - 1;
+
+    memcpy(name + 1, text.data + 1, len - 1);
+    __atomic_store_n(name, text.data[0], __ATOMIC_RELEASE);
 }
 
 /* The strategy's own word; past 64 distinct ones the rest is "other". */
@@ -36,11 +62,7 @@ static void count_own(struct mb_strategy_counts *counts, struct mb_slice reason)
 
     for (i = 0; i < sizeof(counts->own) / sizeof(counts->own[0]); i++) {
         if (!counts->own[i].name[0]) {
-            size_t len = reason.len < sizeof(counts->own[i].name) - 1
-                             ? reason.len
-                             : sizeof(counts->own[i].name) - 1;
-
-            memcpy(counts->own[i].name, reason.data, len);
+            set_name(counts->own[i].name, reason, sizeof(counts->own[i].name));
         }
         if (mb_slice_is(reason, counts->own[i].name)) {
             counts->own[i].count++;
@@ -53,12 +75,12 @@ static void count_own(struct mb_strategy_counts *counts, struct mb_slice reason)
 void mb__bidder_count_decision(struct strategy_state *state, const struct mb_decision *decision)
 {
     if (decision->outcome == MB_NOBID_BID) {
-        state->counts.bids++;
+        state->counts->bids++;
         return;
     }
-    state->counts.nobids[decision->outcome]++;
+    state->counts->nobids[decision->outcome]++;
     if (decision->outcome == MB_NOBID_SCRIPT) {
-        count_own(&state->counts, decision->own_reason);
+        count_own(state->counts, decision->own_reason);
     }
 }
 
@@ -66,5 +88,63 @@ const struct mb_strategy_counts *mb_bidder_counts(const struct mb_bidder *b, str
 {
     const struct strategy_state *state = mb_map_get(&b->states, strategy);
 
-    return state ? &state->counts : NULL;
+    return state ? state->counts : NULL;
+}
+
+/* --- sums --- */
+
+void mb_bidder_add_totals(struct mb_bidder_counts *into, const struct mb_bidder_counts *from)
+{
+    size_t i;
+
+    into->requests += mb_metrics_read(&from->requests);
+    into->bids += mb_metrics_read(&from->bids);
+    into->nobids += mb_metrics_read(&from->nobids);
+    into->bad_requests += mb_metrics_read(&from->bad_requests);
+    into->notices += mb_metrics_read(&from->notices);
+    into->forged += mb_metrics_read(&from->forged);
+    into->unattributed += mb_metrics_read(&from->unattributed);
+    into->duplicates += mb_metrics_read(&from->duplicates);
+    into->token_failures += mb_metrics_read(&from->token_failures);
+    for (i = 0; i < sizeof(into->slips) / sizeof(into->slips[0]); i++) {
+        into->slips[i] += __atomic_load_n(&from->slips[i], __ATOMIC_RELAXED);
+    }
+}
+
+static void add_own(struct mb_strategy_counts *into, const char *name, uint64_t count)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof(into->own) / sizeof(into->own[0]); i++) {
+        if (!into->own[i].name[0]) {
+            memcpy(into->own[i].name, name, sizeof(into->own[i].name));
+        }
+        if (strcmp(into->own[i].name, name) == 0) {
+            into->own[i].count += count;
+            return;
+        }
+    }
+    into->other += count;
+}
+
+void mb_bidder_add_counts(struct mb_strategy_counts *into, const struct mb_strategy_counts *from)
+{
+    size_t i;
+
+    into->calls += mb_metrics_read(&from->calls);
+    into->bids += mb_metrics_read(&from->bids);
+    into->duplicates += mb_metrics_read(&from->duplicates);
+    into->other += mb_metrics_read(&from->other);
+    for (i = 0; i < MB_NOBID_COUNT; i++) {
+        into->nobids[i] += mb_metrics_read(&from->nobids[i]);
+    }
+    for (i = 0; i < MB_EVENT_COUNT; i++) {
+        into->events[i] += mb_metrics_read(&from->events[i]);
+    }
+    for (i = 0; i < sizeof(from->own) / sizeof(from->own[0]); i++) {
+        if (!__atomic_load_n(&from->own[i].name[0], __ATOMIC_ACQUIRE)) {
+            break;
+        }
+        add_own(into, from->own[i].name, mb_metrics_read(&from->own[i].count));
+    }
 }

@@ -54,6 +54,7 @@ static void answer_page(struct mb__worker *worker, struct mb_http_exchange *exch
 {
     struct mb_buf body = {0};
 
+    mb__worker_publish(worker); /* at least our own part is of this moment */
     write(worker, &body);
     answer(exchange, 200, content_type, mb_buf_slice(&body), MB_SLICE_NONE);
     mb_buf_fini(&body);

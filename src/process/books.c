@@ -103,9 +103,11 @@ static void commit(uv_work_t *work)
 }
 
 /* Logs the first failure and the recovery, not each of a thousand tries between them. */
-static void note_outcome(struct mb__books *books)
+static void note_outcome(struct mb__worker *worker)
 {
-    mb_histogram_record(&books->commit_time, (uint64_t)(mb_time_boot_ns() - books->started_ns));
+    struct mb__books *books = &worker->books;
+
+    mb_histogram_record(&worker->board->commit_time, (uint64_t)(mb_time_boot_ns() - books->started_ns));
     if (books->rc && !books->failing) {
         mb_log(MB_LOG_ERROR, "process", "ledger not written, notices are answered 503",
                "where=%s error=%s", books->err.where, books->err.what);
@@ -124,7 +126,7 @@ static void on_committed(uv_work_t *work, int status)
 
     (void)status;
     books->committing = false;
-    note_outcome(books);
+    note_outcome(worker);
     mb_ledger_deliver(books->ledger, on_durable, worker);
     if (books->rc) {
         mb_ledger_abandon(books->ledger, on_failed, worker);

@@ -67,6 +67,7 @@ static void be_worker(struct mb__supervisor *supervisor, uint32_t seat, int chan
     struct mb__worker_options options = {.config = supervisor->config,
                                          .parts = &supervisor->parts,
                                          .shared = supervisor->shared,
+                                         .boards = &supervisor->boards,
                                          .sockets = &supervisor->sockets,
                                          .seat = seat,
                                          .channel = channel,
@@ -184,6 +185,7 @@ static void take_note(struct mb__supervisor *supervisor, uint32_t seat, int stat
     atomic_store(&place->heartbeat_ms, 0);
     atomic_store(&place->state, MB__SEAT_EMPTY);
     atomic_store(&place->pid, 0);
+    mb__board_clear_gauges(mb__boards_at(&supervisor->boards, seat));
     close(member->channel);
     member->channel = -1;
     member->pid = 0;

@@ -45,7 +45,6 @@ struct mb__books {
     int rc;       /* of the commit in work */
     struct mb_error err;
     int64_t started_ns;
-    struct mb_histogram commit_time;
     uint64_t replayed; /* events that the ledger had at open */
 };
 
@@ -131,9 +130,6 @@ void mb__siblings_close(struct mb__worker *worker);
 
 /* --- request.c --- */
 
-/* Outcomes of an endpoint's bid requests: MB_NOBID_BID .. and one for what was no bid request. */
-enum { MB__OUTCOME_BAD = MB_NOBID_COUNT, MB__OUTCOME_COUNT };
-
 void mb__request_handle(void *user, struct mb_http_exchange *exchange,
                         const struct mb_http_request *request);
 const char *mb__request_outcome_name(int outcome);
@@ -169,9 +165,12 @@ struct mb__worker {
     struct mb__reload reload;
     struct mb__chance chance;
     bool draining, drained, stopping;
-    uint64_t (*outcomes)[MB__OUTCOME_COUNT]; /* by endpoint */
-    struct mb_histogram request_time;        /* of bid requests */
+    struct mb__board *board;
+    struct mb_http_counters http_before; /* of the workers here before this one */
 };
+
+/* Brings what others may read of this worker up to date: its gauges and its server's counters. */
+void mb__worker_publish(struct mb__worker *worker);
 
 /* Takes no more connections, answers what is open, then stops. */
 void mb__worker_drain(struct mb__worker *worker, const char *why);

@@ -2,6 +2,8 @@
  */
 #include "internal.h"
 
+#include <stdlib.h>
+
 static void single(struct mb_buf *out, const char *name, const char *type, const char *help,
                    uint64_t value)
 {
@@ -27,9 +29,10 @@ static void write_requests(const struct mb__worker *worker, struct mb_buf *out)
             const struct mb_metrics_label labels[] = {
                 {"endpoint", worker->config->endpoints[i].name},
                 {"outcome", mb_slice_of(mb__request_outcome_name(k))}};
+            uint64_t n = mb__boards_outcome(worker->options->boards, i, k);
 
-            if (worker->outcomes[i][k] > 0) {
-                mb_xmetrics_u64(out, "moonbid_requests_total", labels, 2, worker->outcomes[i][k]);
+            if (n > 0) {
+                mb_xmetrics_u64(out, "moonbid_requests_total", labels, 2, n);
             }
         }
     }
@@ -40,8 +43,10 @@ static void write_requests(const struct mb__worker *worker, struct mb_buf *out)
 typedef void write_strategy(const struct mb__worker *worker, const struct mb_strategy *strategy,
                             const struct mb_strategy_counts *n, struct mb_buf *out);
 
-static void for_each_strategy(const struct mb__worker *worker, struct mb_buf *out, const char *name,
-                              const char *help, write_strategy *write)
+/* `sums`: one of each strategy, in order. */
+static void for_each_strategy(const struct mb__worker *worker,
+                              const struct mb_strategy_counts *sums, struct mb_buf *out,
+                              const char *name, const char *help, write_strategy *write)
 {
     const struct mb_strategy *const *strategies;
     size_t count, i;
@@ -49,11 +54,7 @@ static void for_each_strategy(const struct mb__worker *worker, struct mb_buf *ou
     mb_xmetrics_head(out, name, "counter", help);
     strategies = mb_script_strategies(mb_bidder_script(worker->bidder), &count);
     for (i = 0; i < count; i++) {
-        const struct mb_strategy_counts *n = mb_bidder_counts(worker->bidder, strategies[i]->name);
-
-        if (n) {
-            write(worker, strategies[i], n, out);
-        }
+        write(worker, strategies[i], &sums[i], out);
     }
 }
 
@@ -154,28 +155,76 @@ static void write_reloads(const struct mb__shared *shared, struct mb_buf *out)
     }
 }
 
+static void write_strategies(const struct mb__worker *worker, struct mb_buf *out)
+{
+    const struct mb_strategy *const *strategies;
+    struct mb_strategy_counts *sums;
+    size_t count, i;
+
+    strategies = mb_script_strategies(mb_bidder_script(worker->bidder), &count);
+    sums = calloc(count + 1, sizeof(*sums));
+    if (!sums) {
+        abort();
+    }
+    for (i = 0; i < count; i++) {
+        mb__boards_strategy(worker->options->boards, strategies[i]->guard_slot, &sums[i]);
+    }
+    for_each_strategy(worker, sums, out, "moonbid_bids_total", "Bids sent.", write_bids);
+    for_each_strategy(worker, sums, out, "moonbid_nobids_total", "Impressions without a bid.",
+                      write_nobids);
+    for_each_strategy(worker, sums, out, "moonbid_wins_total", "Wins told by exchanges.",
+                      write_wins);
+    for_each_strategy(worker, sums, out, "moonbid_clicks_total", "Clicks told by exchanges.",
+                      write_clicks);
+    for_each_strategy(worker, sums, out, "moonbid_spend_nanos_total",
+                      "Booked spend in billionths of the house currency.", write_spend);
+    for_each_strategy(worker, sums, out, "moonbid_script_errors_total", "Calls that failed.",
+                      write_errors);
+    free(sums);
+}
+
+static void write_workers(const struct mb__worker *worker, struct mb_buf *out)
+{
+    const struct mb__boards *boards = worker->options->boards;
+    struct mb_http_counters http;
+    uint64_t restarts = 0;
+    uint32_t i;
+
+    for (i = 0; i < worker->shared->n_seats; i++) {
+        restarts += atomic_load(&worker->shared->seats[i].restarts);
+    }
+    mb__boards_http(boards, &http);
+    single(out, "moonbid_worker_restarts_total", "counter", "Workers that ended and were replaced.",
+           restarts);
+    single(out, "moonbid_connections", "gauge", "Open connections of exchanges.", http.open);
+    single(out, "moonbid_connections_accepted_total", "counter", "Connections of exchanges.",
+           http.accepted);
+    single(out, "moonbid_connections_refused_total", "counter",
+           "Connections closed because limits.connections were open.", http.refused);
+    single(out, "moonbid_http_bad_requests_total", "counter", "Requests that are no HTTP.",
+           http.bad_requests);
+    single(out, "moonbid_http_timeouts_total", "counter", "Connections closed for taking too long.",
+           http.timeouts);
+    single(out, "moonbid_lua_bytes", "gauge", "Memory of the Lua states.",
+           mb__boards_lua_bytes(boards));
+}
+
 void mb__pages_metrics(const struct mb__worker *worker, struct mb_buf *out)
 {
+    const struct mb__boards *boards = worker->options->boards;
+    struct mb_bidder_counts totals;
+    struct mb_histogram times;
+
     write_requests(worker, out);
+    mb__boards_request_time(boards, &times);
     histogram(out, "moonbid_request_seconds", "From the whole request to its answer, bids only.",
-              &worker->request_time);
-    for_each_strategy(worker, out, "moonbid_bids_total", "Bids sent.", write_bids);
-    for_each_strategy(worker, out, "moonbid_nobids_total", "Impressions without a bid.",
-                      write_nobids);
-    for_each_strategy(worker, out, "moonbid_wins_total", "Wins told by exchanges.", write_wins);
-    for_each_strategy(worker, out, "moonbid_clicks_total", "Clicks told by exchanges.",
-                      write_clicks);
-    for_each_strategy(worker, out, "moonbid_spend_nanos_total",
-                      "Booked spend in billionths of the house currency.", write_spend);
-    for_each_strategy(worker, out, "moonbid_script_errors_total", "Calls that failed.",
-                      write_errors);
+              &times);
+    write_strategies(worker, out);
     write_reloads(worker->shared, out);
-    histogram(out, "moonbid_ledger_commit_seconds", "Time of the ledger's commits.",
-              &worker->books.commit_time);
+    mb__boards_commit_time(boards, &times);
+    histogram(out, "moonbid_ledger_commit_seconds", "Time of the ledger's commits.", &times);
+    mb__boards_totals(boards, &totals);
     single(out, "moonbid_ledger_duplicates_total", "counter", "Events that were recorded before.",
-           mb_bidder_totals(worker->bidder)->duplicates);
-    single(out, "moonbid_connections", "gauge", "Open connections of exchanges.",
-           mb_http_server_counters(worker->server)->open);
-    single(out, "moonbid_lua_bytes", "gauge", "Memory of the Lua state.",
-           mb_script_lua_bytes(mb_bidder_script(worker->bidder)));
+           totals.duplicates);
+    write_workers(worker, out);
 }

@@ -1,6 +1,6 @@
 /* pages.c - what the operator sees: the status document, the metrics text, the outcome of a reload.
  *
- * All numbers are read where they are kept; nothing is gathered on the bid path.
+ * All numbers are sums over the workers' boards; nothing is gathered on the bid path.
  */
 #include "internal.h"
 
@@ -39,7 +39,7 @@ static void write_scripts(struct mb_json_writer *w, const struct mb__worker *wor
     mb_jsonw_object(w);
     key_str(w, "version", mb_script_version(script));
     key_u64(w, "generation", atomic_load(&worker->shared->generation));
-    key_u64(w, "lua_bytes", mb_script_lua_bytes(script));
+    key_u64(w, "lua_bytes", mb__boards_lua_bytes(worker->options->boards));
     mb_jsonw_object_end(w);
 }
 
@@ -174,10 +174,9 @@ static void write_bench(struct mb_json_writer *w, enum mb_guard_bench why)
 static void write_strategy(struct mb_json_writer *w, const struct mb__worker *worker,
                            const struct mb_strategy *strategy, int64_t now_ms)
 {
-    static const struct mb_strategy_counts nothing;
-    const struct mb_strategy_counts *n = mb_bidder_counts(worker->bidder, strategy->name);
+    struct mb_strategy_counts counts, *n = &counts;
 
-    n = n ? n : &nothing;
+    mb__boards_strategy(worker->options->boards, strategy->guard_slot, n);
     mb_jsonw_object(w);
     key_str(w, "name", strategy->name);
     key_str(w, "file", strategy->file);
@@ -197,23 +196,28 @@ static void write_strategy(struct mb_json_writer *w, const struct mb__worker *wo
 void mb__pages_status(const struct mb__worker *worker, struct mb_buf *out)
 {
     const struct mb_strategy *const *strategies;
+    const struct mb__boards *boards = worker->options->boards;
     int64_t now_ms = mb_time_now_ms();
+    struct mb_bidder_counts totals;
+    struct mb_http_counters http;
     struct mb_json_writer w;
     size_t count, i;
 
+    mb__boards_totals(boards, &totals);
+    mb__boards_http(boards, &http);
     mb_json_writer_init(&w, out);
     mb_jsonw_object(&w);
     key_str(&w, "version", mb_slice_of(MB_VERSION));
     key_time(&w, "started", worker->shared->started_ms);
     mb_jsonw_key(&w, "draining");
     mb_jsonw_bool(&w, worker->draining);
-    key_u64(&w, "connections", mb_http_server_counters(worker->server)->open);
+    key_u64(&w, "connections", http.open);
     mb_jsonw_key(&w, "ledger_failing");
-    mb_jsonw_bool(&w, worker->books.failing);
+    mb_jsonw_bool(&w, mb__boards_ledger_failing(boards));
     write_scripts(&w, worker);
     write_last_reload(&w, worker->shared);
     write_workers(&w, worker->shared);
-    write_totals(&w, mb_bidder_totals(worker->bidder));
+    write_totals(&w, &totals);
     mb_jsonw_key(&w, "strategies");
     mb_jsonw_array(&w);
     strategies = mb_script_strategies(mb_bidder_script(worker->bidder), &count);

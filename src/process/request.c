@@ -29,10 +29,10 @@ const char *mb__request_outcome_name(int outcome)
 static void count(struct mb__worker *worker, const struct mb_bidder_out *out, int64_t started_ns)
 {
     if (out->endpoint && strcmp(out->kind, "bid") == 0) {
-        worker->outcomes[out->endpoint->index][out->outcome]++;
-        mb_histogram_record(&worker->request_time, (uint64_t)(mb_time_boot_ns() - started_ns));
+        mb_metrics_add(&worker->board->outcomes[out->endpoint->index][out->outcome], 1);
+        mb_histogram_record(&worker->board->request_time, (uint64_t)(mb_time_boot_ns() - started_ns));
     } else if (out->endpoint && strcmp(out->kind, "error") == 0) {
-        worker->outcomes[out->endpoint->index][MB__OUTCOME_BAD]++;
+        mb_metrics_add(&worker->board->outcomes[out->endpoint->index][MB__OUTCOME_BAD], 1);
     }
 }
 

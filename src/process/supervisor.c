@@ -92,7 +92,8 @@ static int start(struct mb__supervisor *supervisor, struct mb_error *err)
         (rc = mb__sockets_open(config, supervisor->n_crew, &supervisor->sockets, err)) ||
         (rc = config->user ? mb__become_user(config->user, err) : 0) ||
         (rc = mb_process_open_parts(config, false, &supervisor->parts, err)) ||
-        (rc = mb__shared_map(supervisor->n_crew, &supervisor->shared, err))) {
+        (rc = mb__shared_map(supervisor->n_crew, &supervisor->shared, err)) ||
+        (rc = mb__boards_map(supervisor->n_crew, config->n_endpoints, &supervisor->boards, err))) {
         return rc;
     }
     mb__crew_open(supervisor);
@@ -124,16 +125,26 @@ void mb__supervisor_fail(struct mb__supervisor *supervisor, int code, const char
 
 static void log_status(const struct mb__supervisor *supervisor)
 {
+    struct mb_bidder_counts n;
+    struct mb_http_counters http;
     uint32_t i;
 
+    mb__boards_totals(&supervisor->boards, &n);
+    mb__boards_http(&supervisor->boards, &http);
+    mb_log(MB_LOG_INFO, "process", "status",
+           "version=%s generation=%u requests=%llu bids=%llu nobids=%llu bad=%llu notices=%llu "
+           "duplicates=%llu forged=%llu connections=%u",
+           supervisor->generations.version, atomic_load(&supervisor->shared->generation),
+           (unsigned long long)n.requests, (unsigned long long)n.bids,
+           (unsigned long long)n.nobids, (unsigned long long)n.bad_requests,
+           (unsigned long long)n.notices, (unsigned long long)n.duplicates,
+           (unsigned long long)n.forged, http.open);
     for (i = 0; i < supervisor->n_crew; i++) {
         const struct mb__seat *place = &supervisor->shared->seats[i];
 
-        mb_log(MB_LOG_INFO, "process", "status",
-               "worker=%u pid=%d state=%s restarts=%u version=%s generation=%u", i + 1,
+        mb_log(MB_LOG_INFO, "process", "status", "worker=%u pid=%d state=%s restarts=%u", i + 1,
                (int)atomic_load(&place->pid), mb__seat_state_name(atomic_load(&place->state)),
-               atomic_load(&place->restarts), supervisor->generations.version,
-               atomic_load(&supervisor->shared->generation));
+               atomic_load(&place->restarts));
     }
 }
 
@@ -292,6 +303,7 @@ static void fini(struct mb__supervisor *supervisor)
     mb__generations_fini(supervisor);
     mb__sockets_close(&supervisor->sockets);
     mb__shared_unmap(supervisor->shared);
+    mb__boards_unmap(&supervisor->boards);
     mb_process_close_parts(&supervisor->parts);
     close_fd(supervisor->life_fds[0]);
     close_fd(supervisor->life_fds[1]);

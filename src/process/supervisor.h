@@ -3,7 +3,7 @@
  * Part of: process (private). Depends on no loop: the supervisor has none.
  * Files:    supervisor.c starts, waits, stops; crew.c forks and replaces workers; watch.c ends a
  *           worker that is stuck in a script; generations.c passes reloads on; sockets.c binds;
- *           folder.c locks; shared.c and channel.c are used on both sides.
+ *           folder.c locks; shared.c, board.c and channel.c are used on both sides.
  */
 #ifndef MB_PROCESS_SUPERVISOR_H
 #define MB_PROCESS_SUPERVISOR_H
@@ -12,6 +12,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "moonbid/bidder.h"
+#include "moonbid/metrics.h"
+#include "moonbid/net.h"
 #include "moonbid/process.h"
 
 /* --- shared.c: memory that is mapped before the fork --- */
@@ -63,6 +66,51 @@ void mb__shared_get_last(const struct mb__shared *shared, struct mb__last_reload
 /* Monotonic, the same in all processes. */
 uint64_t mb__shared_clock_ms(void);
 const char *mb__seat_state_name(uint32_t state);
+
+/* --- board.c: what each worker counts, in memory that outlives it --- */
+
+/* Outcomes of an endpoint's bid requests: MB_NOBID_BID .. and one for what was no bid request. */
+enum { MB__OUTCOME_BAD = MB_NOBID_COUNT, MB__OUTCOME_COUNT };
+
+/* One worker's; its successor goes on with it. Zeroed memory is an empty one. The worker alone
+ * writes; readers take sums over all. */
+struct mb__board {
+    /* gauges, of the present worker: published with its heartbeat */
+    _Atomic uint64_t lua_bytes;
+    _Atomic uint32_t connections;
+    _Atomic bool ledger_failing;
+
+    struct mb_http_counters http; /* published with the heartbeat; of all workers here so far */
+    struct mb_histogram request_time; /* of bid requests */
+    struct mb_histogram commit_time;
+    struct mb_bidder_board bidder;
+    uint64_t outcomes[][MB__OUTCOME_COUNT]; /* by endpoint */
+};
+
+struct mb__boards {
+    char *memory;
+    size_t bytes; /* of one */
+    uint32_t count;
+    size_t n_endpoints;
+};
+
+int mb__boards_map(uint32_t count, size_t n_endpoints, struct mb__boards *out,
+                   struct mb_error *err) MB_MUST_USE;
+void mb__boards_unmap(struct mb__boards *boards); /* safe on zeroed */
+struct mb__board *mb__boards_at(const struct mb__boards *boards, uint32_t seat);
+
+/* Sums over all workers, of different moments. */
+void mb__boards_totals(const struct mb__boards *boards, struct mb_bidder_counts *out);
+void mb__boards_strategy(const struct mb__boards *boards, uint32_t slot,
+                         struct mb_strategy_counts *out);
+void mb__boards_http(const struct mb__boards *boards, struct mb_http_counters *out); /* `open` too */
+uint64_t mb__boards_outcome(const struct mb__boards *boards, size_t endpoint, int outcome);
+void mb__boards_request_time(const struct mb__boards *boards, struct mb_histogram *out);
+void mb__boards_commit_time(const struct mb__boards *boards, struct mb_histogram *out);
+uint64_t mb__boards_lua_bytes(const struct mb__boards *boards);
+bool mb__boards_ledger_failing(const struct mb__boards *boards);
+/* Nobody is there any more who has open connections or memory. */
+void mb__board_clear_gauges(struct mb__board *board);
 
 /* --- channel.c: messages between the supervisor and one worker --- */
 
@@ -176,6 +224,7 @@ struct mb__supervisor {
     struct mb_config *config;
     struct mb_process_parts parts;
     struct mb__shared *shared;
+    struct mb__boards boards;
     struct mb__sockets sockets;
     struct mb__member *crew; /* one a seat */
     uint32_t n_crew;
@@ -226,6 +275,7 @@ struct mb__worker_options {
     struct mb_config *config;
     const struct mb_process_parts *parts;
     struct mb__shared *shared;
+    const struct mb__boards *boards;
     const struct mb__sockets *sockets;
     uint32_t seat;
     int channel; /* taken */

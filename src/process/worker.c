@@ -77,6 +77,31 @@ void mb__worker_drain(struct mb__worker *worker, const char *why)
     mb_http_server_drain(worker->server, worker->config->grace_ms, on_drained, worker);
 }
 
+/* --- what others see --- */
+
+void mb__worker_publish(struct mb__worker *worker)
+{
+    const struct mb_http_counters *now = mb_http_server_counters(worker->server);
+    const struct mb_http_counters *before = &worker->http_before;
+
+    worker->board->http = (struct mb_http_counters){
+        .accepted = before->accepted + now->accepted,
+        .refused = before->refused + now->refused,
+        .closed = before->closed + now->closed,
+        .requests = before->requests + now->requests,
+        .bad_requests = before->bad_requests + now->bad_requests,
+        .timeouts = before->timeouts + now->timeouts,
+        .bytes_in = before->bytes_in + now->bytes_in,
+        .bytes_out = before->bytes_out + now->bytes_out,
+    };
+    atomic_store_explicit(&worker->board->connections, now->open, memory_order_relaxed);
+    atomic_store_explicit(&worker->board->lua_bytes,
+                          mb_script_lua_bytes(mb_bidder_script(worker->bidder)),
+                          memory_order_relaxed);
+    atomic_store_explicit(&worker->board->ledger_failing, worker->books.failing,
+                          memory_order_relaxed);
+}
+
 /* --- starting --- */
 
 static void random_bytes(void *user, void *out, size_t len)
@@ -98,13 +123,10 @@ static int make_bidder(struct mb__worker *worker, struct mb_error *err)
                                         .geo = worker->parts.geo,
                                         .random_bytes = random_bytes,
                                         .clock_ms = clock_ms,
-                                        .user = worker};
+                                        .user = worker,
+                                        .board = &worker->board->bidder};
 
     mb__chance_init(&worker->chance);
-    worker->outcomes = calloc(worker->config->n_endpoints, sizeof(*worker->outcomes));
-    if (!worker->outcomes) {
-        abort();
-    }
     return mb_bidder_new(&options, &worker->bidder, err);
 }
 
@@ -185,7 +207,6 @@ static void fini(struct mb__worker *worker)
     }
     mb_bidder_free(worker->bidder);
     mb__reload_close(worker);
-    free(worker->outcomes);
     close(worker->options->channel);
 }
 
@@ -210,6 +231,9 @@ int mb__worker_run(const struct mb__worker_options *options)
     worker->seat = &options->shared->seats[options->seat];
     worker->config = options->config;
     worker->parts = *options->parts;
+    worker->board = mb__boards_at(options->boards, options->seat);
+    worker->http_before = worker->board->http;
+    mb__board_clear_gauges(worker->board);
     clear_seat(worker->seat);
     uv_loop_init(&worker->loop);
     mb__control_open(worker);
