@@ -361,7 +361,8 @@ struct mb_event {
     struct mb_slice payment_rule_id, creative_id, member_id, user_id, referrer, user_agent;
     struct mb_slice userdata_json;   /* JSON text, whether it came as string or object */
     struct mb_slice custom_data;     /* the trader's own, as the script gave it */
-    struct mb_slice value;           /* of a conversion, as sent */
+    struct mb_slice value, value_currency; /* of a conversion, as sent */
+    struct mb_amount revenue;        /* its value in house currency */
     struct mb_slice tags, responses, bid_info, full_tag_info, raw; /* JSON text as sent */
     /* What makes this event distinct: a second one with the same key is a duplicate. At most 160 bytes. */
     struct mb_slice key;

@@ -60,6 +60,7 @@ struct mb_bidder_out {
     /* What must be durable before this answer goes out; count 0: answer at once. Lent until the next handle; the ledger copies. */
     const struct mb_event *events;
     size_t n_events;
+    bool answer_first;             /* the answer must not wait for the events: a visitor stands behind it */
     /* For metrics and the trace. */
     const struct mb_endpoint *endpoint; /* NULL: none of ours */
     enum mb_nobid outcome;              /* of a bid request: MB_NOBID_BID with at least one bid, else the first reason */

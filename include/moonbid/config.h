@@ -21,6 +21,7 @@ struct mb_config {
     const char *timezone;         /* IANA name */
     struct mb_slice currency;     /* house */
     struct mb_slice notice_url;   /* base without a final slash */
+    struct mb_slice click_url;    /* likewise, of click redirects; the same where none is given */
     struct mb_slices notice_keys; /* "file:var/notice.key", or 32 hex digits */
     const char *geoip;            /* path, or NULL */
     struct mb_endpoint *endpoints;

@@ -204,8 +204,8 @@ local function split(decisions)
 end
 
 --- Sends any request: `{ method, path, query, body, ip }`.
--- Gives `{ http = { status, body, content_type }, bids, nobids, decisions }`: `bids` are those that the answer carries, `nobids`
--- rows `{ strategy, imp_id, reason, problem }` of the strategies that did not bid.
+-- Gives `{ http = { status, body, content_type, headers }, bids, nobids, decisions }`: `bids` are those that the answer
+-- carries, `nobids` rows `{ strategy, imp_id, reason, problem }` of the strategies that did not bid.
 function Bidder:send(request)
   local good = type(request) == 'table' and type(request.method) == 'string' and type(request.path) == 'string'
     and (request.body == nil or type(request.body) == 'string')
@@ -213,7 +213,7 @@ function Bidder:send(request)
   local out = self.engine:handle(request.method, request.path, request.query, request.body or '', request.ip)
   local bids, nobids = split(out.decisions)
   return {
-    http = { status = out.status, body = out.body, content_type = out.content_type },
+    http = { status = out.status, body = out.body, content_type = out.content_type, headers = out.headers },
     outcome = out.outcome, decisions = out.decisions, bids = bids, nobids = nobids, request = request,
   }
 end

@@ -242,6 +242,7 @@ static enum mb_nobid finish(struct mb_bidder *b, const struct mb_codec *codec, s
         return reason;
     }
     mb__bidder_expand(b, bid);
+    mb__bidder_wrap_click(b, bid);
     reason = codec->check_bid(&b->request, bid, field);
     if (reason != MB_NOBID_BID || b->request.test || b->request.debug) {
         return reason; /* a test holds no money */

@@ -1,6 +1,8 @@
 /* bidder.c - from bytes to bytes: finds out what a request is and who answers it.
  *
  *     /n/TOKEN            our own notice URLs          notice.c
+ *     /k/TOKEN            click redirects              click.c
+ *     /c/TOKEN            conversions                  conversion.c
  *     ENDPOINT PATHS      bid requests                 bid.c
  *                         notify and click calls       notice.c
  *     /ready              1 or 0
@@ -278,6 +280,12 @@ static bool is_ready_path(const struct mb_bidder *b, struct mb_slice path)
     return false;
 }
 
+static bool is_own_path(struct mb_slice path)
+{
+    return mb_slice_starts(path, MB_SLICE("/n/")) || mb_slice_starts(path, MB_SLICE("/k/")) ||
+           mb_slice_starts(path, MB_SLICE("/c/"));
+}
+
 /* ExoClick's requests come by POST and, as a courtesy, by GET; Xandr's by POST. */
 static bool takes_get(const struct mb_endpoint *endpoint)
 {
@@ -320,9 +328,13 @@ void mb_bidder_handle(struct mb_bidder *b, const struct mb_bidder_in *in, struct
         answer_endpoint(b, endpoint, what, in, out);
     } else if (mb_slice_starts(in->path, MB_SLICE("/n/")) && in->method == MB_BIDDER_GET) {
         mb__bidder_own_notice(b, in, out);
+    } else if (mb_slice_starts(in->path, MB_SLICE("/k/")) && in->method == MB_BIDDER_GET) {
+        mb__bidder_redirect(b, in, out);
+    } else if (mb_slice_starts(in->path, MB_SLICE("/c/")) && in->method == MB_BIDDER_GET) {
+        mb__bidder_conversion(b, in, out);
     } else if (is_ready_path(b, in->path) && in->method != MB_BIDDER_OTHER) {
         answer_ready(b, in->draining, out);
-    } else if (mb_slice_starts(in->path, MB_SLICE("/n/")) || is_ready_path(b, in->path)) {
+    } else if (is_own_path(in->path) || is_ready_path(b, in->path)) {
         refuse_method(b, out, true);
     } else {
         mb__bidder_refuse(b, out, 404, "no such path", -1);

@@ -420,13 +420,30 @@ static bool is_loopback(struct mb_slice address)
            mb_slice_starts(address, MB_SLICE("localhost"));
 }
 
+/* The base of URLs that we give out: http://HOST or https://HOST, a final slash is dropped. */
+static int check_base(struct table *t, const char *key, struct mb_slice *base, struct mb_slice *host)
+{
+    long scheme = mb_slice_find(*base, MB_SLICE("://"));
+
+    if (!mb_slice_starts(*base, MB_SLICE("http")) || (scheme != 4 && scheme != 5)) {
+        return wrong(t, key, "expected http://HOST or https://HOST");
+    }
+    while (mb_slice_ends(*base, MB_SLICE("/"))) {
+        base->len--;
+    }
+    if (host) {
+        *host = mb_slice(base->data + scheme + 3, base->len - (size_t)scheme - 3);
+    }
+    return 0;
+}
+
 /* What two keys must say together. */
 static int check_whole(struct table *t)
 {
     struct mb_config *c = t->config;
-    long scheme = mb_slice_find(c->notice_url, MB_SLICE("://"));
     struct mb_slice host;
     size_t i;
+    int rc;
 
     if (!is_currency(c->currency)) {
         return wrong(t, "currency", "expected three capital letters such as USD");
@@ -440,13 +457,11 @@ static int check_whole(struct table *t)
                          MB_SLICE_ARG(c->endpoints[i].currency), MB_SLICE_ARG(c->currency));
         }
     }
-    if (scheme != 4 && scheme != 5) {
-        return wrong(t, "notice_url", "expected http://HOST or https://HOST");
+    if ((rc = check_base(t, "notice_url", &c->notice_url, &host)) ||
+        (mb_slice_present(c->click_url) &&
+         (rc = check_base(t, "click_url", &c->click_url, NULL)))) {
+        return rc;
     }
-    while (mb_slice_ends(c->notice_url, MB_SLICE("/"))) {
-        c->notice_url.len--;
-    }
-    host = mb_slice(c->notice_url.data + scheme + 3, c->notice_url.len - (size_t)scheme - 3);
     for (i = 0; i < c->listen.count; i++) {
         if (is_loopback(host) && !is_loopback(c->listen.items[i])) {
             return wrong(t, "notice_url", "is a loopback address, but listen (%.*s) is not: "
@@ -478,12 +493,12 @@ static int take_top(struct table *t)
         (rc = take_text(t, "timezone", &c->timezone)) ||
         (rc = take_slice(t, "currency", &c->currency)) || (rc = take_rates(t)) ||
         (rc = take_slice(t, "notice_url", &c->notice_url)) ||
+        (rc = take_slice(t, "click_url", &c->click_url)) ||
         (rc = take_texts(t, "notice_keys", &c->notice_keys)) ||
         (rc = take_text(t, "geoip", &c->geoip)) || (rc = take_endpoints(t)) ||
         (rc = take_limits(t)) || (rc = take_script(t))) {
         return rc;
     }
-    warn_unused(t, "click_url");
     warn_unused(t, "pixel_url");
     warn_unused(t, "trusted_proxies");
     warn_unused(t, "recorder");

@@ -85,6 +85,17 @@ void mb__bidder_exchange_notice(struct mb_bidder *b, const struct mb_codec *code
                                 const struct mb_endpoint *endpoint, enum mb_wire_path path,
                                 const struct mb_bidder_in *in, struct mb_bidder_out *out);
 
+/* notice.c: the engine's own events start so: kind, time, endpoint, what the token knows. */
+void mb__bidder_own_event(struct mb_bidder *b, enum mb_event_type type, const struct mb_notice *notice,
+                          const struct mb_endpoint *endpoint, struct mb_event *e);
+
+/* click.c: wraps the landing page of a bid whose strategy tracks clicks, and sends visitors there. */
+void mb__bidder_wrap_click(struct mb_bidder *b, struct mb_bid *bid);
+void mb__bidder_redirect(struct mb_bidder *b, const struct mb_bidder_in *in, struct mb_bidder_out *out);
+
+/* conversion.c: a postback that names its click. */
+void mb__bidder_conversion(struct mb_bidder *b, const struct mb_bidder_in *in, struct mb_bidder_out *out);
+
 /* bidder.c: an error answer, `{"error":"...","at":N}` (at < 0: left out). */
 void mb__bidder_refuse(struct mb_bidder *b, struct mb_bidder_out *out, int status, const char *text,
                        long at);

@@ -160,28 +160,37 @@ static void read_parameters(struct mb_bidder *b, struct mb_slice query_text,
     }
 }
 
+void mb__bidder_own_event(struct mb_bidder *b, enum mb_event_type type,
+                          const struct mb_notice *notice, const struct mb_endpoint *endpoint,
+                          struct mb_event *e)
+{
+    *e = (struct mb_event){.type = type,
+                           .time_ms = b->now_ms,
+                           .exchange = mb_slice_of(mb_exchange_name(endpoint->exchange)),
+                           .endpoint = endpoint->name,
+                           .currency = b->options.config->currency,
+                           .response_time_ms = -1,
+                           .post_pending = -1};
+    attribute(b, e, notice);
+}
+
 void mb__bidder_own_notice(struct mb_bidder *b, const struct mb_bidder_in *in,
                            struct mb_bidder_out *out)
 {
     struct mb_slice token = mb_slice(in->path.data + 3, in->path.len - 3);
     struct mb_event *e = mb_xarena_alloc(&b->arena, sizeof(*e));
     const struct mb_endpoint *endpoint;
+    enum mb_event_type type;
     struct mb_notice notice;
 
     out->kind = "notice";
-    if (!verify(b, token, &b->arena, &notice, &e->type) ||
+    if (!verify(b, token, &b->arena, &notice, &type) ||
         !(endpoint = mb_config_endpoint(b->options.config, notice.endpoint))) {
         b->totals->forged++;
         mb__bidder_refuse(b, out, 404, "no such notice", -1);
         return;
     }
-    e->time_ms = in->now_ms;
-    e->exchange = mb_slice_of(mb_exchange_name(endpoint->exchange));
-    e->endpoint = endpoint->name;
-    e->currency = b->options.config->currency;
-    e->response_time_ms = -1;
-    e->post_pending = -1;
-    attribute(b, e, &notice);
+    mb__bidder_own_event(b, type, &notice, endpoint, e);
     read_parameters(b, in->query, &notice, e);
     set_cost(e, endpoint);
     set_key(b, e);

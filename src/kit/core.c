@@ -303,6 +303,7 @@ static void push_out(lua_State *L, const struct core *c, const struct mb_bidder_
     lua_setfield(L, -2, "status");
     set_slice(L, "content_type", mb_slice_of(out->content_type));
     set_slice(L, "body", mb_slice_empty(out->body) ? MB_SLICE("") : out->body);
+    set_slice(L, "headers", out->extra_headers);
     set_slice(L, "outcome", mb_slice_of(mb_nobid_name(out->outcome)));
     decisions = mb_bidder_decisions(c->bidder, &count);
     lua_createtable(L, (int)count, 0);
@@ -329,7 +330,7 @@ static void settle(struct core *c, const struct mb_bidder_out *out)
     }
 }
 
-/* bidder:handle(method, path, query, body, remote_ip) -> { status, content_type, body, outcome, decisions, events } */
+/* bidder:handle(method, path, query, body, remote_ip) -> { status, content_type, headers, body, outcome, decisions, events } */
 static int lua_core_handle(lua_State *L)
 {
     struct core *c = check_core(L);

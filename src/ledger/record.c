@@ -71,6 +71,8 @@ static const struct field {
     TEXT_FIELD(userdata_json),
     TEXT_FIELD(custom_data),
     TEXT_FIELD(value),
+    TEXT_FIELD(value_currency),
+    {"revenue_nanos", I64, AT(revenue.nanos), 0, 0},
     TEXT_FIELD(tags),
     TEXT_FIELD(responses),
     TEXT_FIELD(bid_info),

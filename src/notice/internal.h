@@ -20,6 +20,9 @@ void mb__notice_mac(const struct mb_notice_keys *keys, const uint8_t *text, size
 bool mb__notice_mac_holds(const struct mb_notice_keys *keys, const uint8_t *text, size_t len,
                           const uint8_t mac[MB_NOTICE_MAC_BYTES]);
 
+/* The key at that place, the signing one first; NULL behind the last. */
+const uint8_t *mb__notice_key(const struct mb_notice_keys *keys, size_t place);
+
 /* Writes (len * 4 + 2) / 3 characters, no NUL, and returns their number. */
 size_t mb__notice_to_base64url(const uint8_t *bytes, size_t len, char *out);
 

@@ -172,6 +172,11 @@ int mb_notice_keys_add_file(struct mb_notice_keys *keys, const char *path, struc
     return rc;
 }
 
+const uint8_t *mb__notice_key(const struct mb_notice_keys *keys, size_t place)
+{
+    return place < keys->count ? keys->key[place] : NULL;
+}
+
 void mb__notice_mac(const struct mb_notice_keys *keys, const uint8_t *text, size_t len,
                     uint8_t mac[MB_NOTICE_MAC_BYTES])
 {

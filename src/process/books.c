@@ -15,7 +15,7 @@
 
 /* A notice that waits: its exchange and a copy of the answer. */
 struct waiting {
-    struct mb_http_exchange *exchange;
+    struct mb_http_exchange *exchange; /* NULL: it has its answer */
     size_t left; /* events without a fate */
     bool failed;
     struct mb_http_response response; /* slices point to `bytes` */
@@ -69,7 +69,11 @@ static void one_less(struct waiting *waiting, bool failed)
     if (--waiting->left > 0) {
         return;
     }
-    if (waiting->failed) {
+    if (!waiting->exchange) {
+        if (waiting->failed) {
+            mb_log(MB_LOG_WARN, "process", "a click could not be recorded", NULL);
+        }
+    } else if (waiting->failed) {
         ask_again_later(waiting->exchange);
     } else {
         mb_http_respond(waiting->exchange, &waiting->response);
@@ -160,6 +164,18 @@ void mb__books_take(struct mb__worker *worker, struct mb_http_exchange *exchange
         return;
     }
     mb_http_defer(exchange);
+    start_commit(worker);
+}
+
+void mb__books_note(struct mb__worker *worker, const struct mb_bidder_out *out)
+{
+    struct waiting *waiting = new_waiting(NULL, out);
+
+    if (mb_ledger_append(worker->books.ledger, out->events, out->n_events, waiting)) {
+        free(waiting);
+        mb_log(MB_LOG_WARN, "process", "a click could not be recorded: too many wait", NULL);
+        return;
+    }
     start_commit(worker);
 }
 

@@ -53,6 +53,9 @@ int mb__books_open(struct mb__worker *worker, struct mb_error *err);
  * be. Copies. */
 void mb__books_take(struct mb__worker *worker, struct mb_http_exchange *exchange,
                     const struct mb_bidder_out *out);
+/* Records events of a request that has its answer already: what cannot be recorded is lost, and
+ * said in the log. Copies. */
+void mb__books_note(struct mb__worker *worker, const struct mb_bidder_out *out);
 /* Nothing queued and nothing being written? */
 bool mb__books_idle(const struct mb__worker *worker);
 

@@ -53,7 +53,7 @@ void mb__request_handle(void *user, struct mb_http_exchange *exchange,
 
     mb_bidder_handle(worker->bidder, &in, &out);
     count(worker, &out, started_ns);
-    if (out.n_events > 0) {
+    if (out.n_events > 0 && !out.answer_first) {
         mb__books_take(worker, exchange, &out);
     } else {
         struct mb_http_response response = {.status = out.status,
@@ -62,6 +62,9 @@ void mb__request_handle(void *user, struct mb_http_exchange *exchange,
                                             .extra_headers = out.extra_headers};
 
         mb_http_respond(exchange, &response);
+        if (out.n_events > 0) {
+            mb__books_note(worker, &out);
+        }
     }
     mb__reload_replace_if_spent(worker);
 }
