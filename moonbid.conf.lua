@@ -66,7 +66,7 @@ return {
   limits = {
     header_bytes = 16384,
     body_bytes = 262144,
-    connections = 20000,
+    connections = 20000, -- of each worker
     idle = '150s', -- between two requests of a connection
     header = '10s', -- from a request's first byte to the end of its headers
     body = '10s', -- from there to the end of its body

@@ -205,6 +205,31 @@ describe('the processes', function()
     assert.equal(0, server:wait_exit(1))
   end)
 
+  it('belong to the configured user, if root starts them', function()
+    start {}
+    if Server.read_file('/proc/self/status'):match 'Uid:%s+(%d+)' ~= '0' then
+      pending 'only root can become another user'
+      return
+    end
+    server:finish 'keep'
+    local config = server.folder .. '/moonbid.conf.lua'
+    os.execute(('rm -r %s/data; chmod 755 %s'):format(server.folder, server.folder))
+    Server.write_file(config, (Server.read_file(config):gsub('}%s*$', "user = 'nobody' }")))
+    os.execute('chmod 644 ' .. config)
+    server:spawn()
+    for _, pid in ipairs { server.pid, server:workers()[1].pid } do
+      local ids = Server.read_file('/proc/' .. pid .. '/status')
+      assert.matches('Uid:%s+(%d+)%s+%1%s+%1%s+%1', ids)
+      assert.not_equal('0', ids:match 'Uid:%s+(%d+)')
+      assert.not_equal('0', ids:match 'Gid:%s+(%d+)')
+    end
+    assert.equal(200, server:get(notice()).status)
+    Server.write_file(config, (Server.read_file(config):gsub('nobody', 'no-such-user')))
+    local output, code = Server.run(('serve --config %s --data %s/other'):format(config, server.folder))
+    assert.equal(3, code)
+    assert.matches("moonbid: user: there is no user 'no%-such%-user'[^\n]*\n$", output)
+  end)
+
   it('are not stopped by a signal that the supervisor did not get', function()
     start {}
     local pid = server:workers()[1].pid

@@ -12,9 +12,13 @@
  */
 #include "supervisor.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Building and trying ten thousand strategies takes a second or two. */
+enum { PATIENCE_MS = 30000 };
 
 static void begin(struct mb__supervisor *supervisor);
 
@@ -108,6 +112,7 @@ static bool tell(struct mb__supervisor *supervisor, uint32_t seat, enum mb__lett
     struct mb__letter_head head = {.type = type, .ticket = ++supervisor->generations.ticket};
     int fd = type == MB__LETTER_TAKE ? supervisor->generations.bundle_fd : -1;
 
+    supervisor->generations.told_ms = mb__shared_clock_ms();
     return mb__channel_send(supervisor->crew[seat].channel, &head, MB_SLICE_NONE, fd);
 }
 
@@ -231,6 +236,18 @@ void mb__generations_take(struct mb__supervisor *supervisor, uint32_t seat,
     } else if (letter->head.type == MB__LETTER_ASK) {
         supervisor->crew[seat].asked = letter->head.ticket;
         mb__generations_ask(supervisor);
+    }
+}
+
+void mb__generations_tend(struct mb__supervisor *supervisor, uint64_t now_ms)
+{
+    struct mb__generations *g = &supervisor->generations;
+
+    if (g->running && supervisor->crew[g->at].pid > 0 && now_ms >= g->told_ms + PATIENCE_MS) {
+        mb_log(MB_LOG_ERROR, "process", "worker killed, it came to no end with new scripts",
+               "worker=%u pid=%d", g->at + 1, (int)supervisor->crew[g->at].pid);
+        g->told_ms = now_ms; /* its end goes to member_gone */
+        kill(supervisor->crew[g->at].pid, SIGKILL);
     }
 }
 

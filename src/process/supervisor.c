@@ -279,6 +279,7 @@ static void run(struct mb__supervisor *supervisor)
         int look_ms = mb__watch_scripts(supervisor, now_ms);
         uint64_t due_ms = mb__crew_tend(supervisor, now_ms);
 
+        mb__generations_tend(supervisor, now_ms);
         if (supervisor->stopping && now_ms >= supervisor->kill_ms) {
             mb__crew_kill(supervisor);
             supervisor->kill_ms = now_ms + DRAIN_SLACK_MS;

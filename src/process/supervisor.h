@@ -215,6 +215,7 @@ struct mb__generations {
     uint32_t awaited; /* of the one whose outcome is waited for */
     bool taken;       /* the first has taken it, the rest follow */
     uint64_t begun_ms;
+    uint64_t told_ms; /* when the one that is waited for was told */
     char version[24];               /* of the bundle */
     struct mb__letter_head outcome; /* of the first */
     char text[MB__LETTER_TEXT_MAX];
@@ -266,6 +267,8 @@ void mb__generations_ask(struct mb__supervisor *supervisor); /* SIGHUP */
 /* A letter about reloads from that member: READY, OUTCOME, ASK. */
 void mb__generations_take(struct mb__supervisor *supervisor, uint32_t seat,
                           struct mb__letter *letter);
+/* Kills who does not come back with an outcome: a script can hang while it is tried. */
+void mb__generations_tend(struct mb__supervisor *supervisor, uint64_t now_ms);
 void mb__generations_member_gone(struct mb__supervisor *supervisor, uint32_t seat);
 void mb__generations_fini(struct mb__supervisor *supervisor);
 
