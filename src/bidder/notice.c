@@ -24,25 +24,27 @@ static struct mb_amount cost_of(enum mb_model model, struct mb_price price)
                                  : mb_money_cost_of_click(price);
 }
 
+/* Texts of the wire may hold zero bytes, so nothing here goes through printf. */
 static void set_key(struct mb_bidder *b, struct mb_event *e)
 {
-    struct mb_slice key;
+    const struct mb_slice parts[] = {e->auction_id, e->tag_id, e->exchange_time, e->member_id, e->reason};
+    struct mb_buf *key = &b->scratch;
 
-    if (e->attributed && e->type != MB_EVENT_CLICK) {
-        e->key = mb_xarena_printf(&b->arena, "%.*s:%s", MB_SLICE_ARG(e->bid_id),
-                                  mb_event_name(e->type));
-        return;
+    mb_buf_clear(key);
+    mb_xbuf_add_slice(key, e->attributed ? e->bid_id : e->endpoint);
+    mb_xbuf_add_char(key, ':');
+    mb_xbuf_add_text(key, mb_event_name(e->type));
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && (!e->attributed || e->type == MB_EVENT_CLICK); i++) {
+        mb_xbuf_add_char(key, ':');
+        mb_xbuf_add_slice(key, parts[i]);
     }
-    key = mb_xarena_printf(&b->arena, "%.*s:%s:%.*s:%.*s:%.*s:%.*s:%.*s",
-                           MB_SLICE_ARG(e->attributed ? e->bid_id : e->endpoint),
-                           mb_event_name(e->type), MB_SLICE_ARG(e->auction_id),
-                           MB_SLICE_ARG(e->tag_id), MB_SLICE_ARG(e->exchange_time),
-                           MB_SLICE_ARG(e->member_id), MB_SLICE_ARG(e->reason));
-    if (key.len > KEY_MAX) {
-        key = mb_xarena_printf(&b->arena, "%.*s:%016llx", KEY_MAX - 24, key.data,
-                               (unsigned long long)mb_slice_hash(key));
+    if (key->len > KEY_MAX) {
+        unsigned long long hash = (unsigned long long)mb_slice_hash(mb_buf_slice(key));
+
+        key->len = KEY_MAX - 24;
+        mb_xbuf_printf(key, ":%016llx", hash);
     }
-    e->key = key;
+    e->key = mb_xarena_copy(&b->arena, mb_buf_slice(key));
 }
 
 /* What the token knows of the bid goes into the event; what the exchange told itself stays. */
@@ -199,6 +201,15 @@ void mb__bidder_own_notice(struct mb_bidder *b, const struct mb_bidder_in *in,
     events_out(out, e, 1);
 }
 
+/* A token of one auction says nothing of another: a mixed-up or replayed one must not book. Each tag of a request is an auction of
+ * its own, so the token's is its impression's. */
+static bool is_of_auction(const struct mb_notice *n, const struct mb_event *e)
+{
+    struct mb_slice own = mb_slice_present(n->imp_id) ? n->imp_id : n->auction_id;
+
+    return !mb_slice_present(e->auction_id) || mb_slice_eq(e->auction_id, own);
+}
+
 /* custom_notify_data is "TOKEN" or "TOKEN.the trader's own text"; anything else is not ours. */
 static void attribute_by_custom_data(struct mb_bidder *b, struct mb_event *e)
 {
@@ -211,19 +222,12 @@ static void attribute_by_custom_data(struct mb_bidder *b, struct mb_event *e)
     }
     token = mb_slice_cut(&rest, '.');
     if (mb_notice_verify(b->options.keys, MB_EVENT_WIN, token, &b->arena, &notice) ||
-        !mb_slice_eq(notice.endpoint, e->endpoint)) {
+        !mb_slice_eq(notice.endpoint, e->endpoint) || !is_of_auction(&notice, e)) {
         b->totals->forged++;
         return;
     }
     e->custom_data = rest;
     attribute(b, e, &notice);
-}
-
-/* A token of one auction says nothing of another: a mixed-up or replayed one must not book. */
-static bool names_other_auction(const struct mb_event *e)
-{
-    return e->attributed && mb_slice_present(e->imp_id) && mb_slice_present(e->auction_id) &&
-           !mb_slice_eq(e->imp_id, e->auction_id);
 }
 
 static void to_house(struct mb_event *e, const struct mb_endpoint *endpoint,
@@ -251,11 +255,6 @@ static void complete(struct mb_bidder *b, const struct mb_endpoint *endpoint, st
     e->exchange = mb_slice_of(mb_exchange_name(endpoint->exchange));
     e->endpoint = endpoint->name;
     attribute_by_custom_data(b, e);
-    if (names_other_auction(e)) {
-        b->totals->forged++;
-        e->attributed = false;
-        e->strategy = e->bid_id = MB_SLICE_NONE;
-    }
     to_house(e, endpoint, b->options.config->currency);
     set_cost(e, endpoint);
     set_key(b, e);

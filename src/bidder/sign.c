@@ -45,8 +45,11 @@ static bool set_custom_data(struct mb_bidder *b, struct mb_bid *bid)
         bid->notice_token = token;
         return true;
     }
-    bid->notice_token = mb_xarena_printf(&b->arena, "%.*s.%.*s", MB_SLICE_ARG(token),
-                                         MB_SLICE_ARG(bid->custom_notify_data));
+    mb_buf_clear(&b->scratch);
+    mb_xbuf_add_slice(&b->scratch, token);
+    mb_xbuf_add_char(&b->scratch, '.');
+    mb_xbuf_add_slice(&b->scratch, bid->custom_notify_data);
+    bid->notice_token = mb_xarena_copy(&b->arena, mb_buf_slice(&b->scratch));
     return bid->notice_token.len <= CUSTOM_DATA_MAX;
 }
 
