@@ -280,7 +280,7 @@ static void push_scalar(lua_State *L, const char *base, const struct mb__field *
 static void push_field(lua_State *L, const struct mb__field *field, const void *object)
 {
     const char *base = object;
-    const void *at = base + field->offset;
+    const void *at = object ? base + field->offset : NULL; /* ctx has none */
     switch ((enum mb__field_kind)field->kind) {
     case MB__FIELD_STRING:
         mb__script_push_slice(L, *(const struct mb_slice *)at);
