@@ -8,5 +8,6 @@ local sandbox = { 'strategy', 'nobid', 'list', 'map', 'log' }
 files['scripts/strategies'] = { read_globals = sandbox }
 files['scripts/lib'] = { read_globals = sandbox }
 files['bench/strategies'] = { read_globals = sandbox }
+files['tests/fuzz/scripts'] = { read_globals = sandbox }
 files['bench/decision.lua'] = { globals = { 'ngx' } }
 files['spec'] = { std = '+busted' }
