@@ -53,7 +53,7 @@ uint32_t mb_guard_pool_slot(struct mb_guard *guard, struct mb_slice pool);
 void mb_guard_set_booking(struct mb_guard *guard, uint32_t slot, uint32_t pool_slot,
                           int64_t frequency_per_ms);
 
-/* May it bid at all now? MB_NOBID_BID, or NOT_STARTED, ENDED, BUDGET (total, daily,
+/* May it bid at all now? MB_NOBID_BID, or PAUSED, NOT_STARTED, ENDED, BUDGET (total, daily,
  * max_impressions, max_clicks), HOURLY, PACING, then those of its pool, then QPS, checked in this
  * order; MONEY_GUARD without a slot. BID takes one of the second's calls (qps). O(1), no system
  * call. */
@@ -91,6 +91,16 @@ void mb_guard_count_shown(struct mb_guard *guard, uint32_t slot, const struct mb
  * its pool and under its per key too), and releases the bid's reservation. O(1). */
 void mb_guard_book(struct mb_guard *guard, const struct mb_strategy *strategy_or_null,
                    uint32_t slot, const struct mb_event *event);
+
+/* --- pausing: by the operator, until he resumes it --- */
+
+/* One strategy, or all (kept apart: resuming all leaves single ones paused). Hold for all processes
+ * at once. Out of range: nothing. */
+void mb_guard_pause(struct mb_guard *guard, uint32_t slot, bool paused);
+void mb_guard_pause_all(struct mb_guard *guard, bool paused);
+/* O(1), no system call. */
+bool mb_guard_paused(const struct mb_guard *guard, uint32_t slot);
+bool mb_guard_all_paused(const struct mb_guard *guard);
 
 /* --- benching: a strategy out of bounds sits out until the next generation --- */
 

@@ -14,6 +14,54 @@ local STRATEGIES = {
   ]],
 }
 
+describe('pausing', function()
+  local server
+  local request = Server.shared_data 'exoclick-samples/banner-300x250.json'
+  local function strategy(name)
+    return ("return strategy { name = '%s', bid = function() return { price = 1, image_url = 'https://c.example/i', "
+      .. "click_url = 'https://c.example/' } end }"):format(name)
+  end
+
+  before_each(function()
+    server = Server.start { strategies = { ['a.lua'] = strategy 'a', ['b.lua'] = strategy 'b' } }
+  end)
+  after_each(function() server:finish() end)
+
+  local function status() return server:post('/exoclick/bid', request).status end
+
+  it('stops one strategy or all, over a restart too, until resumed', function()
+    local at = ' --admin 127.0.0.1:' .. server.admin_port .. ' --config ' .. server.folder .. '/moonbid.conf.lua'
+    assert.same({ 'paused\n', 0 }, { Server.run('pause a' .. at) })
+    assert.equal(200, status())
+    assert.same({ 'paused\n', 0 }, { Server.run('pause b' .. at) })
+    assert.equal(204, status())
+    server:finish 'keep'
+    server.port = nil
+    server:spawn()
+    assert.equal(204, status())
+    assert.matches('"nobids":{"paused":1}', server:admin('GET', '/status').body, 1, true)
+    assert.matches('"resumed"', server:admin('POST', '/strategies/b/resume').body, 1, true)
+    assert.equal(200, status())
+    assert.matches('"paused"', server:admin('POST', '/pause').body, 1, true)
+    assert.equal(204, status())
+    assert.equal(200, server:admin('POST', '/resume').status)
+    assert.equal(200, status())
+    assert.matches('"name":"a".-"paused":true', server:admin('GET', '/status').body)
+  end)
+
+  it('knows no other strategies and no other method', function()
+    assert.equal(404, server:admin('POST', '/strategies/c/pause').status)
+    assert.equal(405, server:admin('GET', '/strategies/a/pause').status)
+    assert.equal(404, server:admin('POST', '/strategies/a/pause/x').status)
+    assert.equal(404, server:admin('POST', '/strategies//pause').status)
+    local output, code = Server.run('pause c --admin 127.0.0.1:' .. server.admin_port)
+    assert.same({ 'moonbid: no such strategy\n', 1 }, { output, code })
+    for _, wrong in ipairs { 'pause', 'resume', 'pause a --all' } do
+      assert.equal(2, select(2, Server.run(wrong .. ' --admin 127.0.0.1:1')))
+    end
+  end)
+end)
+
 describe('the admin listener', function()
   local server
   local banner = Server.shared_data 'exoclick-samples/banner-300x250.json'

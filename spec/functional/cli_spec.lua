@@ -36,7 +36,7 @@ describe('the command line', function()
   it('helps', function()
     local output, status = run '--help'
     assert.equal(0, status)
-    for _, command in ipairs { 'serve', 'check', 'try', 'reload', 'endpoints', 'version' } do
+    for _, command in ipairs { 'serve', 'check', 'try', 'reload', 'pause', 'resume', 'endpoints', 'version' } do
       assert.matches('\n  ' .. command .. ' ', output)
       local help, code = run(command .. ' --help')
       assert.equal(0, code)

@@ -16,7 +16,7 @@ enum { CLI_SETTINGS_MAX = 64 };
 struct cli_args {
     const char *config;                        /* --config, or NULL */
     const char *endpoint, *query, *now, *seed; /* of try, or NULL */
-    bool trace;
+    bool trace, all;
     enum mb_log_format log_format;
     const char *operand;                          /* the one argument that is no flag, or NULL */
     struct mb_setting settings[CLI_SETTINGS_MAX]; /* --set, and the flags that stand for a key */
@@ -29,12 +29,12 @@ struct cli_command {
     const char *summary; /* one line of `moonbid --help` */
     const char *help;    /* usage, flags, an example */
     const char *flags;   /* names that it takes, each between blanks: " config scripts " */
-    const char *operand; /* name of its argument, or NULL */
+    const char *operand; /* name of its argument, in brackets where it may be absent; NULL: none */
     int (*run)(const struct cli_args *args);
 };
 
-extern const struct cli_command cli_serve, cli_check, cli_try, cli_reload, cli_endpoints,
-    cli_version;
+extern const struct cli_command cli_serve, cli_check, cli_try, cli_reload, cli_pause, cli_resume,
+    cli_endpoints, cli_version;
 
 /* Reads argv (behind the command's name). CLI_OK, or CLI_USAGE having said why. */
 int cli_parse(const struct cli_command *command, int argc, char **argv, struct cli_args *out);
@@ -49,6 +49,11 @@ int cli_unreadable(const char *dir);
 
 /* The config that the flags name. CLI_OK, or what cli_fail gave. */
 int cli_config(const struct cli_args *args, struct mb_config **out);
+
+/* POSTs to a path of the operator's listener and waits; gives what `on_answer` makes of the answer,
+ * or CLI_ENVIRONMENT without one. */
+typedef int cli_on_answer(struct mb_slice body, int status);
+int cli_ask(const struct cli_args *args, const char *path, cli_on_answer *on_answer);
 
 /* Prints each problem as `place: error: text`. */
 void cli_print_report(const char *dir, const struct mb_script_report *report);

@@ -32,6 +32,7 @@ static const struct flag flags[] = {
     {"now", TEXT, offsetof(struct cli_args, now)},
     {"seed", TEXT, offsetof(struct cli_args, seed)},
     {"trace", SWITCH, offsetof(struct cli_args, trace)},
+    {"all", SWITCH, offsetof(struct cli_args, all)},
     {"admin", KEY, 0},
     {"scripts", KEY, 0},
     {"data", KEY, 0},
@@ -226,7 +227,7 @@ int cli_parse(const struct cli_command *command, int argc, char **argv, struct c
                            command->name);
         }
     }
-    if (command->operand && !out->operand) {
+    if (command->operand && command->operand[0] != '[' && !out->operand) {
         return cli_say(CLI_USAGE, "%s is missing; see `moonbid %s --help`", command->operand,
                        command->name);
     }

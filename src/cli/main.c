@@ -5,8 +5,9 @@
 
 #include "cli.h"
 
-static const struct cli_command *const commands[] = {&cli_serve,  &cli_check,     &cli_try,
-                                                     &cli_reload, &cli_endpoints, &cli_version};
+static const struct cli_command *const commands[] = {&cli_serve,  &cli_check,  &cli_try,
+                                                     &cli_reload, &cli_pause,  &cli_resume,
+                                                     &cli_endpoints, &cli_version};
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
 static bool is_help(const char *text)

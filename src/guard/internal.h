@@ -111,6 +111,8 @@ struct mb__shared {
     struct mb_zone zones[MB__ZONES_MAX]; /* the first is UTC; written before a slot points at it */
     struct mb__name names[MB_GUARD_SLOTS_MAX];
     struct mb__bench bench[MB_GUARD_SLOTS_MAX];
+    _Atomic uint8_t paused[MB_GUARD_SLOTS_MAX];
+    _Atomic uint8_t all_paused;
     struct mb__slot slots[MB_GUARD_SLOTS_MAX];
 };
 

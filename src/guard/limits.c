@@ -171,6 +171,9 @@ enum mb_nobid mb_guard_may(struct mb_guard *guard, const struct mb_strategy *str
     if (!slot || (strategy->pool && !pool)) {
         return MB_NOBID_MONEY_GUARD;
     }
+    if (mb_guard_paused(guard, strategy->guard_slot) || mb_guard_all_paused(guard)) {
+        return MB_NOBID_PAUSED;
+    }
     if (limits->starts_ms && now_ms < limits->starts_ms) {
         return MB_NOBID_NOT_STARTED;
     }

@@ -1,4 +1,4 @@
-/* admin.c - the operator's listener: status, metrics, reload.
+/* admin.c - the operator's listener: status, metrics, reload, pauses.
  *
  * A token, where one is configured, is asked for on every path; it is compared without telling by
  * time how much of it was right.
@@ -60,6 +60,61 @@ static void answer_page(struct mb__worker *worker, struct mb_http_exchange *exch
     mb_buf_fini(&body);
 }
 
+/* --- POST /pause, /resume, /strategies/NAME/pause, /strategies/NAME/resume --- */
+
+struct pausing {
+    struct mb_slice strategy; /* absent: all */
+    bool paused;
+};
+
+static bool parse_pausing(struct mb_slice path, struct pausing *out)
+{
+    struct mb_slice rest = path, word;
+
+    *out = (struct pausing){0};
+    (void)mb_slice_cut(&rest, '/');
+    word = mb_slice_cut(&rest, '/');
+    if (mb_slice_is(word, "strategies")) {
+        out->strategy = mb_slice_cut(&rest, '/');
+        word = mb_slice_cut(&rest, '/');
+        if (mb_slice_empty(out->strategy)) {
+            return false;
+        }
+    }
+    out->paused = mb_slice_is(word, "pause");
+    return !mb_slice_present(rest) && (out->paused || mb_slice_is(word, "resume"));
+}
+
+/* The file is written before the answer: who reads "paused" may pull the plug. */
+static void pause_or_resume(struct mb__worker *worker, struct mb_http_exchange *exchange,
+                            const struct pausing *wanted)
+{
+    struct mb_guard *guard = worker->parts.guard;
+    const struct mb_script *script = mb_bidder_script(worker->bidder);
+    const struct mb_strategy *strategy;
+    struct mb_error err = {.at = -1};
+
+    if (!mb_slice_present(wanted->strategy)) {
+        mb_guard_pause_all(guard, wanted->paused);
+    } else if ((strategy = mb_script_strategy(script, wanted->strategy))) {
+        mb_guard_pause(guard, strategy->guard_slot, wanted->paused);
+    } else {
+        refuse(exchange, 404, MB_SLICE("{\"error\":\"no such strategy\"}"), MB_SLICE_NONE);
+        return;
+    }
+    mb_log(MB_LOG_INFO, "process", wanted->paused ? "paused" : "resumed", "strategy=%.*s",
+           MB_SLICE_ARG(mb_slice_present(wanted->strategy) ? wanted->strategy : MB_SLICE("*")));
+    if (mb__pauses_write(guard, worker->config->data, &err)) {
+        mb_log(MB_LOG_ERROR, "process", "a pause is not written down and ends with this run",
+               "where=%s error=%s", err.where, err.what);
+        refuse(exchange, 500, MB_SLICE("{\"error\":\"done, but not written down\"}"), MB_SLICE_NONE);
+        return;
+    }
+    answer(exchange, 200, "application/json",
+           wanted->paused ? MB_SLICE("{\"outcome\":\"paused\"}") : MB_SLICE("{\"outcome\":\"resumed\"}"),
+           MB_SLICE_NONE);
+}
+
 void mb__admin_handle(void *user, struct mb_http_exchange *exchange,
                       const struct mb_http_request *request)
 {
@@ -68,6 +123,8 @@ void mb__admin_handle(void *user, struct mb_http_exchange *exchange,
     bool status = mb_slice_is(request->path, "/status");
     bool metrics = mb_slice_is(request->path, "/metrics");
     bool reload = mb_slice_is(request->path, "/reload");
+    struct pausing wanted;
+    bool pausing = parse_pausing(request->path, &wanted);
 
     if (!allowed(worker->config, request)) {
         refuse(exchange, 401, MB_SLICE("{\"error\":\"admin_token needed\"}"),
@@ -79,9 +136,11 @@ void mb__admin_handle(void *user, struct mb_http_exchange *exchange,
     } else if (reload && request->method == MB_HTTP_POST) {
         mb_http_defer(exchange);
         mb__reload_ask(worker, exchange);
-    } else if (status || metrics || reload) {
+    } else if (pausing && request->method == MB_HTTP_POST) {
+        pause_or_resume(worker, exchange, &wanted);
+    } else if (status || metrics || reload || pausing) {
         refuse(exchange, 405, MB_SLICE("{\"error\":\"method not allowed\"}"),
-               reload ? MB_SLICE("Allow: POST\r\n") : MB_SLICE("Allow: GET, HEAD\r\n"));
+               reload || pausing ? MB_SLICE("Allow: POST\r\n") : MB_SLICE("Allow: GET, HEAD\r\n"));
     } else {
         refuse(exchange, 404, MB_SLICE("{\"error\":\"no such path\"}"), MB_SLICE_NONE);
     }

@@ -131,6 +131,14 @@ void mb__siblings_open(struct mb__worker *worker);
 void mb__siblings_retire(struct mb__worker *worker);
 void mb__siblings_close(struct mb__worker *worker);
 
+/* --- pauses.c --- */
+
+/* Pauses what DATA/paused names. Fails: MB_EIO. */
+int mb__pauses_read(struct mb_guard *guard, const char *data, struct mb_error *err) MB_MUST_USE;
+/* Writes down what is paused. Fails: MB_EIO; the file is as before. Blocks. */
+int mb__pauses_write(const struct mb_guard *guard, const char *data,
+                     struct mb_error *err) MB_MUST_USE;
+
 /* --- request.c --- */
 
 void mb__request_handle(void *user, struct mb_http_exchange *exchange,

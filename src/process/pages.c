@@ -182,6 +182,9 @@ static void write_strategy(struct mb_json_writer *w, const struct mb__worker *wo
     key_str(w, "file", strategy->file);
     mb_jsonw_key(w, "enabled");
     mb_jsonw_bool(w, strategy->enabled);
+    mb_jsonw_key(w, "paused");
+    mb_jsonw_bool(w, mb_guard_paused(worker->parts.guard, strategy->guard_slot) ||
+                         mb_guard_all_paused(worker->parts.guard));
     write_bench(w, mb_guard_benched(worker->parts.guard, strategy->guard_slot));
     key_u64(w, "calls", n->calls);
     key_u64(w, "bids", n->bids);
