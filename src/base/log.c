@@ -1,9 +1,11 @@
 /* log.c - a line is built on the stack and handed to the system in one write.
  *
  * A log that blocks stops bidding, so the descriptor is asked first whether it takes a line: a pipe
- * that polls writable has room for PIPE_BUF bytes, and no line is longer. (O_NONBLOCK is not set
- * here: it would belong to everybody who shares the terminal or pipe.) What does not go out is
- * counted and said on the next line that does.
+ * that polls writable has room for PIPE_BUF bytes, and no line is longer. Another process that
+ * shares the pipe may take the room meanwhile, so the write itself must not wait either. (O_NONBLOCK
+ * is not set here: it would belong to everybody who shares the terminal or pipe. RWF_NOWAIT holds
+ * for one write; what does not know it is no pipe, or of a kernel before 6.4.) What does not go out
+ * is counted and said on the next line that does.
  */
 #include "moonbid/base/log.h"
 
@@ -14,6 +16,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "moonbid/base/time.h"
@@ -135,15 +139,29 @@ static void put_tail(struct line *line, uint64_t dropped)
     put_text(line, line->json ? "}" : "");
 }
 
+/* A file of a disk that is busy shall have its line all the same. */
+static bool has_readers(void)
+{
+    struct stat st;
+    return fstat(STDERR_FILENO, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+}
+
 static bool write_line(struct line *line)
 {
     struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
     if (poll(&ready, 1, 0) != 1 || !(ready.revents & POLLOUT))
         return false;
     line->data[line->len] = '\n';
+    struct iovec rest = {line->data, line->len + 1};
     ssize_t n;
     do {
-        n = write(STDERR_FILENO, line->data, line->len + 1);
+        n = pwritev2(STDERR_FILENO, &rest, 1, -1, RWF_NOWAIT);
+    } while (n < 0 && errno == EINTR);
+    if ((n >= 0 || errno == EAGAIN) && ((size_t)n == rest.iov_len || has_readers()))
+        return n >= 0;
+    size_t sent = n > 0 ? (size_t)n : 0;
+    do {
+        n = write(STDERR_FILENO, line->data + sent, rest.iov_len - sent);
     } while (n < 0 && errno == EINTR);
     return n >= 0;
 }

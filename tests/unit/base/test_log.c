@@ -8,6 +8,9 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "moonbid/base/buf.h"
@@ -124,6 +127,49 @@ static void a_full_pipe_drops_and_counts(void **state)
     assert_string_equal(text + TIME_BYTES, expected);
 }
 
+/* Several processes, as workers do, write to one pipe that nobody reads, all at the same moment
+ * and when it takes one more line. Each may find that room; whoever waited for it then would wait
+ * for ever. */
+static void nobody_waits_where_others_fill_the_pipe(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 300, WRITERS = 4, PIPE_PAGES = 16 };
+    static const char page[4096];
+    atomic_int *ready = mmap(NULL, sizeof(*ready), PROT_READ | PROT_WRITE,
+                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    mb_log_redirect(NULL, NULL);
+    for (int round = 0; round < ROUNDS; round++) {
+        int ends[2];
+        pid_t writers[WRITERS];
+        assert_int_equal(pipe(ends), 0);
+        assert_int_equal(fcntl(ends[1], F_SETPIPE_SZ, PIPE_PAGES * sizeof(page)),
+                         PIPE_PAGES * sizeof(page));
+        for (int i = 0; i < PIPE_PAGES - 1; i++)
+            assert_int_equal(write(ends[1], page, sizeof(page)), sizeof(page));
+        atomic_store(ready, 0);
+        for (int i = 0; i < WRITERS; i++) {
+            writers[i] = fork();
+            if (writers[i] == 0) {
+                dup2(ends[1], STDERR_FILENO);
+                alarm(5); /* its end by SIGALRM fails the test */
+                atomic_fetch_add(ready, 1);
+                while (atomic_load(ready) < WRITERS)
+                    ;
+                mb_log(MB_LOG_INFO, "test", "line", "%03500d", i);
+                _exit(0);
+            }
+        }
+        for (int i = 0; i < WRITERS; i++) {
+            int status;
+            assert_int_equal(waitpid(writers[i], &status, 0), writers[i]);
+            assert_int_equal(status, 0);
+        }
+        close(ends[0]);
+        close(ends[1]);
+    }
+    munmap(ready, sizeof(*ready));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +179,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_long_line_is_cut_and_still_well_formed, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_full_pipe_drops_and_counts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nobody_waits_where_others_fill_the_pipe, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
