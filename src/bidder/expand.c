@@ -1,4 +1,5 @@
-/* expand.c - dynamic tokens: {name} and {name:raw} in the texts and URLs of a bid.
+/* expand.c - dynamic tokens: {name} and {name:raw} in the texts and URLs of a bid, {{name}} in its markup, VAST and native
+ * document, where single braces are everyday.
  *
  * Order of look-up (lua-api.md section 4): the strategy's own, the built-in ones, the endpoint's query parameters under our name or the name
  * on the wire, ExoClick's eight names (absent means empty). Whatever is none of these stays as it is, byte for
@@ -7,6 +8,9 @@
 #include "internal.h"
 
 enum { TOKEN_NAME_MAX = 64 };
+
+/* Where a text stands decides how a value is written into it. */
+enum place { IN_TEXT, IN_URL, IN_MARKUP, IN_JSON };
 
 static bool is_name_char(char c)
 {
@@ -100,6 +104,23 @@ static bool look_up(struct mb_bidder *b, const struct mb_bid *bid, struct mb_sli
     return mb_exchange_is_token(name);
 }
 
+/* {{name}} at `text[at]`: the name and how long the whole is, or 0 where it is no token. */
+static size_t parse_double(struct mb_slice text, size_t at, struct mb_slice *name)
+{
+    size_t end = at + 2;
+
+    if (end >= text.len || text.data[at + 1] != '{') {
+        return 0;
+    }
+    while (end < text.len && end - at - 2 < TOKEN_NAME_MAX && is_name_char(text.data[end])) {
+        end++;
+    }
+    *name = mb_slice(text.data + at + 2, end - at - 2);
+    return name->len > 0 && text.len - end >= 2 && memcmp(text.data + end, "}}", 2) == 0
+               ? end + 2 - at
+               : 0;
+}
+
 /* At '{' of `text[at]`: the name and how long the whole is, or 0 where it is no token. */
 static size_t parse_token(struct mb_slice text, size_t at, struct mb_slice *name, bool *raw)
 {
@@ -119,9 +140,58 @@ static size_t parse_token(struct mb_slice text, size_t at, struct mb_slice *name
     return end < text.len && text.data[end] == '}' ? end + 1 - at : 0;
 }
 
-static struct mb_slice expand(struct mb_bidder *b, const struct mb_bid *bid, struct mb_slice text,
-                              bool is_url)
+/* For HTML and XML, inside attributes too. */
+static void add_escaped(struct mb_buf *out, struct mb_slice value)
 {
+    static const char from[] = "&<>\"'";
+    static const char *const to[] = {"&amp;", "&lt;", "&gt;", "&quot;", "&#39;"};
+    size_t i;
+
+    for (i = 0; i < value.len; i++) {
+        const char *found = value.data[i] ? strchr(from, value.data[i]) : NULL;
+
+        if (found) {
+            mb_xbuf_add_text(out, to[found - from]);
+        } else {
+            mb_xbuf_add_char(out, value.data[i]);
+        }
+    }
+}
+
+/* As the inside of a JSON string. */
+static void add_json(struct mb_buf *out, struct mb_slice value)
+{
+    struct mb_json_writer w;
+    size_t start = out->len;
+
+    mb_json_writer_init(&w, out);
+    mb_jsonw_str(&w, value);
+    memmove(out->data + start, out->data + start + 1, out->len - start - 2);
+    out->len -= 2;
+}
+
+static void add_value(struct mb_buf *out, struct mb_slice value, enum place place)
+{
+    switch (place) {
+    case IN_TEXT:
+        mb_xbuf_add_slice(out, value);
+        break;
+    case IN_URL:
+        mb_xbuf_add_urlencoded(out, value);
+        break;
+    case IN_MARKUP:
+        add_escaped(out, value);
+        break;
+    case IN_JSON:
+        add_json(out, value);
+        break;
+    }
+}
+
+static struct mb_slice expand(struct mb_bidder *b, const struct mb_bid *bid, struct mb_slice text,
+                              enum place place)
+{
+    bool twice = place == IN_MARKUP || place == IN_JSON;
     struct mb_buf *out = &b->expanded; /* not scratch: looking a token up uses that */
     size_t at = 0, plain = 0;
 
@@ -132,18 +202,16 @@ static struct mb_slice expand(struct mb_bidder *b, const struct mb_bid *bid, str
     while (at < text.len) {
         struct mb_slice name, value;
         bool raw = false;
-        size_t len = text.data[at] == '{' ? parse_token(text, at, &name, &raw) : 0;
+        size_t len = text.data[at] != '{' ? 0
+                     : twice              ? parse_double(text, at, &name)
+                                          : parse_token(text, at, &name, &raw);
 
         if (len == 0 || !look_up(b, bid, name, &value)) {
             at++;
             continue;
         }
         mb_xbuf_add(out, text.data + plain, at - plain);
-        if (is_url && !raw) {
-            mb_xbuf_add_urlencoded(out, value);
-        } else {
-            mb_xbuf_add_slice(out, value);
-        }
+        add_value(out, value, raw ? IN_TEXT : place);
         at += len;
         plain = at;
     }
@@ -162,7 +230,7 @@ static void expand_icons(struct mb_bidder *b, struct mb_bid *bid)
     icons = mb_xarena_array(&b->arena, bid->n_icons, sizeof(*icons));
     for (i = 0; i < bid->n_icons; i++) {
         icons[i] = bid->icons[i];
-        icons[i].url = expand(b, bid, icons[i].url, true);
+        icons[i].url = expand(b, bid, icons[i].url, IN_URL);
     }
     bid->icons = icons;
 }
@@ -178,7 +246,7 @@ static void expand_macros(struct mb_bidder *b, struct mb_bid *bid)
     macros = mb_xarena_array(&b->arena, bid->custom_macros.count, sizeof(*macros));
     for (i = 0; i < bid->custom_macros.count; i++) {
         macros[i] = bid->custom_macros.items[i];
-        macros[i].value = expand(b, bid, macros[i].value, false);
+        macros[i].value = expand(b, bid, macros[i].value, IN_TEXT);
     }
     bid->custom_macros.items = macros;
 }
@@ -191,11 +259,14 @@ void mb__bidder_expand(struct mb_bidder *b, struct mb_bid *bid)
     size_t i;
 
     for (i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
-        *urls[i] = expand(b, bid, *urls[i], true);
+        *urls[i] = expand(b, bid, *urls[i], IN_URL);
     }
     for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        *texts[i] = expand(b, bid, *texts[i], false);
+        *texts[i] = expand(b, bid, *texts[i], IN_TEXT);
     }
+    bid->markup = expand(b, bid, bid->markup, IN_MARKUP);
+    bid->vast = expand(b, bid, bid->vast, IN_MARKUP);
+    bid->native = expand(b, bid, bid->native, IN_JSON);
     expand_icons(b, bid);
     expand_macros(b, bid);
 }

@@ -1,0 +1,99 @@
+-- OpenRTB as a strategy meets it: one file bids on all media, and its notices come back.
+
+local kit = require 'moonbid.kit'
+local json = require 'dkjson'
+local folders = require 'spec.support.folder'
+
+describe('on OpenRTB', function()
+  local folder, bidder
+  before_each(function() folder = folders.new() end)
+  after_each(function() folder:remove() end)
+
+  local function load(body)
+    folder:write('strategies/a.lua', ("return strategy { name = 'a', bid = function(ctx, req, imp)\n%s\nend }"):format(body))
+    bidder = kit.load { scripts = folder.path, now = '2026-03-02T09:00:00Z' }
+    return bidder
+  end
+
+  local function ask(imp, more)
+    local request = { id = 'r-1', imp = { imp }, site = { domain = 'pub.example', page = 'https://pub.example/<x>' },
+                      device = { ip = '192.0.2.1', geo = { country = 'DEU' } } }
+    for key, value in pairs(more or {}) do request[key] = value end
+    return bidder:send { method = 'POST', path = '/openrtb/bid', body = json.encode(request) }
+  end
+
+  local function only_bid(answer)
+    assert.equals(200, answer.http.status, answer.http.body)
+    return json.decode(answer.http.body).seatbid[1].bid[1]
+  end
+
+  local BANNER = { id = '1', banner = { w = 300, h = 250 } }
+
+  it('fills {{tokens}} in markup, escaped, and leaves macros alone', function()
+    load [[return { price = 2, creative_id = 'c',
+      markup = '<a href="x?d={{domain}}&p=${AUCTION_PRICE}" title="{{request_id}}">{domain} {{nobody}}</a>' }]]
+    assert.equals('<a href="x?d=pub.example&p=${AUCTION_PRICE}" title="r&lt;&quot;1&quot;&gt;">{domain} {{nobody}}</a>',
+      only_bid(ask(BANNER, { id = 'r<"1">' })).adm)
+  end)
+
+  it('fills {{tokens}} in native documents as JSON', function()
+    load [[return { price = 2, native = {
+      link = { url = 'https://go.example/' }, assets = { { id = 1, title = { text = 'At {{request_id}}' } } } } }]]
+    local adm = only_bid(ask({ id = '1', native = { ver = '1.2', request = '{}' } }, { id = 'r"1\\' })).adm
+    assert.equals('At r"1\\', json.decode(adm).assets[1].title.text)
+  end)
+
+  it('sends VAST as it is', function()
+    load [[return { price = 2, vast = '<VAST version="3.0"><Ad id="{{imp_id}}"/></VAST>' }]]
+    assert.equals('<VAST version="3.0"><Ad id="7"/></VAST>', only_bid(ask { id = '7', video = { w = 640, h = 480 } }).adm)
+  end)
+
+  it('sees country, floor, deals and sizes alike everywhere', function()
+    load [[return { price = imp.floor + 0.5, image_url = 'https://c.example/' .. imp.width, deal_id = imp.deals[1],
+      click_url = 'https://go.example/' .. req.geo.country }]]
+    local bid = only_bid(ask { id = '1', banner = { w = 300, h = 250 }, bidfloor = 1.25,
+                               pmp = { private_auction = 1, deals = { { id = 'd-1', bidfloor = 1.5 } } } })
+    assert.equals(1.75, bid.price)
+    assert.equals('d-1', bid.dealid)
+    assert.matches('https://go.example/DE', bid.adm, 1, true)
+  end)
+
+  it('takes the notices back: billing books what was paid, a loss says why', function()
+    load [[return { price = 2, image_url = 'https://c.example/', click_url = 'https://go.example/' }]]
+    local bid = only_bid(ask(BANNER))
+    local function notice(url, values)
+      local path, query = url:gsub('%${(.-)}', values):match '^https?://[^/]+(/[^?]*)%?(.*)$'
+      assert.equals(200, bidder:send { method = 'GET', path = path, query = query }.http.status)
+    end
+    notice(bid.nurl, { AUCTION_PRICE = '1.5', AUCTION_CURRENCY = 'USD' })
+    assert.equals(0, bidder:spent 'a')
+    for _ = 1, 2 do notice(bid.burl, { AUCTION_PRICE = '1.5', AUCTION_CURRENCY = 'USD' }) end
+    assert.equals(0.0015, bidder:spent 'a')
+    local other = only_bid(ask(BANNER))
+    notice(other.lurl, { AUCTION_LOSS = '102', AUCTION_MIN_TO_WIN = '2.1', AUCTION_PRICE = '', AUCTION_CURRENCY = 'USD' })
+    assert.equals(1, bidder:count('a', 'loss'))
+    local audit = only_bid(ask(BANNER))
+    notice(audit.burl, { AUCTION_PRICE = 'AUDIT', AUCTION_CURRENCY = '${AUCTION_CURRENCY}' })
+    assert.equals(0.0035, bidder:spent 'a')
+  end)
+
+  it('gives each impression one bid, whatever it offers', function()
+    load [[return imp.format == 'video' and { price = 3, vast = '<VAST/>' }
+      or { price = 2, image_url = 'https://c.example/', click_url = 'https://go.example/' }]]
+    local answer = bidder:send { method = 'POST', path = '/openrtb/bid', body = json.encode {
+      id = 'r', imp = {
+        { id = '1', banner = { w = 1, h = 1 }, video = { w = 1, h = 1 } }, { id = '2', banner = { w = 1, h = 1 } } } } }
+    local bids = json.decode(answer.http.body).seatbid[1].bid
+    assert.equals(2, #bids)
+    assert.same({ '<VAST/>', 3 }, { bids[1].adm, bids[1].price })
+    assert.nobids({ bids = {}, nobids = answer.nobids, outcome = answer.outcome }, 'outranked')
+  end)
+
+  it('says 204 for no bid and 400 for no request', function()
+    load [[return nobid 'no']]
+    assert.equals(204, ask(BANNER).http.status)
+    local broken = bidder:send { method = 'POST', path = '/openrtb/bid', body = '{"id":"1","imp":[' }
+    assert.equals(400, broken.http.status)
+    assert.matches('"at":17', broken.http.body, 1, true)
+  end)
+end)
