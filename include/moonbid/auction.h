@@ -274,6 +274,7 @@ enum mb_answer_form { MB_ANSWER_JSON, MB_ANSWER_XML };
 
 struct mb_request {
     const struct mb_endpoint *endpoint;
+    enum mb_exchange protocol; /* in which it came and is answered: the endpoint's, but at Xandr either of two */
     struct mb_slice id;
     bool test;  /* no ad is served: nothing is booked */
     bool debug; /* the exchange asks for debug text; nothing is booked */

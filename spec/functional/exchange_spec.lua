@@ -142,4 +142,13 @@ describe('an exchange', function()
     end
     connection:close()
   end)
+
+  it('gives OpenRTB its version back', function()
+    local body = '{"id":"1","imp":[{"id":"1","banner":{"w":300,"h":250}}]}'
+    for sent, echoed in pairs { ['2.5'] = '2.5', ['2.6'] = '2.6', ['<2>'] = false, [''] = false } do
+      local answer = server:request('POST', '/openrtb/bid', body, nil, 'x-openrtb-version: ' .. sent .. '\r\n')
+      assert.is_true(answer.status == 200 or answer.status == 204)
+      assert.equal(echoed or nil, answer.headers['x-openrtb-version'])
+    end
+  end)
 end)

@@ -89,6 +89,21 @@ describe('on OpenRTB', function()
     assert.nobids({ bids = {}, nobids = answer.nobids, outcome = answer.outcome }, 'outranked')
   end)
 
+  it('is understood on Xandr\'s own URL, in Xandr\'s dialect', function()
+    load [[return { price = 2, creative_id = 'c1', seat = '958', member_id = '4401' }]]
+    local answer = bidder:send { method = 'POST', path = '/xandr/bid', body = json.encode {
+      id = '9007199254740993', imp = { { id = '9223372036854775807', banner = { w = 1, h = 1 } } } } }
+    local response = json.decode(answer.http.body)
+    assert.equals('9007199254740993', response.id)
+    assert.equals('958', response.seatbid[1].seat)
+    local bid = response.seatbid[1].bid[1]
+    assert.is_nil(bid.adm)
+    local path, query = bid.nurl:gsub('%${AUCTION_PRICE}', '1'):match '^https?://[^/]+(/[^?]*)%?(.*)$'
+    bidder:send { method = 'GET', path = path, query = query }
+    assert.equals(0.001, bidder:spent 'a')
+    assert.matches('bid_response', bidder:bid(kit.xandr.bid()).http.body)
+  end)
+
   it('says 204 for no bid and 400 for no request', function()
     load [[return nobid 'no']]
     assert.equals(204, ask(BANNER).http.status)

@@ -208,6 +208,51 @@ static void derive(struct mb_bidder *b, struct mb_request *r)
     }
 }
 
+/* Xandr speaks two protocols; a bidder has one bid URL, and what arrives there says which it is. NULL elsewhere. */
+static const struct mb_codec *other_codec(const struct mb_endpoint *endpoint)
+{
+    if (endpoint->exchange == MB_EXCHANGE_XANDR) {
+        return mb_exchange_codec(MB_EXCHANGE_OPENRTB);
+    }
+    return endpoint->exchange == MB_EXCHANGE_OPENRTB && endpoint->dialect == MB_DIALECT_XANDR
+               ? mb_exchange_codec(MB_EXCHANGE_XANDR)
+               : NULL;
+}
+
+/* *codec becomes the one whose request it is; *err says why the endpoint's own one refused it. */
+static int decode(struct mb_bidder *b, const struct mb_wire_in *wire, const struct mb_codec **codec,
+                  struct mb_error *err)
+{
+    const struct mb_codec *other = other_codec(wire->endpoint);
+    int rc = (*codec)->decode_request(wire, &b->request, err);
+
+    if (rc == MB_EPROTOCOL && other) {
+        memset(&b->request, 0, sizeof(b->request));
+        if (other->decode_request(wire, &b->request, NULL) == 0) {
+            *codec = other;
+            rc = 0;
+        }
+    }
+    b->request.protocol = (*codec)->exchange;
+    return rc;
+}
+
+/* Some exchanges want to see the version that they sent; what is none does not come back. */
+static void echo_version(struct mb_bidder *b, struct mb_slice version, struct mb_bidder_out *out)
+{
+    size_t i;
+
+    for (i = 0; i < version.len; i++) {
+        if (version.data[i] != '.' && (version.data[i] < '0' || version.data[i] > '9')) {
+            return;
+        }
+    }
+    if (version.len > 0 && version.len <= 8) {
+        out->extra_headers =
+            mb_xarena_printf(&b->arena, "x-openrtb-version: %.*s\r\n", MB_SLICE_ARG(version));
+    }
+}
+
 static void answer_bid(struct mb_bidder *b, const struct mb_codec *codec,
                        const struct mb_endpoint *endpoint, const struct mb_bidder_in *in,
                        struct mb_bidder_out *out)
@@ -228,7 +273,7 @@ static void answer_bid(struct mb_bidder *b, const struct mb_codec *codec,
     b->totals->requests++;
     memset(&b->request, 0, sizeof(b->request));
     b->request.endpoint = endpoint;
-    if (codec->decode_request(&wire, &b->request, &err)) {
+    if (decode(b, &wire, &codec, &err)) {
         b->totals->bad_requests++;
         mb__bidder_refuse_error(b, out, &err);
         return;
@@ -239,6 +284,9 @@ static void answer_bid(struct mb_bidder *b, const struct mb_codec *codec,
     b->deadline_ms = in->now_ms + b->request.timeout_ms -
                      (margin < b->request.timeout_ms ? margin : b->request.timeout_ms);
     mb__bidder_bid(b, codec, in->draining, out);
+    if (codec->exchange == MB_EXCHANGE_OPENRTB) {
+        echo_version(b, in->openrtb_version, out);
+    }
 }
 
 /* --- routing --- */

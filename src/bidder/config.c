@@ -253,6 +253,9 @@ static int take_dialect(struct table *t, struct mb_endpoint *endpoint)
     if ((rc = take_text(t, "dialect", &dialect)) || (rc = take_text(t, "books_on", &books_on))) {
         return rc;
     }
+    if (endpoint->exchange == MB_EXCHANGE_XANDR) {
+        endpoint->dialect = MB_DIALECT_XANDR; /* where it speaks OpenRTB */
+    }
     if (endpoint->exchange != MB_EXCHANGE_OPENRTB) {
         return dialect    ? wrong(t, "dialect", "only for exchange = 'openrtb'")
                : books_on ? wrong(t, "books_on", "only for exchange = 'openrtb'")
@@ -516,6 +519,7 @@ static void set_default_endpoints(struct mb_config *c)
         {.name = {"xandr", 5},
          .path = {"/xandr", 6},
          .exchange = MB_EXCHANGE_XANDR,
+         .dialect = MB_DIALECT_XANDR,
          .timeout_ms = 100,
          .margin_ms = 20},
         {.name = {"openrtb", 7},

@@ -76,7 +76,7 @@ enum mb_nobid mb__bidder_sign(struct mb_bidder *b, struct mb_bid *bid, const cha
         *field = "data";
         return MB_NOBID_INVALID_BID;
     }
-    if (b->request.endpoint->exchange == MB_EXCHANGE_XANDR) {
+    if (b->request.protocol == MB_EXCHANGE_XANDR) {
         if (!set_custom_data(b, bid)) {
             *field = "custom_notify_data";
             return MB_NOBID_INVALID_BID;
@@ -84,7 +84,7 @@ enum mb_nobid mb__bidder_sign(struct mb_bidder *b, struct mb_bid *bid, const cha
         return MB_NOBID_BID;
     }
     bid->notice_url = notice_url(b, MB_EVENT_BILLING);
-    if (b->request.endpoint->exchange == MB_EXCHANGE_OPENRTB) {
+    if (b->request.protocol == MB_EXCHANGE_OPENRTB) {
         bid->win_notice = notice_url(b, MB_EVENT_WIN);
         bid->loss_notice = notice_url(b, MB_EVENT_LOSS);
     }

@@ -45,6 +45,8 @@ void mb__request_handle(void *user, struct mb_http_exchange *exchange,
                               .query = request->query,
                               .body = request->body,
                               .remote_ip = request->remote_ip,
+                              .openrtb_version =
+                                  mb_http_header(request, MB_SLICE("x-openrtb-version")),
                               .now_ms = mb_time_now_ms(),
                               .seed = mb__chance_seed(&worker->chance),
                               .draining = worker->draining};
