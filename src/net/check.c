@@ -102,12 +102,21 @@ static bool check_codings(struct mb__net_message *msg, struct mb_slice value, ui
     return true;
 }
 
-/* Content-Encoding is a list; only identity is taken. */
+/* Content-Encoding is a list, over all headers of the name; one coding of those known is taken. */
 static void check_encoding(struct mb__net_message *msg, struct mb_slice value, uint32_t at)
 {
     while (mb_slice_present(value)) {
         struct mb_slice coding = mb_slice_trim(mb_slice_cut(&value, ','));
-        if (!mb_slice_empty(coding) && !mb_slice_eq_nocase(coding, MB_SLICE("identity")))
+        if (mb_slice_empty(coding) || mb_slice_eq_nocase(coding, MB_SLICE("identity")))
+            continue;
+        if (msg->coding != MB__NET_CODING_NONE)
+            mb__net_message_reject(msg, 415, "more than one content encoding", at);
+        else if (mb_slice_eq_nocase(coding, MB_SLICE("gzip")) ||
+                 mb_slice_eq_nocase(coding, MB_SLICE("x-gzip")))
+            msg->coding = MB__NET_CODING_GZIP;
+        else if (mb_slice_eq_nocase(coding, MB_SLICE("deflate")))
+            msg->coding = MB__NET_CODING_DEFLATE;
+        else
             mb__net_message_reject(msg, 415, "content encoding not taken here", at);
     }
 }

@@ -142,17 +142,21 @@ static bool must_pause(const struct mb__net_conn *conn)
     return conn->n_exchanges >= limits->pipeline || unsent_bytes(conn) >= limits->write_bytes;
 }
 
-static void hand_over(struct mb__net_conn *conn, const struct mb__net_message *msg)
+static void hand_over(struct mb__net_conn *conn, struct mb__net_message *msg)
 {
     struct mb_http_server *server = conn->server;
+    struct mb_slice body = mb__net_message_body(msg);
     if (!msg->keep_alive)
         conn->deaf = true;
+    if (msg->status == 0 && msg->coding != MB__NET_CODING_NONE && body.len > 0)
+        mb__net_inflate_body(&server->inflate, msg, &body);
     if (msg->status != 0) {
         mb__net_refuse(conn, msg, msg->status, msg->text, msg->at, false);
         return;
     }
     struct mb_http_request request;
     mb__net_request_fill(msg, server->headers, &request);
+    request.body = body;
     request.remote_ip = mb_slice_of(conn->remote_ip);
     server->counters.requests++;
     struct mb_http_exchange *exchange = mb__net_exchange_open(conn, msg);

@@ -3,7 +3,7 @@
  * Part of: net.  Depends on: base, libuv, llhttp.
  * Threads:  everything on the loop's thread.
  * Files:    message.c reads one HTTP message, chunk.c its chunks; check.c says what a request must
- * be beyond that; conn.c is the life of a connection; respond.c puts answers in order; timers.c
+ * be beyond that; inflate.c unpacks a compressed body; conn.c is the life of a connection; respond.c puts answers in order; timers.c
  * ends what takes too long; server.c listens, accepts, drains; client.c and client_conn.c are the
  * other side.
  */
@@ -97,6 +97,9 @@ enum mb__net_chunk {
     MB__NET_CHUNK_BAD,
 };
 
+/* How the body is compressed. */
+enum mb__net_coding { MB__NET_CODING_NONE, MB__NET_CODING_GZIP, MB__NET_CODING_DEFLATE };
+
 struct mb__net_message;
 /* Runs when the headers are whole; false after mb__net_message_fail. */
 typedef bool mb__net_check(struct mb__net_message *msg);
@@ -126,6 +129,7 @@ struct mb__net_message {
     bool keep_alive;       /* the peer allows another message behind it */
     bool expects_continue; /* the peer waits for 100 before it sends the body */
     bool skip_body;        /* a reply to HEAD */
+    enum mb__net_coding coding;
     bool complete;
 
     int status;       /* of the answer that refuses it, or 0 */
@@ -181,6 +185,15 @@ bool mb__net_check_request(struct mb__net_message *msg);
 /* Fills all of `out` but remote_ip from a complete message. */
 void mb__net_request_fill(const struct mb__net_message *msg, struct mb_http_header *headers,
                           struct mb_http_request *out);
+
+/* --- inflate.c --- */
+
+struct mb__net_inflate;
+
+/* Replaces `body`, which is compressed as msg->coding says, by what it holds; lent until the next call. `*kept` is made with the
+ * first body. False after mb__net_message_reject: 400, or 413 beyond msg->body_limit. */
+bool mb__net_inflate_body(struct mb__net_inflate **kept, struct mb__net_message *msg, struct mb_slice *body);
+void mb__net_inflate_free(struct mb__net_inflate *in); /* NULL allowed */
 
 /* --- server side --- */
 
@@ -279,6 +292,7 @@ struct mb_http_server {
     struct mb_http_exchange *free_exchanges;
     uint32_t n_free_messages, n_free_outboxes, n_free_exchanges;
 
+    struct mb__net_inflate *inflate; /* NULL before the first compressed body */
     struct mb_http_header headers[MB__NET_FIELDS_MAX]; /* of the request being handled */
     char read_buf[MB__NET_READ_BYTES];
 };

@@ -187,6 +187,8 @@ void mb__net_refuse(struct mb__net_conn *conn, const struct mb__net_message *msg
                                         .content_type = "application/json",
                                         .body = mb_slice(body, (size_t)len),
                                         .close = close};
+    if (status == 415) /* RFC 9110, 12.5.3: what would have been taken */
+        response.extra_headers = MB_SLICE("Accept-Encoding: gzip, deflate\r\n");
     conn->server->counters.bad_requests++;
     mb_http_respond(mb__net_exchange_open(conn, msg), &response);
 }

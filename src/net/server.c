@@ -40,6 +40,7 @@ void mb__net_server_release(struct mb_http_server *server)
     if (--server->refs > 0)
         return;
     mb__net_pool_fini(server);
+    mb__net_inflate_free(server->inflate);
     free(server);
 }
 
