@@ -33,6 +33,10 @@ return {
   -- strategy that aims at countries there does not load. `./dev build` fetches this free one.
   geoip = 'build/geo/country.mmdb',
 
+  -- Proxies and load balancers before moonbid: as networks, such as '10.0.0.0/8'. Only what these add to X-Forwarded-For
+  -- is believed; the caller is the right-most address there that is none of them.
+  trusted_proxies = {},
+
   endpoints = {
     {
       name = 'exoclick', -- in logs, metrics, and strategies' target.endpoint
@@ -43,6 +47,8 @@ return {
       tokens = { zone = 'zone_id' },
       timeout_ms = 300, -- of the exchange, unless the request says less
       margin_ms = 50, -- kept for the way back
+      -- Who may call this endpoint, IPv4 and IPv6 apart; others get 403. Everybody without this key.
+      allow = { '0.0.0.0/0', '::/0' },
     },
     {
       name = 'xandr',

@@ -205,6 +205,7 @@ struct mb_endpoint {
     enum mb_dialect dialect;      /* OpenRTB */
     bool books_on_win;            /* OpenRTB: a win books, else its billing notice */
     struct mb_slice member;       /* Xandr: member to bid for where the request names several; or absent */
+    struct mb_cidrs allow;        /* who may call; count 0: anybody */
     uint32_t index;               /* place in the config, 0.. */
 };
 

@@ -7,6 +7,7 @@
 
 #include "moonbid/base/arena.h"
 #include "moonbid/base/buf.h"
+#include "moonbid/base/cidr.h"
 #include "moonbid/base/err.h"
 #include "moonbid/base/log.h"
 #include "moonbid/base/map.h"

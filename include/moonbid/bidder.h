@@ -46,7 +46,7 @@ enum mb_bidder_method { MB_BIDDER_GET, MB_BIDDER_POST, MB_BIDDER_OTHER };
 struct mb_bidder_in {
     enum mb_bidder_method method; /* HEAD counts as GET */
     struct mb_slice path, query, body; /* query absent where there is none */
-    struct mb_slice remote_ip;
+    struct mb_slice remote_ip; /* who calls, for the endpoint's allow list; absent: nobody from outside */
     struct mb_slice openrtb_version; /* the header of that name, or absent: given back with the answer */
     int64_t now_ms;
     uint64_t seed;

@@ -45,6 +45,12 @@ struct mb_http_request {
 /* The first header of that name (case does not count), or absent. O(headers). */
 struct mb_slice mb_http_header(const struct mb_http_request *request, struct mb_slice name);
 
+/* Who sent it: the TCP peer, or, as long as that is one of `trusted`, who it says it was called by: the next address in X-Forwarded-For
+ * from its end, which is where each proxy adds. What stands before the first address that is not trusted may be anybody's invention and
+ * is not looked at; an entry that is no address ends the search at the proxy that passed it on. Ports and brackets are taken.
+ * Gives: the address as text, in `out` or the request. O(headers + entries). */
+struct mb_slice mb_http_client_ip(const struct mb_http_request *request, struct mb_cidrs trusted, char out[MB_IP_TEXT_MAX]);
+
 /* What the server refuses, and when it gives up. 0 is not "no limit" but refused by _new. */
 struct mb_http_limits {
     uint32_t header_bytes; /* request line and headers together; 431, or 414 for the line alone */

@@ -340,6 +340,16 @@ static bool takes_get(const struct mb_endpoint *endpoint)
     return endpoint->exchange == MB_EXCHANGE_EXOCLICK;
 }
 
+/* An endpoint with a list serves nobody else, nor an address that cannot be read. Where no peer is (try, golden requests, the kit)
+ * there is nobody to refuse. */
+static bool may_call(const struct mb_endpoint *endpoint, struct mb_slice remote_ip)
+{
+    struct mb_ip ip;
+
+    return endpoint->allow.count == 0 || !mb_slice_present(remote_ip) ||
+           (mb_ip_parse(remote_ip, &ip) && mb_cidrs_contain(endpoint->allow, &ip));
+}
+
 static void answer_endpoint(struct mb_bidder *b, const struct mb_endpoint *endpoint,
                             enum mb_wire_path what, const struct mb_bidder_in *in,
                             struct mb_bidder_out *out)
@@ -347,7 +357,9 @@ static void answer_endpoint(struct mb_bidder *b, const struct mb_endpoint *endpo
     const struct mb_codec *codec = mb_exchange_codec(endpoint->exchange);
 
     out->endpoint = endpoint;
-    if (in->method == MB_BIDDER_OTHER ||
+    if (!may_call(endpoint, in->remote_ip)) {
+        mb__bidder_refuse(b, out, 403, "this address may not call here", -1);
+    } else if (in->method == MB_BIDDER_OTHER ||
         (in->method == MB_BIDDER_GET && !takes_get(endpoint))) {
         refuse_method(b, out, takes_get(endpoint));
     } else if (what == MB_WIRE_BID) {

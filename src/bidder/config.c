@@ -124,6 +124,33 @@ static int take_texts(struct table *t, const char *key, struct mb_slices *out)
     return 0;
 }
 
+/* Networks such as '10.0.0.0/8'; at least `least` of them. */
+static int take_networks(struct table *t, const char *key, int least, struct mb_cidrs *out)
+{
+    const struct mb_doc *list = mb_doc_get(t->node, key);
+    const struct mb_doc *item;
+    struct mb_cidr *items;
+    size_t count = 0;
+
+    if (!list) {
+        return 0;
+    }
+    if ((!mb_doc_is_array(list) && mb_doc_count(list) > 0) || mb_doc_count(list) < least ||
+        mb_doc_count(list) > CONFIG_LIST_MAX || mb_doc_is_string(list)) {
+        return wrong(t, key, "expected a list of %d to %d networks", least, CONFIG_LIST_MAX);
+    }
+    items = mb_xarena_array(&t->config->arena, (size_t)mb_doc_count(list) + 1, sizeof(*items));
+    for (item = mb_doc_first(list); item; item = mb_doc_next(item)) {
+        if (!mb_doc_is_string(item) || !mb_cidr_parse(mb_slice_of(mb_doc_text(item)), &items[count])) {
+            return wrong(t, key, "expected networks such as '10.0.0.0/8', '192.0.2.7' or '2001:db8::/32', no bit "
+                                 "set behind the prefix; number %zu is none", count + 1);
+        }
+        count++;
+    }
+    *out = (struct mb_cidrs){items, count};
+    return 0;
+}
+
 /* Keys that a table may have; `known` ends with NULL. */
 static int refuse_unknown(const struct table *t, const char *const *known)
 {
@@ -282,8 +309,6 @@ static int take_endpoint(struct table *t, struct mb_endpoint *endpoint)
                                         "tokens",     "timeout_ms", "margin_ms", "allow",
                                         "member",     "dialect",   "books_on", NULL};
     const char *text = NULL;
-    struct mb_slices allow = {0};
-    size_t i;
     int rc;
 
     if ((rc = refuse_unknown(t, known)) || (rc = take_exchange(t, endpoint)) ||
@@ -291,7 +316,7 @@ static int take_endpoint(struct table *t, struct mb_endpoint *endpoint)
         (rc = take_slice(t, "path", &endpoint->path)) ||
         (rc = take_slice(t, "currency", &endpoint->currency)) ||
         (rc = take_slice(t, "member", &endpoint->member)) || (rc = take_tokens(t, endpoint)) ||
-        (rc = take_texts(t, "allow", &allow)) || (rc = take_text(t, "path", &text))) {
+        (rc = take_networks(t, "allow", 1, &endpoint->allow)) || (rc = take_text(t, "path", &text))) {
         return rc;
     }
     endpoint->timeout_ms = endpoint->exchange == MB_EXCHANGE_EXOCLICK  ? 300
@@ -316,12 +341,6 @@ static int take_endpoint(struct table *t, struct mb_endpoint *endpoint)
             return wrong(t, "currency", "required: ExoClick's requests name no currency");
         }
         endpoint->currency = t->config->currency;
-    }
-    for (i = 0; i < allow.count; i++) {
-        if (!mb_slice_is(allow.items[i], "0.0.0.0/0") && !mb_slice_is(allow.items[i], "::/0")) {
-            return wrong(t, "allow", "address lists are not supported by this version; only "
-                                     "'0.0.0.0/0' and '::/0' are taken: filter before moonbid");
-        }
     }
     return 0;
 }
@@ -498,12 +517,12 @@ static int take_top(struct table *t)
         (rc = take_slice(t, "notice_url", &c->notice_url)) ||
         (rc = take_slice(t, "click_url", &c->click_url)) ||
         (rc = take_texts(t, "notice_keys", &c->notice_keys)) ||
-        (rc = take_text(t, "geoip", &c->geoip)) || (rc = take_endpoints(t)) ||
+        (rc = take_text(t, "geoip", &c->geoip)) ||
+        (rc = take_networks(t, "trusted_proxies", 0, &c->trusted_proxies)) || (rc = take_endpoints(t)) ||
         (rc = take_limits(t)) || (rc = take_script(t))) {
         return rc;
     }
     warn_unused(t, "pixel_url");
-    warn_unused(t, "trusted_proxies");
     warn_unused(t, "recorder");
     return check_whole(t);
 }

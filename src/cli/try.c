@@ -99,7 +99,6 @@ static int decide(struct trial *t, const struct cli_args *args, const struct mb_
 {
     struct mb_bidder_in in = {.method = MB_BIDDER_POST,
                               .query = mb_slice_of(args->query),
-                              .remote_ip = MB_SLICE("127.0.0.1"),
                               .now_ms = mb_time_now_ms(),
                               .seed = 1};
     struct mb_bidder_out out;

@@ -3,7 +3,8 @@
  * Part of: net.  Depends on: base, libuv, llhttp.
  * Threads:  everything on the loop's thread.
  * Files:    message.c reads one HTTP message, chunk.c its chunks; check.c says what a request must
- * be beyond that; inflate.c unpacks a compressed body; conn.c is the life of a connection; respond.c puts answers in order; timers.c
+ * be beyond that; inflate.c unpacks a compressed body; forwarded.c finds
+ * out who called through proxies; conn.c is the life of a connection; respond.c puts answers in order; timers.c
  * ends what takes too long; server.c listens, accepts, drains; client.c and client_conn.c are the
  * other side.
  */

@@ -72,7 +72,6 @@ static bool decide(struct mb_bidder *bidder, const struct golden *golden,
     struct mb_bidder_in in = {.method = golden->has_request ? MB_BIDDER_POST : MB_BIDDER_GET,
                               .query = golden->query,
                               .body = golden->request,
-                              .remote_ip = MB_SLICE("127.0.0.1"),
                               .now_ms = mb_time_now_ms(),
                               .seed = 1};
 

@@ -40,11 +40,13 @@ void mb__request_handle(void *user, struct mb_http_exchange *exchange,
                         const struct mb_http_request *request)
 {
     struct mb__worker *worker = user;
+    char ip[MB_IP_TEXT_MAX];
     struct mb_bidder_in in = {.method = method_of(request->method),
                               .path = request->path,
                               .query = request->query,
                               .body = request->body,
-                              .remote_ip = request->remote_ip,
+                              .remote_ip = mb_http_client_ip(
+                                  request, worker->config->trusted_proxies, ip),
                               .openrtb_version =
                                   mb_http_header(request, MB_SLICE("x-openrtb-version")),
                               .now_ms = mb_time_now_ms(),
