@@ -47,6 +47,12 @@ static struct mb_json_value moved(struct mb_json_value object, const char *key)
     return mb_json_present(value) ? value : get(get(object, "ext"), key);
 }
 
+/* What Xandr adds to an object of the specification. */
+static struct mb_json_value xandr_ext(struct mb_json_value object)
+{
+    return get(get(object, "ext"), "appnexus");
+}
+
 static int8_t tristate(struct mb_json_value value)
 {
     return mb_json_present(value) ? (int8_t)mb_json_bool(value, false) : -1;
@@ -161,6 +167,17 @@ static struct mb_slice position(struct mb_json_value media)
     }
 }
 
+/* Xandr's own guess of what wins (protocols/xandr.md 7.1), in the currency of its other prices. */
+static struct mb_price estimated_price(const struct reader *r, struct mb_json_value imp_object)
+{
+    struct mb_price wire = {0};
+    struct mb_rate rate;
+    struct mb_slice currency = mb__exchange_either(r->in->endpoint->currency, MB_SLICE("USD"));
+    bool is_known = mb_json_price(get(xandr_ext(imp_object), "estimated_clear_price"), &wire) &&
+                    wire.micros > 0 && mb_rates_get(r->in->rates, currency, &rate);
+    return is_known ? mb_money_to_house(wire, rate) : (struct mb_price){0};
+}
+
 static void read_common(const struct reader *r, struct mb_json_value object, struct mb_imp *imp)
 {
     imp->id = id(object, "id");
@@ -168,6 +185,7 @@ static void read_common(const struct reader *r, struct mb_json_value object, str
     imp->secure = mb_json_bool(get(object, "secure"), false);
     imp->floor_is_strange =
         !read_floor(r, object, &imp->floor_wire, &imp->currency_wire, &imp->floor);
+    imp->estimated_price = estimated_price(r, object);
     imp->raw = mb__exchange_raw(object);
     read_deals(r, object, imp);
 }
@@ -370,14 +388,17 @@ static void read_user(const struct reader *r)
     struct mb_json_value user = get(r->root, "user");
     struct mb_user *out = &r->out->user;
     int64_t year = mb_json_i64(get(user, "yob"), 0);
-    out->id = mb__exchange_known_id(id(user, "id"));
+    struct mb_slice user_id = id(user, "id");
+    bool is_opt_out_id = r->in->endpoint->dialect == MB_DIALECT_XANDR && mb_slice_is(user_id, "-1");
+    out->id = mb__exchange_known_id(user_id);
     out->buyer_id = mb__exchange_known_id(id(user, "buyeruid"));
     out->gender = text(user, "gender");
     out->year_of_birth = year > 1900 && year < 2200 ? (int32_t)year : 0;
     out->keyword = text(user, "keywords");
     out->segments = segments(r, user);
-    out->data = text(user, "customdata");
-    out->opted_out = mb_json_bool(get(get(r->root, "device"), "dnt"), false);
+    out->data = mb__exchange_either(text(user, "customdata"),
+                                    mb__exchange_embedded(get(xandr_ext(user), "userdata_json")));
+    out->opted_out = mb_json_bool(get(get(r->root, "device"), "dnt"), false) || is_opt_out_id;
 }
 
 static void read_rules(const struct reader *r)

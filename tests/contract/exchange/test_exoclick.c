@@ -60,11 +60,13 @@ static void requests_are_read_field_by_field(void **state)
          "site.domain=www.pub.example\nsite.page=http://user@WWW.Pub.example:8080/x\n"
          "device.ip=2001:db8::17\ndevice.remote_ip=2001:db8::18\ndevice.language=de\n"
          "imp 0 format=push\nid=r2\nsize=192x192\ncurrency_wire=EUR\n"},
-        /* An e-mail click: the address is nowhere; XML in capitals; a keyword from the token, the other token not replaced. */
+        /* An e-mail click: the address is in user.email only, for the bidder to hash; XML in capitals; a keyword from the
+         * token, the other token not replaced. */
         {"keyword=beach&zone={zone_id}&el=dXNlcg==",
          "{\"id\":\"r3\",\"type\":\"Email_Clicks\",\"export\":\"XML\",\"el\":\"dXNlckBleGFtcGxlLm9yZw==\","
          "\"user_id\":0,\"sub\":\"0042\"}",
-         "id=r3\ncurrency=EUR\ntimeout_ms=300\nxml=1\nsite.sub=0042\nuser.keyword=beach\ntoken keyword=beach\n"
+         "id=r3\ncurrency=EUR\ntimeout_ms=300\nxml=1\nsite.sub=0042\nuser.keyword=beach\n"
+         "user.email=dXNlckBleGFtcGxlLm9yZw==\ntoken keyword=beach\n"
          "imp 0 format=email_click\nid=r3\ncurrency_wire=EUR\n"},
         /* Everything of the wrong type is as good as absent; a number for the id is its digits. */
         {"zone=",
@@ -90,7 +92,8 @@ static void requests_are_read_field_by_field(void **state)
     mb_buf_fini(&buf);
 }
 
-/* The same names in a query string: decoded once, '+' a blank, the first of a repeated key, the e-mail gone. */
+/* The same names in a query string: decoded once, '+' a blank, the first of a repeated key, the e-mail
+ * out of the tokens. */
 static void a_get_request_has_the_same_fields(void **state)
 {
     (void)state;
@@ -104,7 +107,7 @@ static void a_get_request_has_the_same_fields(void **state)
              "id=a%25b\ncurrency=EUR\ntimeout_ms=300\nxml=1\n"
              "site.id=1\nsite.domain=pub.example\nsite.page=https://pub.example/p?q=1\nsite.sub=123456\n"
              "device.ip=192.0.2.10\ndevice.ua=Agent/1 x\ndevice.language=en\nuser.id=u1\n"
-             "token site_id=1\ntoken id=a%25b\ntoken ip=192.0.2.10\ntoken language=en\n"
+             "user.email=dXNlcg\ntoken site_id=1\ntoken id=a%25b\ntoken ip=192.0.2.10\ntoken language=en\n"
              "token type=push_notification\ntoken ua=Agent/1 x\ntoken url=https://pub.example/p?q=1\n"
              "token user_id=u1\ntoken sub=123456\ntoken export=xml\ntoken size=720x480\n"
              "imp 0 format=push\nid=a%25b\nsize=720x480\ncurrency_wire=EUR\n");

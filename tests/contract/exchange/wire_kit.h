@@ -110,6 +110,30 @@ static inline void kit_dump_imp(struct mb_buf *buf, const struct mb_imp *imp)
     kit_line(buf, "position", imp->position);
     kit_list(buf, "members", imp->members);
     kit_list(buf, "deals", imp->deals);
+    for (size_t i = 0; imp->deal_floors && i < imp->deals.count; i++) {
+        kit_price(buf, "deal_floor", imp->deal_floors[i], true);
+    }
+    kit_number(buf, "deals_only", imp->deals_only, 0);
+    kit_number(buf, "native_in_root", imp->native_in_root, 0);
+    kit_number(buf, "floor_is_strange", imp->floor_is_strange, 0);
+}
+
+static inline void kit_dump_place(struct mb_buf *buf, const struct mb_request *r)
+{
+    kit_line(buf, "site.id", r->site.id);
+    kit_line(buf, "site.domain", r->site.domain);
+    kit_line(buf, "site.page", r->site.page);
+    kit_line(buf, "site.name", r->site.name);
+    kit_line(buf, "site.referrer", r->site.referrer);
+    kit_line(buf, "site.publisher_id", r->site.publisher_id);
+    kit_line(buf, "site.zone_id", r->site.zone_id);
+    kit_line(buf, "site.sub", r->site.sub);
+    kit_list(buf, "site.categories", r->site.categories);
+    kit_list(buf, "site.keywords", r->site.keywords);
+    kit_line(buf, "app.id", r->app.id);
+    kit_line(buf, "app.bundle", r->app.bundle);
+    kit_line(buf, "app.name", r->app.name);
+    kit_line(buf, "app.domain", r->app.domain);
 }
 
 static inline void kit_dump_people(struct mb_buf *buf, const struct mb_request *r)
@@ -120,6 +144,7 @@ static inline void kit_dump_people(struct mb_buf *buf, const struct mb_request *
     kit_line(buf, "device.ua", r->device.ua);
     kit_line(buf, "device.type", r->device.type);
     kit_line(buf, "device.os", r->device.os);
+    kit_line(buf, "device.os_version", r->device.os_version);
     kit_line(buf, "device.browser", r->device.browser);
     kit_line(buf, "device.make", r->device.make);
     kit_line(buf, "device.model", r->device.model);
@@ -134,6 +159,7 @@ static inline void kit_dump_people(struct mb_buf *buf, const struct mb_request *
     kit_line(buf, "user.buyer_id", r->user.buyer_id);
     kit_line(buf, "user.gender", r->user.gender);
     kit_line(buf, "user.keyword", r->user.keyword);
+    kit_line(buf, "user.email", r->user.email);
     kit_line(buf, "user.email_hash", r->user.email_hash);
     kit_number(buf, "user.year_of_birth", r->user.year_of_birth, 0);
     kit_number(buf, "user.opted_out", r->user.opted_out, 0);
@@ -144,6 +170,8 @@ static inline void kit_dump_people(struct mb_buf *buf, const struct mb_request *
 static inline void kit_dump_blocked(struct mb_buf *buf, const struct mb_blocked *blocked)
 {
     kit_list(buf, "blocked.categories", blocked->categories);
+    kit_list(buf, "blocked.apps", blocked->apps);
+    kit_list(buf, "blocked.seats", blocked->seats);
     kit_list(buf, "blocked.domains", blocked->domains);
     kit_list(buf, "blocked.creatives", blocked->creatives);
     kit_list(buf, "blocked.brands", blocked->brands);
@@ -164,15 +192,11 @@ static inline struct mb_slice kit_dump_request(struct mb_buf *buf, const struct 
     kit_number(buf, "xml", r->answer_form == MB_ANSWER_XML, 0);
     kit_number(buf, "regs.gdpr", r->regs.gdpr, -1);
     kit_number(buf, "regs.coppa", r->regs.coppa, -1);
-    kit_line(buf, "site.id", r->site.id);
-    kit_line(buf, "site.domain", r->site.domain);
-    kit_line(buf, "site.page", r->site.page);
-    kit_line(buf, "site.publisher_id", r->site.publisher_id);
-    kit_line(buf, "site.zone_id", r->site.zone_id);
-    kit_line(buf, "site.sub", r->site.sub);
-    kit_list(buf, "site.categories", r->site.categories);
-    kit_list(buf, "site.keywords", r->site.keywords);
-    kit_line(buf, "app.id", r->app.id);
+    kit_line(buf, "regs.us_privacy", r->regs.us_privacy);
+    kit_line(buf, "regs.gpp", r->regs.gpp);
+    kit_line(buf, "regs.consent", r->regs.consent);
+    kit_list(buf, "seats", r->seats);
+    kit_dump_place(buf, r);
     kit_dump_people(buf, r);
     kit_dump_blocked(buf, &r->blocked);
     for (size_t i = 0; i < r->tokens.count; i++) {
