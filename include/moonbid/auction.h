@@ -366,8 +366,26 @@ struct mb_event {
     struct mb_slice value, value_currency; /* of a conversion, as sent */
     struct mb_amount revenue;        /* its value in house currency */
     struct mb_slice tags, responses, bid_info, full_tag_info, raw; /* JSON text as sent */
-    /* What makes this event distinct: a second one with the same key is a duplicate. At most 160 bytes. */
+    /* What makes this event distinct: a second one with the same key is a duplicate. At most 160 bytes. It begins with
+     * mb_event_key_ms in twelve hexadecimal digits and a colon, so that new keys sort behind old ones. */
     struct mb_slice key;
+};
+
+/* The instant that an event's key begins with: when its bid was made; without one, what the exchange says, so that a
+ * repeat gives the same; 0 where neither is known. Within 0 .. 2^48 - 1. */
+int64_t mb_event_key_ms(const struct mb_event *event);
+
+/* What one strategy has spent and counted in its attributed events, tests left out: sums of a ledger. */
+struct mb_spend {
+    struct mb_slice strategy;
+    uint64_t events[MB_EVENT_COUNT];
+    uint64_t impressions, clicks; /* events that booked, by the model of their price */
+    struct mb_amount total;
+    const struct mb_spend_part {
+        int64_t start_ms; /* of a quarter of an hour */
+        struct mb_amount cost;
+    } *recent; /* the last days, oldest first; part of `total` */
+    size_t n_recent;
 };
 
 /* A copy of the event and all it points to, in one block; free() it. Aborts without memory. */

@@ -74,9 +74,6 @@ void mb_bidder_handle(struct mb_bidder *bidder, const struct mb_bidder_in *in, s
 /* A recorded event: books it and runs the strategy's handlers; for a duplicate only counts it. */
 void mb_bidder_settle(struct mb_bidder *bidder, const struct mb_event *event, bool duplicate, int64_t now_ms);
 
-/* An event of the ledger at start: books its cost, runs nothing. */
-void mb_bidder_replay(struct mb_bidder *bidder, const struct mb_event *event);
-
 /* --- what the last bid request came to: for try, the kit and traces --- */
 
 /* One strategy's word on one impression. */

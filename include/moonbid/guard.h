@@ -4,8 +4,8 @@
  * Threads:  any number of processes and threads share one guard; numbers are atomics, no locks on
  *           the bid path.
  * Lifetime: open (maps memory) -> slots are found by name and stay over reloads -> close.
- *           No I/O on the bid path. Spend is told from the ledger at start (mb_guard_book for
- *           each event); script counters live in a mapped file, so they survive a restart.
+ *           No I/O on the bid path. Spend is told from the ledger at start
+ *           (mb_guard_restore); script counters live in a mapped file, so they survive a restart.
  */
 #ifndef MB_GUARD_H
 #define MB_GUARD_H
@@ -91,6 +91,12 @@ void mb_guard_count_shown(struct mb_guard *guard, uint32_t slot, const struct mb
  * its pool and under its per key too), and releases the bid's reservation. O(1). */
 void mb_guard_book(struct mb_guard *guard, const struct mb_strategy *strategy_or_null,
                    uint32_t slot, const struct mb_event *event);
+
+/* Adds what a ledger's sums have and the guard does not: all of it at start; what was committed and
+ * not booked when who books died; nothing where it knows everything. Then its strategy's pool gets
+ * the same. Load the scripts before, for their zones and pools. Only who books may call it. */
+void mb_guard_restore(struct mb_guard *guard, const struct mb_spend *spend);
+void mb_guard_restore_per(struct mb_guard *guard, uint64_t key, struct mb_amount spent);
 
 /* --- pausing: by the operator, until he resumes it --- */
 

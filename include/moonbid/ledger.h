@@ -1,11 +1,13 @@
-/* ledger.h - events made durable, duplicates refused.
+/* ledger.h - events made durable, duplicates refused, spend summed up.
  *
- * Part of: ledger.  Depends on: base, json, auction, metrics.
- * Threads:  append, take and done on the owner's thread; commit on any one thread meanwhile. No uv
- * here: the owner decides where the blocking commit runs. Lifetime: open -> (append ... commit ...
- * deliver)* -> close. An event is durable once commit has returned 0. Form now: one JSON object a
- * line in DATA/ledger.ndjson, written and fdatasync-ed batch by batch. A torn last line (power cut)
- * is cut off at open; a damaged line elsewhere is MB_ESYNTAX with its number.
+ * Part of: ledger.  Depends on: base, json, auction, metrics; SQLite.
+ * Threads:  append, pending, deliver and abandon on the owner's thread; commit and checkpoint on any
+ *           one thread meanwhile, never two at once. No uv here: the owner decides where they block.
+ * Lifetime: open -> each_spend -> (append ... commit ... deliver)* -> close. An event is durable
+ *           once commit has returned 0. One writer a data folder; readers (mb_ledger_each, the
+ *           sqlite3 shell) at any time. Do not carry an open ledger over a fork.
+ *
+ * The file is DATA/ledger.db; docs/ledger.md has its tables. Memory does not grow with it.
  */
 #ifndef MB_LEDGER_H
 #define MB_LEDGER_H
@@ -14,34 +16,62 @@
 
 struct mb_ledger;
 
-/* Opens or makes DATA/ledger.ndjson and reads what is there. `on_event` (may be NULL) gets each
- * recorded event in order, lent for the call, so that spend can be rebuilt before the first bid.
- * Fails: MB_EIO, MB_ESYNTAX naming file and line. Owns: mb_ledger_close. */
-int mb_ledger_open(const char *data_dir, void (*on_event)(void *user, const struct mb_event *event),
-                   void *user, struct mb_ledger **out, struct mb_error *err) MB_MUST_USE;
-void mb_ledger_close(struct mb_ledger *ledger);
+/* Opens or makes DATA/ledger.db. A DATA/ledger.ndjson, which version 0.1.0 wrote before, is taken
+ * over and renamed to ledger.ndjson.imported. After an end without close a small file is checked
+ * whole.
+ * Fails: MB_EIO; MB_ESYNTAX where the file is damaged. err->where names the file. Nothing is open.
+ * Owns:  mb_ledger_close.
+ * Costs: does not depend on the file's size, but for that check (64 MiB at most). */
+int mb_ledger_open(const char *data_dir, struct mb_ledger **out, struct mb_error *err) MB_MUST_USE;
+void mb_ledger_close(struct mb_ledger *ledger); /* NULL allowed; what is queued is lost */
+
+/* Tells what each strategy has spent so far, with the quarters of an hour that began within
+ * `recent_ms` before `now_ms`; and what was spent under each key of limits.per. Either callback may
+ * be NULL; what it gets is lent for the call.
+ * Costs: a row a strategy, quarter of an hour and type of event. Not while a commit runs.
+ * Fails: MB_EIO, MB_ESYNTAX. */
+int mb_ledger_each_spend(struct mb_ledger *ledger, int64_t now_ms, int64_t recent_ms,
+                         void (*on_spend)(void *user, const struct mb_spend *spend),
+                         void (*on_per_key)(void *user, uint64_t key, struct mb_amount spent),
+                         void *user, struct mb_error *err) MB_MUST_USE;
+
+/* Who sends an event. The same event of the same origin may be sent again when nobody knows whether
+ * it was committed. */
+struct mb_ledger_origin {
+    int64_t sender;   /* distinct for every start of every sender, > 0; 0: sends nothing twice */
+    int64_t sequence; /* of the batch's first event, counted up within it */
+};
+
+enum mb_ledger_fate {
+    MB_LEDGER_NEW,       /* recorded by this commit */
+    MB_LEDGER_DUPLICATE, /* another event with this key was there */
+    MB_LEDGER_RESENT,    /* this very event, of the same origin, was recorded by an earlier commit */
+};
 
 /* Queues a batch (copied; its text beyond UTF-8 is recorded as U+FFFD, keys compare in that form).
  * An event without key is never a duplicate. Each event's fate is told by mb_ledger_deliver with
- * this `ticket`. An event whose key was recorded before, or stands earlier in the queue, is a
- * duplicate: not written, told all the same (once its first is durable). Fails: MB_ENOMEM where
- * more than 65,536 events would be queued or durable and not delivered yet; nothing is queued then.
- */
+ * this `ticket`. Fails: MB_ENOMEM where more than 65,536 events would be queued or durable and not
+ * delivered yet; nothing is queued then. */
 int mb_ledger_append(struct mb_ledger *ledger, const struct mb_event *events, size_t count,
-                     void *ticket) MB_MUST_USE;
+                     struct mb_ledger_origin origin, void *ticket) MB_MUST_USE;
 
 /* Anything queued and not taken by a commit? */
 bool mb_ledger_pending(const struct mb_ledger *ledger);
 
-/* Writes and syncs everything queued so far; blocks. Fails: MB_EIO; the batch stays queued and the
- * file is as before (cut back), so that a later commit tries again. Never two at once. */
+/* Writes and syncs everything queued so far, all or nothing; blocks. Fails: MB_EIO, MB_ESYNTAX; the
+ * batch stays queued and the file is as before, so that a later commit tries again. */
 int mb_ledger_commit(struct mb_ledger *ledger, struct mb_error *err) MB_MUST_USE;
 
-/* On the owner's thread: calls `on_durable` for every event committed since, in order; the event is
- * lent for the call. */
+/* Moves what commits have put into the write-ahead log to its place; blocks for milliseconds. The
+ * log grows without. `idle`: would now be a good time? Then less is enough to say yes. */
+bool mb_ledger_wants_checkpoint(const struct mb_ledger *ledger, bool idle);
+void mb_ledger_checkpoint(struct mb_ledger *ledger);
+
+/* On the owner's thread: calls `on_durable` for every event committed since, in the order of
+ * appending; the event is lent for the call. */
 void mb_ledger_deliver(struct mb_ledger *ledger,
                        void (*on_durable)(void *user, void *ticket, const struct mb_event *event,
-                                          bool duplicate),
+                                          enum mb_ledger_fate fate),
                        void *user);
 
 /* Gives up what is queued (after a failed commit): calls `on_failed` once per ticket-event; they
@@ -50,8 +80,25 @@ void mb_ledger_abandon(struct mb_ledger *ledger,
                        void (*on_failed)(void *user, void *ticket, const struct mb_event *event),
                        void *user);
 
-/* The recorded form of an event: one JSON object without newline; and back (slices in the arena).
- */
+/* --- readers: beside a running server or without one --- */
+
+/* Calls `on_event` for each recorded event in the order of keys, lent for the call, until it gives
+ * false. Sees one state of the file, however long it takes. Fails: MB_ENOTFOUND where there is no
+ * ledger, MB_EIO, MB_ESYNTAX. */
+int mb_ledger_each(const char *data_dir, bool (*on_event)(void *user, const struct mb_event *event),
+                   void *user, struct mb_error *err) MB_MUST_USE;
+
+/* Writes all events that can be read in a damaged DATA/ledger.db into a new DATA/ledger.salvaged.db
+ * and counts them. Needs room for two copies. Changes nothing that was there.
+ * Fails: MB_ENOTFOUND without a ledger, MB_EBUSY where ledger.salvaged.db is there already,
+ *        MB_ESYNTAX where nothing at all can be read, MB_EIO. */
+int mb_ledger_salvage(const char *data_dir, uint64_t *saved, struct mb_error *err) MB_MUST_USE;
+
+const char *mb_ledger_sqlite_version(void); /* "3.40.1" */
+
+/* --- the recorded form of an event as text --- */
+
+/* One JSON object without newline; and back (slices in the arena). */
 void mb_xledger_write_event(const struct mb_event *event, struct mb_buf *out);
 int mb_ledger_read_event(struct mb_slice line, struct mb_arena *arena, struct mb_event *out,
                          struct mb_error *err) MB_MUST_USE;

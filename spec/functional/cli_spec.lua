@@ -36,7 +36,7 @@ describe('the command line', function()
   it('helps', function()
     local output, status = run '--help'
     assert.equal(0, status)
-    for _, command in ipairs { 'serve', 'check', 'try', 'reload', 'pause', 'resume', 'endpoints', 'version' } do
+    for _, command in ipairs { 'serve', 'check', 'try', 'reload', 'pause', 'resume', 'endpoints', 'ledger', 'version' } do
       assert.matches('\n  ' .. command .. ' ', output)
       local help, code = run(command .. ' --help')
       assert.equal(0, code)
@@ -193,7 +193,7 @@ describe('the command line', function()
     local output, status = run 'version'
     assert.equal(0, status)
     assert.matches('^moonbid %d+%.%d+%.%d+\ncommit [%x]+[^\n]*\nLuaJIT 2%.1[^\n]+\n', output)
-    assert.matches('\nlibuv [^\n]+\nllhttp [^\n]+\ncJSON [^\n]+\n', output)
+    assert.matches('\nlibuv [^\n]+\nllhttp [^\n]+\ncJSON [^\n]+\nSQLite 3%.[%d.]+\n$', output)
   end)
 
   it('says that no server answers', function()

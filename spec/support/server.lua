@@ -113,7 +113,13 @@ end
 
 function Server:log() return read_file(self.log_path) end
 function Server:exit_status() return tonumber(read_file(self.folder .. '/exit'):match '%d+') end
-function Server:ledger() return read_file(self.folder .. '/data/ledger.ndjson') end
+-- One event as JSON a line.
+function Server:ledger()
+  local lines, status = Server.run('ledger dump --data ' .. quote(self.folder .. '/data'))
+  assert(status == 0, lines)
+  return lines
+end
+
 function Server:strategy(name, text) write_file(self.folder .. '/scripts/strategies/' .. name, text) end
 function Server:signal(name) assert(os.execute(('kill -%s %s'):format(name, self.pid))) end
 

@@ -24,6 +24,16 @@ static struct mb_slice *slice_at(struct mb_event *event, size_t i)
     return (struct mb_slice *)(void *)((char *)event + slice_offsets[i]);
 }
 
+int64_t mb_event_key_ms(const struct mb_event *event)
+{
+    static const int64_t most = (INT64_C(1) << 48) - 1;
+    int64_t ms = event->attributed ? event->bid_time_ms : 0;
+    if (!event->attributed) {
+        (void)mb_time_parse_utc(event->exchange_time, &ms);
+    }
+    return ms < 0 || ms > most ? 0 : ms;
+}
+
 struct mb_event *mb_xevent_clone(const struct mb_event *event)
 {
     struct mb_event plan = *event;

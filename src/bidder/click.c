@@ -155,7 +155,8 @@ static void record_click(struct mb_bidder *b, struct mb_slice token, struct mb_b
         return; /* of an endpoint that is no more: the visitor goes on all the same */
     }
     mb__bidder_own_event(b, MB_EVENT_CLICK, &notice, endpoint, e);
-    e->key = mb_xarena_printf(&b->arena, "%.*s:click", MB_SLICE_ARG(e->bid_id));
+    e->key = mb_xarena_printf(&b->arena, "%012llx:%.*s:click",
+                              (unsigned long long)mb_event_key_ms(e), MB_SLICE_ARG(e->bid_id));
     out->endpoint = endpoint;
     out->events = e;
     out->n_events = 1;

@@ -36,7 +36,8 @@ static void set_key(struct mb_bidder *b, struct mb_slice id, struct mb_event *e)
         id = mb_xarena_printf(&b->arena, "%.*s:%016llx", ID_MAX - 20, id.data,
                               (unsigned long long)mb_slice_hash(id));
     }
-    e->key = mb_xarena_printf(&b->arena, "%.*s:conversion:%.*s", MB_SLICE_ARG(e->bid_id),
+    e->key = mb_xarena_printf(&b->arena, "%012llx:%.*s:conversion:%.*s",
+                              (unsigned long long)mb_event_key_ms(e), MB_SLICE_ARG(e->bid_id),
                               MB_SLICE_ARG(id));
 }
 

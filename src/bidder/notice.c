@@ -3,7 +3,8 @@
  * Only a token whose signature holds names a bid, so only such an event may book money, and never more than the bid's price.
  * What no token names is recorded as unattributed: it books nothing and nobody hears of it.
  *
- * The key makes an event distinct. Attributed: bid id and type (a click also its time: two clicks on one ad are two).
+ * The key makes an event distinct. It begins with an instant that a repeat has too (mb_event_key_ms), because the ledger
+ * stays fast only where new keys come behind old ones. Then, attributed: bid id and type (a click also its time: two clicks on one ad are two).
  * Unattributed: endpoint, auction, impression, type and time, because Xandr's auction ids come again after an hour.
  */
 #include "internal.h"
@@ -31,6 +32,7 @@ static void set_key(struct mb_bidder *b, struct mb_event *e)
     struct mb_buf *key = &b->scratch;
 
     mb_buf_clear(key);
+    mb_xbuf_printf(key, "%012llx:", (unsigned long long)mb_event_key_ms(e));
     mb_xbuf_add_slice(key, e->attributed ? e->bid_id : e->endpoint);
     mb_xbuf_add_char(key, ':');
     mb_xbuf_add_text(key, mb_event_name(e->type));
@@ -339,9 +341,4 @@ void mb_bidder_settle(struct mb_bidder *b, const struct mb_event *event, bool du
         mb_guard_count_shown(b->options.guard, strategy->guard_slot, event);
         tell(b, strategy, event, now_ms);
     }
-}
-
-void mb_bidder_replay(struct mb_bidder *b, const struct mb_event *event)
-{
-    book(b, event);
 }

@@ -34,7 +34,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_serve, cli_check, cli_try, cli_reload, cli_pause, cli_resume,
-    cli_endpoints, cli_version;
+    cli_endpoints, cli_ledger, cli_version;
 
 /* Reads argv (behind the command's name). CLI_OK, or CLI_USAGE having said why. */
 int cli_parse(const struct cli_command *command, int argc, char **argv, struct cli_args *out);

@@ -9,12 +9,14 @@
 #include "cli.h"
 #include "commit.h" /* made by cmake/commit.cmake */
 
+#include "moonbid/ledger.h"
+
 static int run(const struct cli_args *args)
 {
     (void)args;
-    printf("moonbid %s\ncommit %s\n%s\nlibuv %s\nllhttp %d.%d.%d\ncJSON %s\n", MB_VERSION, MB_COMMIT,
+    printf("moonbid %s\ncommit %s\n%s\nlibuv %s\nllhttp %d.%d.%d\ncJSON %s\nSQLite %s\n", MB_VERSION, MB_COMMIT,
            LUAJIT_VERSION, uv_version_string(), LLHTTP_VERSION_MAJOR, LLHTTP_VERSION_MINOR, LLHTTP_VERSION_PATCH,
-           cJSON_Version());
+           cJSON_Version(), mb_ledger_sqlite_version());
     return CLI_OK;
 }
 

@@ -114,3 +114,15 @@ void mb__caps_book(struct mb_guard *guard, const struct mb_event *event)
     name_cap(guard->per, event->per_key, 0, name);
     (void)mb__counters_incr(guard->per, name, event->cost.nanos, NEVER_MS, event->time_ms);
 }
+
+void mb_guard_restore_per(struct mb_guard *guard, uint64_t key, struct mb_amount spent)
+{
+    uint64_t name[2];
+    int64_t missing;
+
+    name_cap(guard->per, key, 0, name);
+    missing = spent.nanos - mb__counters_get(guard->per, name, 0);
+    if (missing > 0) {
+        (void)mb__counters_incr(guard->per, name, missing, NEVER_MS, 0);
+    }
+}

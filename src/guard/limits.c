@@ -40,11 +40,12 @@ static int64_t period_spent(const struct mb__period *cells, int64_t number)
     return atomic_load(&cell->number) == number ? atomic_load(&cell->spent) : 0;
 }
 
+/* The total last: after a kill in between, mb_guard_restore sees by the total what is missing. */
 static void settle(struct mb__slot *slot, const struct mb_zone *zone, int64_t nanos, int64_t at_ms)
 {
-    atomic_fetch_add(&slot->total, nanos);
     period_add(slot->days, mb_zone_day_number(zone, at_ms), nanos);
     period_add(slot->hours, mb_zone_hour_number(zone, at_ms), nanos);
+    atomic_fetch_add(&slot->total, nanos);
 }
 
 /* --- limits --- */
@@ -261,11 +262,19 @@ static void book_on(struct mb_guard *guard, struct mb__slot *slot, const struct 
     }
 }
 
+static struct mb__slot *booking_pool(const struct mb_guard *guard, const struct mb__slot *slot)
+{
+    uint32_t index = atomic_load(&slot->pool);
+
+    return index > 0 ? mb__guard_slot(guard, index - 1) : NULL;
+}
+
+/* The pool before the strategy, whose numbers tell what a restore has to add to both: a kill in
+ * between leaves the pool with too much spent, not with too little. */
 void mb_guard_book(struct mb_guard *guard, const struct mb_strategy *strategy_or_null,
                    uint32_t slot_index, const struct mb_event *event)
 {
     struct mb__slot *slot, *pool;
-    uint32_t pool_index;
 
     slot_index = strategy_or_null ? strategy_or_null->guard_slot : slot_index;
     slot = mb__guard_slot(guard, slot_index);
@@ -276,14 +285,74 @@ void mb_guard_book(struct mb_guard *guard, const struct mb_strategy *strategy_or
     if (!event->books) {
         return;
     }
-    book_on(guard, slot, event);
-    pool_index = atomic_load(&slot->pool);
-    pool = pool_index > 0 ? mb__guard_slot(guard, pool_index - 1) : NULL;
+    pool = booking_pool(guard, slot);
     if (pool) {
         book_on(guard, pool, event);
     }
+    book_on(guard, slot, event);
     if (event->per_key) {
         mb__caps_book(guard, event);
+    }
+}
+
+/* --- catching up with a ledger --- */
+
+static void add_missing(_Atomic uint64_t *counter, _Atomic uint64_t *of_pool, uint64_t recorded)
+{
+    uint64_t known = atomic_load(counter);
+
+    if (recorded > known) {
+        if (of_pool) {
+            atomic_fetch_add(of_pool, recorded - known);
+        }
+        atomic_fetch_add(counter, recorded - known);
+    }
+}
+
+/* What is missing was spent last: takes it from the end of the recent quarters of an hour, and puts
+ * what these do not cover into the total alone. */
+static void settle_missing(struct mb_guard *guard, struct mb__slot *slot, int64_t missing,
+                           const struct mb_spend *spend)
+{
+    const struct mb_zone *zone = mb__guard_zone(guard, slot);
+    int64_t older = missing;
+    size_t first = spend->n_recent;
+
+    while (first > 0 && older > 0) {
+        older -= spend->recent[--first].cost.nanos;
+    }
+    for (size_t i = first; i < spend->n_recent; i++) {
+        int64_t nanos = spend->recent[i].cost.nanos + (i == first && older < 0 ? older : 0);
+
+        settle(slot, zone, nanos, spend->recent[i].start_ms);
+    }
+    if (older > 0) {
+        atomic_fetch_add(&slot->total, older);
+    }
+}
+
+void mb_guard_restore(struct mb_guard *guard, const struct mb_spend *spend)
+{
+    struct mb__slot *slot = mb__guard_slot(guard, mb_guard_slot(guard, spend->strategy));
+    struct mb__slot *pool = slot ? booking_pool(guard, slot) : NULL;
+    int64_t missing;
+
+    if (!slot) {
+        return;
+    }
+    for (int type = 0; type < MB_EVENT_COUNT; type++) {
+        add_missing(&slot->events[type], NULL, spend->events[type]);
+    }
+    add_missing(&slot->booked[MB__RING_CPM], pool ? &pool->booked[MB__RING_CPM] : NULL,
+                spend->impressions);
+    add_missing(&slot->booked[MB__RING_CPC], pool ? &pool->booked[MB__RING_CPC] : NULL,
+                spend->clicks);
+    missing = spend->total.nanos - atomic_load(&slot->total);
+    if (missing > 0 && pool) {
+        settle_missing(guard, pool, missing, spend);
+    }
+    if (missing > 0) {
+        settle_missing(guard, slot, missing, spend);
     }
 }
 

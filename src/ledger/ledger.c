@@ -1,4 +1,4 @@
-/* ledger.c - the file, and the queue in front of it.
+/* ledger.c - the queue in front of the database.
  *
  *     append (owner)      commit (any one thread)        deliver (owner)
  *        |                  |  ok                           |
@@ -7,43 +7,31 @@
  *               +-----------+   (back to the front, in order)
  *
  * `queued` and `durable` are lists under the mutex, which is held for splicing only, never over the
- * disk. The set of keys belongs to the owner's thread: a key enters it with its event's queueing
- * and leaves it only if the event is abandoned, so a second event finds the first wherever that
- * stands. A duplicate goes the same way as its first but writes nothing; as the way is first in,
- * first out, it is told when its first is durable and not before.
+ * disk. A batch is one transaction: it is there as a whole or not at all, and the database tells
+ * which of its events are duplicates, of earlier ones in the same batch too.
  *
- * `size` is the length of what is durable. A commit writes behind it and moves it after fdatasync.
- * On failure the file is cut back; where even that fails the next commit must do it before it
- * writes, for a shorter batch would leave the end of the longer one behind. After a failed
- * fdatasync the kernel may hold pages for clean that never reached the disk, so nothing is ever
- * synced again without being written again.
+ * Checkpoints run on a connection of their own, passively: they never make a commit wait for a lock.
  */
-#include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "internal.h"
 
-#include "moonbid/json.h"
-
 enum {
     QUEUE_MAX = 65536,        /* half a minute at 2,000 events a second; some 100 MB */
-    WRITE_BYTES = 1 << 20,    /* a write is about that long; bounds the buffer, not the batch */
-    LINE_ARENA_BYTES = 65536, /* an event with its full auction has some 20 kB */
+    CHECKPOINT_PAGES = 1000,  /* 4 MB of log: now, if there is nothing else to do */
+    CHECKPOINT_LATEST = 8000, /* 32 MB: even so */
+    CHECK_MAX_BYTES = 64 << 20,
 };
 
 struct entry {
     struct entry *next;
     struct mb_event *event; /* a clone of ours */
     void *ticket;
-    struct mb_ledger_hash hash;
-    bool duplicate;
-    bool keyed; /* its hash stands in the set on its account */
+    struct mb_ledger_origin origin;
+    enum mb_ledger_fate fate; /* once it is durable */
 };
 
 struct list {
@@ -51,26 +39,14 @@ struct list {
 };
 
 struct mb_ledger {
-    int fd;
-    char path[PATH_MAX];
-    const struct mb_ledger_disk *disk;
+    struct mb__ledger_file file; /* commit */
+    sqlite3 *checkpoints;        /* commit: the second connection */
+    _Atomic int log_pages;       /* in the write-ahead log */
     pthread_mutex_t mutex;
-    struct list queued;         /* mutex */
-    struct list durable;        /* mutex */
-    struct mb_ledger_keys keys; /* owner */
-    struct mb_buf key_text;     /* owner: scratch */
-    size_t n_held;              /* owner: appended and not told yet */
-    struct mb_buf lines;        /* commit: scratch */
-    off_t size;                 /* commit: bytes that are durable */
-    bool overhang;              /* commit: there may be bytes beyond `size` */
+    struct list queued;  /* mutex */
+    struct list durable; /* mutex */
+    size_t n_held;       /* owner: appended and not told yet */
 };
-
-static const struct mb_ledger_disk real_disk = {pwrite, fdatasync, ftruncate};
-
-void mb__ledger_set_disk(struct mb_ledger *ledger, const struct mb_ledger_disk *disk)
-{
-    ledger->disk = disk;
-}
 
 /* --- lists --- */
 
@@ -118,143 +94,63 @@ static void free_list(struct list *list)
 
 /* --- opening --- */
 
-/* The hash of the key's recorded form: invalid UTF-8 changes on its way through JSON, and the key
- * must be known again after a restart. */
-static struct mb_ledger_hash hash_key(struct mb_ledger *ledger, struct mb_slice key)
+static int note_log_pages(void *user, sqlite3 *db, const char *name, int pages)
 {
-    struct mb_json_writer w;
-    mb_buf_clear(&ledger->key_text);
-    mb_json_writer_init(&w, &ledger->key_text);
-    mb_jsonw_str(&w, key);
-    return mb__ledger_hash(&ledger->keys, mb_buf_slice(&ledger->key_text));
+    struct mb_ledger *ledger = user;
+    (void)db, (void)name;
+    ledger->log_pages = pages;
+    return SQLITE_OK;
 }
 
-static int sync_folder(const char *dir)
+/* A log that nobody closed tells of a kill or a power cut. */
+static bool ended_without_close(const char *path)
 {
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc = fd < 0 ? -1 : fsync(fd);
-    if (fd >= 0) {
-        close(fd);
-    }
-    return rc;
+    char log[PATH_MAX + sizeof "-wal"];
+    struct stat of_log, of_file;
+    snprintf(log, sizeof log, "%s-wal", path);
+    return stat(log, &of_log) == 0 && of_log.st_size > 0 && stat(path, &of_file) == 0 &&
+           of_file.st_size <= CHECK_MAX_BYTES;
 }
 
 static int open_file(struct mb_ledger *ledger, const char *dir, struct mb_error *err)
 {
-    int len = snprintf(ledger->path, sizeof ledger->path, "%s/ledger.ndjson", dir);
-    if (len < 0 || (size_t)len >= sizeof ledger->path) {
-        return mb_fail(err, MB_EIO, dir, "the path is too long");
+    char path[PATH_MAX];
+    int rc = mb__ledger_path(dir, "ledger.db", path, err);
+    if (rc) {
+        return rc;
     }
-    /* The folder is synced every time: the run that made the file may have died before it did so.
-     */
-    ledger->fd = open(ledger->path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    if (ledger->fd < 0 || sync_folder(dir)) {
-        return mb_fail(err, MB_EIO, ledger->path, "cannot open the ledger: %s", strerror(errno));
+    bool check = ended_without_close(path);
+    if ((rc = mb__ledger_file_open(&ledger->file, path, err))) {
+        return rc;
     }
-    return 0;
+    sqlite3_wal_hook(ledger->file.db, note_log_pages, ledger);
+    if (check && (rc = mb__ledger_file_check(&ledger->file, err))) {
+        return rc;
+    }
+    int code = sqlite3_open_v2(path, &ledger->checkpoints,
+                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (code == SQLITE_OK) { /* only a connection that has read knows that there is a log */
+        code = sqlite3_exec(ledger->checkpoints, "SELECT 1 FROM events LIMIT 1", NULL, NULL, NULL);
+    }
+    if (code != SQLITE_OK) {
+        return mb__ledger_failed(&ledger->file, code, err);
+    }
+    return mb__ledger_import(&ledger->file, dir, err);
 }
 
-struct reading {
-    struct mb_ledger *ledger;
-    void (*on_event)(void *user, const struct mb_event *event);
-    void *user;
-    struct mb_arena arena;
-    unsigned long line; /* 1.. */
-};
-
-static int take_line(struct reading *r, struct mb_slice line, struct mb_error *err)
-{
-    struct mb_event event;
-    struct mb_error detail = {0};
-    mb_arena_reset(&r->arena);
-    if (mb_ledger_read_event(line, &r->arena, &event, &detail)) {
-        char where[sizeof err->where];
-        snprintf(where, sizeof where, "%.150s:%lu", r->ledger->path, r->line);
-        return mb_fail(err, MB_ESYNTAX, where, "the ledger is damaged here: %s %s", detail.where,
-                       detail.what);
-    }
-    bool first = mb_slice_empty(event.key) ||
-                 mb__xledger_keys_add(&r->ledger->keys, hash_key(r->ledger, event.key));
-    if (first && r->on_event) {
-        r->on_event(r->user, &event);
-    }
-    return 0;
-}
-
-/* Reads line by line up to the last newline, which is where `size` ends up. */
-static int read_lines(struct reading *r, FILE *file, struct mb_error *err)
-{
-    char *line = NULL;
-    size_t room = 0;
-    ssize_t len;
-    int rc = 0;
-    while (rc == 0 && (len = getline(&line, &room, file)) > 0 && line[len - 1] == '\n') {
-        r->line++;
-        rc = take_line(r, mb_slice(line, (size_t)len - 1), err);
-        r->ledger->size += len;
-    }
-    if (rc == 0 && ferror(file)) {
-        rc = mb_fail(err, MB_EIO, r->ledger->path, "cannot read the ledger: %s", strerror(errno));
-    }
-    free(line);
-    return rc;
-}
-
-static int read_file(struct reading *r, struct mb_error *err)
-{
-    const char *path = r->ledger->path;
-    FILE *file = fopen(path, "re");
-    if (!file) {
-        return mb_fail(err, MB_EIO, path, "cannot read the ledger: %s", strerror(errno));
-    }
-    mb_arena_init(&r->arena, LINE_ARENA_BYTES);
-    int rc = read_lines(r, file, err);
-    mb_arena_fini(&r->arena);
-    fclose(file);
-    return rc;
-}
-
-/* What stands behind the last newline was never acknowledged: a batch is durable with its newlines
- * or not at all. The sync is for the lines that were read: a process that died between write and
- * sync left them in the page cache only, and from now on their repetitions are acknowledged. */
-static int settle_file(struct mb_ledger *ledger, struct mb_error *err)
-{
-    off_t end = lseek(ledger->fd, 0, SEEK_END);
-    bool torn = end > ledger->size;
-    if (end < 0 || (torn && ftruncate(ledger->fd, ledger->size)) || fsync(ledger->fd)) {
-        return mb_fail(err, MB_EIO, ledger->path, "cannot settle the ledger's end: %s",
-                       strerror(errno));
-    }
-    if (torn) {
-        mb_log(MB_LOG_WARN, "ledger", "torn last line cut off", "file=%s bytes=%lld", ledger->path,
-               (long long)(end - ledger->size));
-    }
-    return 0;
-}
-
-int mb_ledger_open(const char *data_dir, void (*on_event)(void *user, const struct mb_event *event),
-                   void *user, struct mb_ledger **out, struct mb_error *err)
+int mb_ledger_open(const char *data_dir, struct mb_ledger **out, struct mb_error *err)
 {
     struct mb_ledger *ledger = calloc(1, sizeof *ledger);
     if (!ledger) {
         abort();
     }
-    ledger->fd = -1;
-    ledger->disk = &real_disk;
     pthread_mutex_init(&ledger->mutex, NULL);
-    mb__xledger_keys_init(&ledger->keys);
-    struct reading reading = {.ledger = ledger, .on_event = on_event, .user = user};
     int rc = open_file(ledger, data_dir, err);
-    if (rc == 0) {
-        rc = read_file(&reading, err);
-    }
-    if (rc == 0) {
-        rc = settle_file(ledger, err);
-    }
     if (rc) {
         mb_ledger_close(ledger);
         return rc;
     }
+    mb_ledger_checkpoint(ledger);
     *out = ledger;
     return 0;
 }
@@ -266,19 +162,30 @@ void mb_ledger_close(struct mb_ledger *ledger)
     }
     free_list(&ledger->queued);
     free_list(&ledger->durable);
-    mb__ledger_keys_fini(&ledger->keys);
-    mb_buf_fini(&ledger->key_text);
-    mb_buf_fini(&ledger->lines);
+    sqlite3_close(ledger->checkpoints);
+    mb__ledger_file_close(&ledger->file);
     pthread_mutex_destroy(&ledger->mutex);
-    if (ledger->fd >= 0) {
-        close(ledger->fd);
-    }
     free(ledger);
+}
+
+int mb_ledger_each_spend(struct mb_ledger *ledger, int64_t now_ms, int64_t recent_ms,
+                         void (*on_spend)(void *user, const struct mb_spend *spend),
+                         void (*on_per_key)(void *user, uint64_t key, struct mb_amount spent),
+                         void *user, struct mb_error *err)
+{
+    int rc = 0;
+    if (on_spend) {
+        rc = mb__ledger_each_strategy(&ledger->file, now_ms - recent_ms, on_spend, user, err);
+    }
+    if (rc == 0 && on_per_key) {
+        rc = mb__ledger_each_per_key(&ledger->file, on_per_key, user, err);
+    }
+    return rc;
 }
 
 /* --- the owner's side --- */
 
-static struct entry *make_entry(struct mb_ledger *ledger, const struct mb_event *event,
+static struct entry *make_entry(const struct mb_event *event, struct mb_ledger_origin origin,
                                 void *ticket)
 {
     struct entry *entry = calloc(1, sizeof *entry);
@@ -286,24 +193,21 @@ static struct entry *make_entry(struct mb_ledger *ledger, const struct mb_event 
         abort();
     }
     entry->event = mb_xevent_clone(event);
+    entry->origin = origin;
     entry->ticket = ticket;
-    if (!mb_slice_empty(event->key)) {
-        entry->hash = hash_key(ledger, event->key);
-        entry->keyed = mb__xledger_keys_add(&ledger->keys, entry->hash);
-        entry->duplicate = !entry->keyed;
-    }
     return entry;
 }
 
 int mb_ledger_append(struct mb_ledger *ledger, const struct mb_event *events, size_t count,
-                     void *ticket)
+                     struct mb_ledger_origin origin, void *ticket)
 {
     struct list batch = {NULL, NULL};
     if (count > QUEUE_MAX - ledger->n_held) {
         return MB_ENOMEM;
     }
     for (size_t i = 0; i < count; i++) {
-        push(&batch, make_entry(ledger, &events[i], ticket));
+        push(&batch, make_entry(&events[i], origin, ticket));
+        origin.sequence++;
     }
     ledger->n_held += count;
     pthread_mutex_lock(&ledger->mutex);
@@ -325,13 +229,13 @@ bool mb_ledger_pending(const struct mb_ledger *ledger)
 
 void mb_ledger_deliver(struct mb_ledger *ledger,
                        void (*on_durable)(void *user, void *ticket, const struct mb_event *event,
-                                          bool duplicate),
+                                          enum mb_ledger_fate fate),
                        void *user)
 {
     struct list told = take_all(ledger, &ledger->durable);
     while (told.head) {
         ledger->n_held--;
-        on_durable(user, told.head->ticket, told.head->event, told.head->duplicate);
+        on_durable(user, told.head->ticket, told.head->event, told.head->fate);
         told.head = free_entry(told.head);
     }
 }
@@ -341,14 +245,8 @@ void mb_ledger_abandon(struct mb_ledger *ledger,
                        void *user)
 {
     struct list given_up = take_all(ledger, &ledger->queued);
-    /* All keys first: on_failed may append again. */
-    for (struct entry *e = given_up.head; e; e = e->next) {
-        ledger->n_held--;
-        if (e->keyed) {
-            mb__ledger_keys_remove(&ledger->keys, e->hash);
-        }
-    }
     while (given_up.head) {
+        ledger->n_held--;
         on_failed(user, given_up.head->ticket, given_up.head->event);
         given_up.head = free_entry(given_up.head);
     }
@@ -356,76 +254,51 @@ void mb_ledger_abandon(struct mb_ledger *ledger,
 
 /* --- the committing thread's side --- */
 
-/* Writes `lines` at *end and empties it. */
-static bool write_out(struct mb_ledger *ledger, off_t *end)
+static int record(struct mb__ledger_file *file, const struct list *batch, struct mb_error *err)
 {
-    struct mb_slice rest = mb_buf_slice(&ledger->lines);
-    while (rest.len > 0) {
-        ssize_t written = ledger->disk->pwrite(ledger->fd, rest.data, rest.len, *end);
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written <= 0) {
-            errno = written == 0 ? EIO : errno;
-            return false;
-        }
-        rest.data += written;
-        rest.len -= (size_t)written;
-        *end += written;
+    int rc = mb__ledger_exec(file, "BEGIN IMMEDIATE", err);
+    for (struct entry *e = batch->head; e && rc == 0; e = e->next) {
+        rc = mb__ledger_insert(file, e->event, e->origin, &e->fate, err);
     }
-    mb_buf_clear(&ledger->lines);
-    return true;
-}
-
-/* Writes what is new in the batch behind `size` and syncs it; *end is where it ends. */
-static bool record(struct mb_ledger *ledger, const struct list *batch, off_t *end)
-{
-    *end = ledger->size;
-    mb_buf_clear(&ledger->lines);
-    if (ledger->overhang) {
-        if (ledger->disk->ftruncate(ledger->fd, ledger->size)) {
-            return false;
-        }
-        ledger->overhang = false;
+    if (rc == 0) {
+        rc = mb__ledger_exec(file, "COMMIT", err);
     }
-    for (const struct entry *e = batch->head; e; e = e->next) {
-        if (e->duplicate) {
-            continue;
-        }
-        mb_xledger_write_event(e->event, &ledger->lines);
-        mb_xbuf_add_char(&ledger->lines, '\n');
-        ledger->overhang = true;
-        if (ledger->lines.len >= WRITE_BYTES && !write_out(ledger, end)) {
-            return false;
-        }
+    if (rc && !sqlite3_get_autocommit(file->db)) {
+        (void)sqlite3_exec(file->db, "ROLLBACK", NULL, NULL, NULL);
     }
-    return !ledger->overhang ||
-           (write_out(ledger, end) && ledger->disk->fdatasync(ledger->fd) == 0);
+    return rc;
 }
 
 int mb_ledger_commit(struct mb_ledger *ledger, struct mb_error *err)
 {
     struct list batch = take_all(ledger, &ledger->queued);
-    off_t end = 0;
     if (!batch.head) {
         return 0;
     }
-    bool ok = record(ledger, &batch, &end);
-    int why = errno;
-    if (ok) {
-        ledger->size = end;
-        ledger->overhang = false;
-    } else if (ledger->disk->ftruncate(ledger->fd, ledger->size) == 0) {
-        ledger->overhang = false;
-    }
+    int rc = record(&ledger->file, &batch, err);
     pthread_mutex_lock(&ledger->mutex);
-    if (ok) {
+    if (rc == 0) {
         put_before(&batch, &ledger->durable);
         ledger->durable = batch;
     } else {
         put_before(&ledger->queued, &batch);
     }
     pthread_mutex_unlock(&ledger->mutex);
-    return ok ? 0
-              : mb_fail(err, MB_EIO, ledger->path, "cannot write the ledger: %s", strerror(why));
+    return rc;
+}
+
+bool mb_ledger_wants_checkpoint(const struct mb_ledger *ledger, bool idle)
+{
+    return ledger->log_pages >= (idle ? CHECKPOINT_PAGES : CHECKPOINT_LATEST);
+}
+
+/* What fails here is tried again after more commits: nothing is lost, the log only grows. */
+void mb_ledger_checkpoint(struct mb_ledger *ledger)
+{
+    int left = 0, moved = 0;
+    int code = sqlite3_wal_checkpoint_v2(ledger->checkpoints, NULL, SQLITE_CHECKPOINT_PASSIVE,
+                                         &left, &moved);
+    if (code == SQLITE_OK && moved == left) {
+        ledger->log_pages = 0;
+    }
 }

@@ -13,6 +13,8 @@
 
 #include <stdlib.h>
 
+#define RECENT_MS (INT64_C(5) * 24 * 3600 * 1000) /* more days than the guard keeps apart */
+
 /* A notice that waits: its exchange and a copy of the answer. */
 struct waiting {
     struct mb_http_exchange *exchange; /* NULL: it has its answer */
@@ -81,14 +83,12 @@ static void one_less(struct waiting *waiting, bool failed)
     free(waiting);
 }
 
-static void on_durable(void *user, void *ticket, const struct mb_event *event, bool duplicate)
+static void on_durable(void *user, void *ticket, const struct mb_event *event,
+                       enum mb_ledger_fate fate)
 {
     struct mb__worker *worker = user;
 
-    mb_bidder_settle(worker->bidder, event, duplicate, mb_time_now_ms());
-    if (!duplicate) {
-        atomic_fetch_add(&worker->shared->booked, 1);
-    }
+    mb_bidder_settle(worker->bidder, event, fate != MB_LEDGER_NEW, mb_time_now_ms());
     one_less(ticket, false);
 }
 
@@ -101,9 +101,13 @@ static void on_failed(void *user, void *ticket, const struct mb_event *event)
 
 static void commit(uv_work_t *work)
 {
-    struct mb__worker *worker = work->data;
+    struct mb__books *books = &((struct mb__worker *)work->data)->books;
 
-    worker->books.rc = mb_ledger_commit(worker->books.ledger, &worker->books.err);
+    if (books->tidying) {
+        mb_ledger_checkpoint(books->ledger);
+    } else {
+        books->rc = mb_ledger_commit(books->ledger, &books->err);
+    }
 }
 
 /* Logs the first failure and the recovery, not each of a thousand tries between them. */
@@ -130,9 +134,11 @@ static void on_committed(uv_work_t *work, int status)
 
     (void)status;
     books->committing = false;
-    note_outcome(worker);
-    mb_ledger_deliver(books->ledger, on_durable, worker);
-    if (books->rc) {
+    if (!books->tidying) {
+        note_outcome(worker);
+        mb_ledger_deliver(books->ledger, on_durable, worker);
+    }
+    if (!books->tidying && books->rc) {
         mb_ledger_abandon(books->ledger, on_failed, worker);
     }
     start_commit(worker);
@@ -143,8 +149,13 @@ static void on_committed(uv_work_t *work, int status)
 static void start_commit(struct mb__worker *worker)
 {
     struct mb__books *books = &worker->books;
+    bool pending = mb_ledger_pending(books->ledger);
 
-    if (books->committing || !mb_ledger_pending(books->ledger)) {
+    if (books->committing) {
+        return;
+    }
+    books->tidying = mb_ledger_wants_checkpoint(books->ledger, !pending);
+    if (!pending && !books->tidying) {
         return;
     }
     books->committing = true;
@@ -158,7 +169,8 @@ void mb__books_take(struct mb__worker *worker, struct mb_http_exchange *exchange
 {
     struct waiting *waiting = new_waiting(exchange, out);
 
-    if (mb_ledger_append(worker->books.ledger, out->events, out->n_events, waiting)) {
+    if (mb_ledger_append(worker->books.ledger, out->events, out->n_events,
+                         (struct mb_ledger_origin){0, 0}, waiting)) {
         free(waiting);
         ask_again_later(exchange);
         return;
@@ -171,7 +183,8 @@ void mb__books_note(struct mb__worker *worker, const struct mb_bidder_out *out)
 {
     struct waiting *waiting = new_waiting(NULL, out);
 
-    if (mb_ledger_append(worker->books.ledger, out->events, out->n_events, waiting)) {
+    if (mb_ledger_append(worker->books.ledger, out->events, out->n_events,
+                         (struct mb_ledger_origin){0, 0}, waiting)) {
         free(waiting);
         mb_log(MB_LOG_WARN, "process", "a click could not be recorded: too many wait", NULL);
         return;
@@ -184,19 +197,24 @@ bool mb__books_idle(const struct mb__worker *worker)
     return !worker->books.committing && !mb_ledger_pending(worker->books.ledger);
 }
 
-/* The guard outlives the worker: only what it has not heard of yet is booked, such as a batch that
- * was durable when the worker before this one died. */
-static void on_recorded(void *user, const struct mb_event *event)
+static void on_spend(void *user, const struct mb_spend *spend)
 {
-    struct mb__worker *worker = user;
-
-    if (worker->books.replayed++ >= atomic_load(&worker->shared->booked)) {
-        mb_bidder_replay(worker->bidder, event);
-        atomic_fetch_add(&worker->shared->booked, 1);
-    }
+    mb_guard_restore(((struct mb__worker *)user)->parts.guard, spend);
 }
 
+static void on_per_key(void *user, uint64_t key, struct mb_amount spent)
+{
+    mb_guard_restore_per(((struct mb__worker *)user)->parts.guard, key, spent);
+}
+
+/* The guard outlives the worker: it then lacks no more than a batch that was durable when the worker
+ * before this one died. */
 int mb__books_open(struct mb__worker *worker, struct mb_error *err)
 {
-    return mb_ledger_open(worker->config->data, on_recorded, worker, &worker->books.ledger, err);
+    struct mb__books *books = &worker->books;
+    int rc = mb_ledger_open(worker->config->data, &books->ledger, err);
+
+    return rc ? rc
+              : mb_ledger_each_spend(books->ledger, mb_time_now_ms(), RECENT_MS, on_spend,
+                                     on_per_key, worker, err);
 }

@@ -41,11 +41,11 @@ struct mb__books {
     struct mb_ledger *ledger;
     uv_work_t work;
     bool committing;
+    bool tidying; /* what runs is no commit, but a checkpoint */
     bool failing; /* the last commit failed: said once */
     int rc;       /* of the commit in work */
     struct mb_error err;
     int64_t started_ns;
-    uint64_t replayed; /* events that the ledger had at open */
 };
 
 int mb__books_open(struct mb__worker *worker, struct mb_error *err);

@@ -54,7 +54,6 @@ struct mb__shared {
     _Atomic uint64_t reloads[MB__RELOAD_COUNT];
     _Atomic uint32_t last_version; /* of `last`: odd while it is written */
     struct mb__last_reload last;
-    _Atomic uint64_t booked; /* events of the ledger that the guard knows of */
     struct mb__seat seats[];
 };
 

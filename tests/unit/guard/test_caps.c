@@ -318,6 +318,76 @@ static void spend_is_held_by_key(void **state)
     assert_int_equal(mb_guard_per(f->guard, &f->a, two, NOW), MB_NOBID_BID);
 }
 
+/* --- catching up with the ledger --- */
+
+static int64_t spent(const struct fixture *f, uint32_t slot, enum mb_guard_period period)
+{
+    return mb_guard_spent(f->guard, slot, period, NOW).nanos;
+}
+
+static void assert_spent(const struct fixture *f, uint32_t slot, int64_t total, int64_t day,
+                         int64_t hour)
+{
+    assert_int_equal(spent(f, slot, MB_GUARD_TOTAL), total);
+    assert_int_equal(spent(f, slot, MB_GUARD_DAY), day);
+    assert_int_equal(spent(f, slot, MB_GUARD_HOUR), hour);
+}
+
+/* At start it takes all; later what it has not; what it knows it does not take again. */
+static void it_takes_from_the_ledger_what_it_lacks(void **state)
+{
+    struct fixture *f = *state;
+    struct mb_spend_part parts[] = {
+        {NOW - 30 * HOUR, {4000}}, {NOW - 2 * HOUR, {300}}, {NOW, {20}}, {NOW + 900000, {1}}};
+    struct mb_spend spend = {.strategy = MB_SLICE("a"),
+                             .events = {[MB_EVENT_WIN] = 7, [MB_EVENT_LOSS] = 3},
+                             .impressions = 5,
+                             .clicks = 2,
+                             .total = {50000 + 4321},
+                             .recent = parts,
+                             .n_recent = 4};
+
+    for (int i = 0; i < 3; i++) {
+        mb_guard_restore(f->guard, &spend);
+        assert_spent(f, f->a.guard_slot, 54321, 321, 21);
+        assert_spent(f, f->pool.guard_slot, 54321, 321, 21);
+        assert_int_equal(mb_guard_events(f->guard, f->a.guard_slot, MB_EVENT_WIN), 7);
+        assert_int_equal(mb_guard_events(f->guard, f->a.guard_slot, MB_EVENT_LOSS), 3);
+    }
+    book(f, &f->a, 1000);
+    mb_guard_restore(f->guard, &spend); /* older than what it knows: takes nothing away */
+    assert_spent(f, f->a.guard_slot, 55321, 1321, 1021);
+    parts[3].cost.nanos += 1000 + 60; /* that one, and one that was never booked */
+    spend.total.nanos += 1060;
+    spend.events[MB_EVENT_BILLING] = 2;
+    spend.clicks += 2;
+    mb_guard_restore(f->guard, &spend);
+    mb_guard_restore(f->guard, &spend);
+    assert_spent(f, f->a.guard_slot, 55381, 1381, 1081);
+    assert_spent(f, f->pool.guard_slot, 55381, 1381, 1081);
+    assert_int_equal(mb_guard_events(f->guard, f->a.guard_slot, MB_EVENT_BILLING), 2);
+    assert_spent(f, f->b.guard_slot, 0, 0, 0);
+    f->a.limits.max_clicks = 4;
+    assert_int_equal(mb_guard_may(f->guard, &f->a, NOW), MB_NOBID_BUDGET);
+    f->a.limits.max_clicks = 5;
+    assert_int_equal(mb_guard_may(f->guard, &f->a, NOW), MB_NOBID_BID);
+}
+
+static void it_takes_spend_by_key_from_the_ledger(void **state)
+{
+    struct fixture *f = *state;
+    struct mb_event event = billing(&f->a, 1 * UNIT);
+
+    f->a.limits.per_total.nanos = 3 * UNIT;
+    event.per_key = 77;
+    for (int i = 0; i < 3; i++) {
+        mb_guard_restore_per(f->guard, 77, (struct mb_amount){2 * UNIT});
+    }
+    assert_int_equal(mb_guard_per(f->guard, &f->a, 77, NOW), MB_NOBID_BID);
+    mb_guard_book(f->guard, &f->a, f->a.guard_slot, &event);
+    assert_int_equal(mb_guard_per(f->guard, &f->a, 77, NOW), MB_NOBID_BUDGET);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -335,6 +405,8 @@ int main(void)
         TEST(it_is_bounded_and_says_what_it_forgot),
         TEST(it_survives_a_restart),
         TEST(spend_is_held_by_key),
+        TEST(it_takes_from_the_ledger_what_it_lacks),
+        TEST(it_takes_spend_by_key_from_the_ledger),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
