@@ -21,10 +21,8 @@ void mb_buf_fini(struct mb_buf *buf)
     *buf = (struct mb_buf){0};
 }
 
-void mb_xbuf_reserve(struct mb_buf *buf, size_t more_bytes)
+void mb_xbuf_grow(struct mb_buf *buf, size_t more_bytes)
 {
-    if (buf->size - buf->len >= more_bytes)
-        return;
     size_t needed;
     if (__builtin_add_overflow(buf->len, more_bytes, &needed) || needed > SIZE_MAX / 2)
         abort();
@@ -33,31 +31,6 @@ void mb_xbuf_reserve(struct mb_buf *buf, size_t more_bytes)
         size *= 2;
     buf->data = mb__base_xrealloc(buf->data, size);
     buf->size = size;
-}
-
-void mb_xbuf_add(struct mb_buf *buf, const void *data, size_t len)
-{
-    if (len == 0)
-        return;
-    mb_xbuf_reserve(buf, len);
-    memcpy(buf->data + buf->len, data, len);
-    buf->len += len;
-}
-
-void mb_xbuf_add_slice(struct mb_buf *buf, struct mb_slice s)
-{
-    mb_xbuf_add(buf, s.data, s.len);
-}
-
-void mb_xbuf_add_text(struct mb_buf *buf, const char *text)
-{
-    mb_xbuf_add(buf, text, strlen(text));
-}
-
-void mb_xbuf_add_char(struct mb_buf *buf, char c)
-{
-    mb_xbuf_reserve(buf, 1);
-    buf->data[buf->len++] = c;
 }
 
 void mb_xbuf_add_i64(struct mb_buf *buf, int64_t value)

@@ -5,26 +5,35 @@
 
 /* --- pieces --- */
 
+/* What stands for the byte in HTML; NULL: itself. */
+static const char *entity_of(char c)
+{
+    switch (c) {
+    case '&':
+        return "&amp;";
+    case '<':
+        return "&lt;";
+    case '>':
+        return "&gt;";
+    case '"':
+        return "&quot;";
+    default:
+        return NULL;
+    }
+}
+
 static void add_html(struct mb_buf *out, struct mb_slice text)
 {
+    size_t plain = 0; /* from here on nothing was added yet */
     for (size_t i = 0; i < text.len; i++) {
-        switch (text.data[i]) {
-        case '&':
-            mb_xbuf_add_text(out, "&amp;");
-            break;
-        case '<':
-            mb_xbuf_add_text(out, "&lt;");
-            break;
-        case '>':
-            mb_xbuf_add_text(out, "&gt;");
-            break;
-        case '"':
-            mb_xbuf_add_text(out, "&quot;");
-            break;
-        default:
-            mb_xbuf_add_char(out, text.data[i]);
+        const char *entity = entity_of(text.data[i]);
+        if (entity) {
+            mb_xbuf_add(out, text.data + plain, i - plain);
+            mb_xbuf_add_text(out, entity);
+            plain = i + 1;
         }
     }
+    mb_xbuf_add(out, text.data + plain, text.len - plain);
 }
 
 static void add_image_link(struct mb_buf *out, const struct mb_bid *bid)
@@ -36,7 +45,11 @@ static void add_image_link(struct mb_buf *out, const struct mb_bid *bid)
     add_html(out, bid->image_url);
     mb_xbuf_add_text(out, "\" alt=\"\"");
     if (size.width > 0) {
-        mb_xbuf_printf(out, " width=\"%u\" height=\"%u\"", size.width, size.height);
+        mb_xbuf_add_text(out, " width=\"");
+        mb_xbuf_add_u64(out, size.width);
+        mb_xbuf_add_text(out, "\" height=\"");
+        mb_xbuf_add_u64(out, size.height);
+        mb_xbuf_add_char(out, '"');
     }
     mb_xbuf_add_text(out, "></a>");
     if (!mb_slice_empty(bid->imptracker)) {

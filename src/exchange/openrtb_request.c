@@ -18,17 +18,20 @@ struct reader {
     size_t room; /* impressions that there is place for */
 };
 
-static struct mb_json_value get(struct mb_json_value object, const char *key)
+/* Inlined wherever they stand, so that the length of a constant name is a constant. */
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE struct mb_json_value get(struct mb_json_value object, const char *key)
 {
     return mb_json_get(object, mb_slice_of(key));
 }
 
-static struct mb_slice text(struct mb_json_value object, const char *key)
+INLINE struct mb_slice text(struct mb_json_value object, const char *key)
 {
     return mb__exchange_filled(mb_json_str(get(object, key)));
 }
 
-static struct mb_slice id(struct mb_json_value object, const char *key)
+INLINE struct mb_slice id(struct mb_json_value object, const char *key)
 {
     return mb__exchange_filled(mb_json_id(get(object, key)));
 }

@@ -169,7 +169,9 @@ struct mb_json_value mb_json_get(struct mb_json_value value, struct mb_slice key
         struct mb_slice name = raw_of(doc, &tokens[at]);
         if (tokens[at].flags & MB__JSON_ESCAPES)
             name = decode(doc->arena, name);
-        if (!mb_slice_eq(name, key))
+        /* Most names differ in length or first byte: no call for them. */
+        if (name.len != key.len || (key.len > 0 && name.data[0] != key.data[0]) ||
+            !mb_slice_eq(name, key))
             continue;
         if (found)
             count_slip(value, MB_JSON_SLIP_DUPLICATE_KEY);

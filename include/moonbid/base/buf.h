@@ -36,11 +36,40 @@ static inline struct mb_slice mb_buf_slice(const struct mb_buf *buf)
 }
 
 /* All appenders abort when the system has no memory; amortised O(bytes). */
-void mb_xbuf_reserve(struct mb_buf *buf, size_t more_bytes);
-void mb_xbuf_add(struct mb_buf *buf, const void *data, size_t len);
-void mb_xbuf_add_slice(struct mb_buf *buf, struct mb_slice s);
-void mb_xbuf_add_text(struct mb_buf *buf, const char *text); /* NUL-terminated */
-void mb_xbuf_add_char(struct mb_buf *buf, char c);
+void mb_xbuf_grow(struct mb_buf *buf, size_t more_bytes); /* the slow half of the next one */
+
+/* Answers are made of hundreds of small pieces: while there is room, a piece is no call. */
+static inline void mb_xbuf_reserve(struct mb_buf *buf, size_t more_bytes)
+{
+    if (__builtin_expect(buf->size - buf->len < more_bytes, 0)) {
+        mb_xbuf_grow(buf, more_bytes);
+    }
+}
+
+static inline void mb_xbuf_add(struct mb_buf *buf, const void *data, size_t len)
+{
+    if (len > 0) {
+        mb_xbuf_reserve(buf, len);
+        memcpy(buf->data + buf->len, data, len);
+        buf->len += len;
+    }
+}
+
+static inline void mb_xbuf_add_slice(struct mb_buf *buf, struct mb_slice s)
+{
+    mb_xbuf_add(buf, s.data, s.len);
+}
+
+static inline void mb_xbuf_add_text(struct mb_buf *buf, const char *text) /* NUL-terminated */
+{
+    mb_xbuf_add(buf, text, strlen(text));
+}
+
+static inline void mb_xbuf_add_char(struct mb_buf *buf, char c)
+{
+    mb_xbuf_reserve(buf, 1);
+    buf->data[buf->len++] = c;
+}
 void mb_xbuf_add_i64(struct mb_buf *buf, int64_t value); /* decimal digits */
 void mb_xbuf_add_u64(struct mb_buf *buf, uint64_t value);
 void mb_xbuf_printf(struct mb_buf *buf, const char *fmt, ...) MB_PRINTF(2, 3);
