@@ -69,20 +69,45 @@ struct findings {
     bool chunked; /* the last transfer coding seen */
 };
 
+/* A comma would be allowed in a name, but it is what two joined Host headers look like. */
 static bool is_host_char(unsigned char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           (c != '\0' && strchr("-._~%!$&'()*+,;=:[]", c) != NULL);
+           (c != '\0' && strchr("-._~%!$&'()*+;=:[]", c) != NULL);
 }
 
-static void check_host(struct mb__net_message *msg, struct mb_slice value, uint32_t at)
+/* Host with or without a port; no user, no blank, not empty. */
+static bool is_host(struct mb_slice host)
 {
-    for (size_t i = 0; i < value.len; i++) {
-        if (!is_host_char((unsigned char)value.data[i])) {
-            mb__net_message_reject(msg, 400, "not a host", at);
-            return;
-        }
+    for (size_t i = 0; i < host.len; i++) {
+        if (!is_host_char((unsigned char)host.data[i]))
+            return false;
     }
+    return host.len > 0;
+}
+
+/* Where the authority of a target in absolute form begins and ends; absent for another form. */
+static struct mb_slice authority_of(struct mb_slice target)
+{
+    long scheme = mb_slice_find(target, MB_SLICE("://"));
+    if (mb_slice_starts(target, MB_SLICE("/")) || scheme < 0)
+        return MB_SLICE_NONE;
+    size_t from = (size_t)scheme + 3, to = from;
+    while (to < target.len && strchr("/?#", target.data[to]) == NULL)
+        to++;
+    return mb_slice(target.data + from, to - from);
+}
+
+/* Origin form, or absolute form with a host, whatever Host says beside it; only OPTIONS may ask about "*". */
+static void check_target(struct mb__net_message *msg)
+{
+    struct mb_slice target = mb_slice(msg->base + msg->target_at, msg->target_len);
+    struct mb_slice authority = authority_of(target);
+    if (mb_slice_is(target, "*") ? msg->parser.method != HTTP_OPTIONS
+                                 : !mb_slice_starts(target, MB_SLICE("/")) && !mb_slice_present(authority))
+        mb__net_message_reject(msg, 400, "not a target of this method", msg->target_at);
+    else if (mb_slice_present(authority) && !is_host(authority))
+        mb__net_message_reject(msg, 400, "not a host in the target", msg->target_at);
 }
 
 static bool check_codings(struct mb__net_message *msg, struct mb_slice value, uint32_t at,
@@ -143,7 +168,8 @@ static bool check_field(struct mb__net_message *msg, uint32_t i, struct findings
     case 4:
         if (mb_slice_eq_nocase(name, MB_SLICE("host"))) {
             found->hosts++;
-            check_host(msg, mb__net_message_value(msg, i), at);
+            if (!is_host(mb__net_message_value(msg, i)))
+                mb__net_message_reject(msg, 400, "not a host", at);
         }
         return true;
     case 6:
@@ -190,6 +216,7 @@ bool mb__net_check_request(struct mb__net_message *msg)
     struct findings found = {0};
     if (!check_lines(msg) || !check_request_line(msg))
         return false;
+    check_target(msg);
     for (uint32_t i = 0; i < msg->n_fields; i++) {
         if (!check_field(msg, i, &found))
             return false;
@@ -225,14 +252,10 @@ static enum mb_http_method method_of(uint8_t method)
 static void split_target(struct mb_http_request *out)
 {
     struct mb_slice rest = out->target;
-    if (!mb_slice_starts(rest, MB_SLICE("/"))) {
-        long scheme = mb_slice_find(rest, MB_SLICE("://"));
-        if (scheme >= 0) {
-            size_t at = (size_t)scheme + 3;
-            while (at < rest.len && strchr("/?#", rest.data[at]) == NULL)
-                at++;
-            rest = mb_slice(rest.data + at, rest.len - at);
-        }
+    struct mb_slice authority = authority_of(rest);
+    if (mb_slice_present(authority)) {
+        size_t at = (size_t)(authority.data - rest.data) + authority.len;
+        rest = mb_slice(rest.data + at, rest.len - at);
     }
     long fragment = mb_slice_find_char(rest, '#');
     if (fragment >= 0)

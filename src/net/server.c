@@ -146,6 +146,17 @@ static void accept_waiting(struct mb__net_listener *listener)
     (void)shutdown(fd, SHUT_RD);
 }
 
+/* Those that linger already have the longer time. */
+static void shorten_lingering(struct mb_http_server *server)
+{
+    struct mb__net_link *ring = &server->waits[MB__NET_WAIT_LINGER];
+    uint32_t count = 0;
+    for (const struct mb__net_link *link = ring->next; link != ring; link = link->next)
+        count++;
+    while (count-- > 0)
+        mb__net_wait_set(MB__NET_OF(ring->next, struct mb__net_conn, wait_link), MB__NET_WAIT_LINGER);
+}
+
 void mb_http_server_drain(struct mb_http_server *server, uint32_t grace_ms,
                           void (*on_drained)(void *user), void *user)
 {
@@ -160,6 +171,7 @@ void mb_http_server_drain(struct mb_http_server *server, uint32_t grace_ms,
     for (struct mb__net_link *link = ring->next; link != ring; link = link->next)
         accept_waiting(MB__NET_OF(link, struct mb__net_listener, link));
     close_listeners(server);
+    shorten_lingering(server);
     if (server->counters.open == 0)
         uv_timer_start(&server->grace, on_grace, 0, 0);
     else if (server->last_call)

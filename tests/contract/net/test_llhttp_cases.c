@@ -43,6 +43,8 @@ static const struct exception exceptions[] = {
      "a coding that is not understood (RFC 9112, 6.1)"},
     {"POST with `chunked` as last transfer-encoding (multiple headers)", "HTTP/1.1 501 ",
      "the same"},
+    {"M-SEARCH request", "HTTP/1.1 400 ", "only OPTIONS may ask about \"*\" (RFC 9112, 3.2.4)"},
+    {"`host:port` and basic auth", "HTTP/1.1 400 ", "a user in the target (RFC 9110, 4.2.4)"},
     {NULL, NULL, NULL},
 };
 

@@ -269,6 +269,25 @@ static void drain_in_a_handler_answers_the_whole_read(void **state)
     rig_stop(&rig);
 }
 
+/* The peer has its answer and keeps its end open: a stop does not wait the whole second for it. */
+static void drain_is_short_with_connections_that_linger_already(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_heard heard = {0};
+    rig_start(&rig, NULL);
+    int fd = rig_connect(&rig);
+    rig_send(&rig, fd, "GET /bye HTTP/1.1\r\nHost: a\r\n\r\n");
+    rig_hear_end(&rig, fd, &heard);
+    uint64_t start = uv_hrtime();
+    mb_http_server_drain(rig.server, RIG_PATIENCE_MS, rig_on_drained, &rig);
+    RIG_WAIT(&rig, -1, rig.n_drained == 1);
+    assert_true(uv_hrtime() - start < 700 * UINT64_C(1000000));
+    close(fd);
+    rig_heard_free(&heard);
+    rig_stop(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +303,7 @@ int main(void)
         cmocka_unit_test(drain_answers_what_was_on_its_way),
         cmocka_unit_test(drain_cuts_what_is_left_when_the_grace_is_over),
         cmocka_unit_test(drain_in_a_handler_answers_the_whole_read),
+        cmocka_unit_test(drain_is_short_with_connections_that_linger_already),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
