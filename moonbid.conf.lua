@@ -77,6 +77,7 @@ return {
     header = '10s', -- from a request's first byte to the end of its headers
     body = '10s', -- from there to the end of its body
     grace = '10s', -- what a stop leaves open requests
+    backlog_ms = 50, -- a request that waited longer for its worker is overload: no bid, a notice 503, and ready says 0
   },
 
   script = {

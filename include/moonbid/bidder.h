@@ -50,7 +50,9 @@ struct mb_bidder_in {
     struct mb_slice openrtb_version; /* the header of that name, or absent: given back with the answer */
     int64_t now_ms;
     uint64_t seed;
-    bool draining; /* ready says 0, bids are no-bids */
+    bool draining;   /* ready says 0, bids are no-bids */
+    bool overloaded; /* this one has waited too long: a bid is a no-bid, a notice 503; clicks are served */
+    bool busy;       /* others have, a moment ago: ready says 0 */
 };
 
 struct mb_bidder_out {
@@ -65,7 +67,7 @@ struct mb_bidder_out {
     /* For metrics and the trace. */
     const struct mb_endpoint *endpoint; /* NULL: none of ours */
     enum mb_nobid outcome;              /* of a bid request: MB_NOBID_BID with at least one bid, else the first reason */
-    const char *kind;                   /* "bid", "notify", "click", "notice", "ready", "error" */
+    const char *kind;                   /* "bid", "notify", "click", "notice", "ready", "shed" (overload), "error" */
 };
 
 /* Never fails: every input has an answer. */

@@ -317,7 +317,7 @@ static void decide(struct mb_bidder *b, const struct mb_codec *codec,
     }
 }
 
-void mb__bidder_bid(struct mb_bidder *b, const struct mb_codec *codec, bool draining,
+void mb__bidder_bid(struct mb_bidder *b, const struct mb_codec *codec, const struct mb_bidder_in *in,
                     struct mb_bidder_out *out)
 {
     struct mb_wire_out wire = {.body = &b->body, .scratch = &b->scratch};
@@ -326,8 +326,10 @@ void mb__bidder_bid(struct mb_bidder *b, const struct mb_codec *codec, bool drai
     size_t count, n_bids = 0;
 
     strategies = b->script ? mb_script_strategies(b->script, &count) : NULL;
-    if (!strategies || count == 0 || draining) {
-        out->outcome = draining ? MB_NOBID_DRAINING : MB_NOBID_NO_STRATEGY;
+    if (!strategies || count == 0 || in->draining || in->overloaded) {
+        out->outcome = in->draining     ? MB_NOBID_DRAINING
+                       : in->overloaded ? MB_NOBID_OVERLOAD
+                                        : MB_NOBID_NO_STRATEGY;
         b->totals->nobids++;
     } else {
         decide(b, codec, strategies, count);

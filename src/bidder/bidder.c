@@ -143,7 +143,15 @@ static void refuse_method(struct mb_bidder *b, struct mb_bidder_out *out, bool g
         get_too ? MB_SLICE("Allow: GET, HEAD, POST\r\n") : MB_SLICE("Allow: POST\r\n");
 }
 
-static void answer_ready(struct mb_bidder *b, bool draining, struct mb_bidder_out *out)
+/* The sender keeps the notice and repeats it: nothing is lost. */
+static void put_off(struct mb_bidder *b, struct mb_bidder_out *out)
+{
+    mb__bidder_refuse(b, out, 503, "overloaded", -1);
+    out->extra_headers = MB_SLICE("Retry-After: 1\r\n");
+    out->kind = "shed";
+}
+
+static void answer_ready(struct mb_bidder *b, bool shut, struct mb_bidder_out *out)
 {
     const struct mb_strategy *const *strategies;
     size_t count = 0, i, enabled = 0;
@@ -158,7 +166,7 @@ static void answer_ready(struct mb_bidder *b, bool draining, struct mb_bidder_ou
     out->status = 200;
     out->content_type = "text/plain";
     /* "Ready" is a body with the character 1 anywhere, so the other one has none (Xandr, ready request). */
-    out->body = enabled > 0 && !draining ? MB_SLICE("1") : MB_SLICE("0");
+    out->body = enabled > 0 && !shut ? MB_SLICE("1") : MB_SLICE("0");
 }
 
 /* --- bid requests --- */
@@ -283,7 +291,7 @@ static void answer_bid(struct mb_bidder *b, const struct mb_codec *codec,
     derive(b, &b->request);
     b->deadline_ms = in->now_ms + b->request.timeout_ms -
                      (margin < b->request.timeout_ms ? margin : b->request.timeout_ms);
-    mb__bidder_bid(b, codec, in->draining, out);
+    mb__bidder_bid(b, codec, in, out);
     if (codec->exchange == MB_EXCHANGE_OPENRTB) {
         echo_version(b, in->openrtb_version, out);
     }
@@ -334,6 +342,12 @@ static bool is_own_path(struct mb_slice path)
            mb_slice_starts(path, MB_SLICE("/c/"));
 }
 
+/* What would be written down before it is answered. A click (/k/) is answered first. */
+static bool is_bookable_path(struct mb_slice path)
+{
+    return mb_slice_starts(path, MB_SLICE("/n/")) || mb_slice_starts(path, MB_SLICE("/c/"));
+}
+
 /* ExoClick's requests come by POST and, as a courtesy, by GET; Xandr's by POST. */
 static bool takes_get(const struct mb_endpoint *endpoint)
 {
@@ -364,6 +378,8 @@ static void answer_endpoint(struct mb_bidder *b, const struct mb_endpoint *endpo
         refuse_method(b, out, takes_get(endpoint));
     } else if (what == MB_WIRE_BID) {
         answer_bid(b, codec, endpoint, in, out);
+    } else if (in->overloaded) {
+        put_off(b, out);
     } else {
         mb__bidder_exchange_notice(b, codec, endpoint, what, in, out);
     }
@@ -386,6 +402,8 @@ void mb_bidder_handle(struct mb_bidder *b, const struct mb_bidder_in *in, struct
     endpoint = route(b, in->path, &what);
     if (endpoint) {
         answer_endpoint(b, endpoint, what, in, out);
+    } else if (in->overloaded && is_bookable_path(in->path)) {
+        put_off(b, out);
     } else if (mb_slice_starts(in->path, MB_SLICE("/n/")) && in->method == MB_BIDDER_GET) {
         mb__bidder_own_notice(b, in, out);
     } else if (mb_slice_starts(in->path, MB_SLICE("/k/")) && in->method == MB_BIDDER_GET) {
@@ -393,7 +411,7 @@ void mb_bidder_handle(struct mb_bidder *b, const struct mb_bidder_in *in, struct
     } else if (mb_slice_starts(in->path, MB_SLICE("/c/")) && in->method == MB_BIDDER_GET) {
         mb__bidder_conversion(b, in, out);
     } else if (is_ready_path(b, in->path) && in->method != MB_BIDDER_OTHER) {
-        answer_ready(b, in->draining, out);
+        answer_ready(b, in->draining || in->overloaded || in->busy, out);
     } else if (is_own_path(in->path) || is_ready_path(b, in->path)) {
         refuse_method(b, out, true);
     } else {

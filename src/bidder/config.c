@@ -385,7 +385,7 @@ static int take_endpoints(struct table *outer)
 static int take_limits(struct table *outer)
 {
     static const char *const known[] = {"header_bytes", "body_bytes", "connections", "idle",
-                                        "header",       "body",       "grace",       NULL};
+                                        "header",       "body",       "grace",       "backlog_ms", NULL};
     struct table t = inner(outer, "limits");
     struct mb_config *c = outer->config;
     int rc;
@@ -397,6 +397,7 @@ static int take_limits(struct table *outer)
         (rc = take_u32(&t, "header_bytes", 1024, 1 << 20, &c->header_bytes)) ||
         (rc = take_u32(&t, "body_bytes", 1024, 1 << 26, &c->body_bytes)) ||
         (rc = take_u32(&t, "connections", 1, 1000000, &c->connections)) ||
+        (rc = take_u32(&t, "backlog_ms", 1, 60000, &c->backlog_ms)) ||
         (rc = take_duration(&t, "idle", &c->idle_ms)) ||
         (rc = take_duration(&t, "header", &c->header_ms)) ||
         (rc = take_duration(&t, "body", &c->body_ms)) ||
@@ -586,6 +587,7 @@ struct mb_config *mb_xconfig_default(void)
     c->idle_ms = 150000;
     c->header_ms = c->body_ms = 10000;
     c->grace_ms = 10000;
+    c->backlog_ms = 50;
     c->script_cpu_ms = 5;
     c->script_memory_mb = 64;
     c->script_hard_ms = 250;

@@ -55,7 +55,7 @@ struct mb_bidder {
 };
 
 /* bid.c: a bid request, from decoded request to answer. */
-void mb__bidder_bid(struct mb_bidder *b, const struct mb_codec *codec, bool draining,
+void mb__bidder_bid(struct mb_bidder *b, const struct mb_codec *codec, const struct mb_bidder_in *in,
                     struct mb_bidder_out *out);
 
 /* price.c: fills the prices of a script's bid in house and wire currency, and holds it against floor and limits.

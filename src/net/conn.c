@@ -142,6 +142,14 @@ static bool must_pause(const struct mb__net_conn *conn)
     return conn->n_exchanges >= limits->pipeline || unsent_bytes(conn) >= limits->write_bytes;
 }
 
+/* All that became readable while the loop slept, or was busy the last time round, stands in one queue; what is handled
+ * last has waited for all the others. */
+static uint32_t waited_ms(const struct mb_http_server *server)
+{
+    uint64_t now = uv_hrtime() / 1000000, woken = uv_now(server->options.loop);
+    return now > woken ? (uint32_t)(now - woken) : 0;
+}
+
 static void hand_over(struct mb__net_conn *conn, struct mb__net_message *msg)
 {
     struct mb_http_server *server = conn->server;
@@ -158,6 +166,7 @@ static void hand_over(struct mb__net_conn *conn, struct mb__net_message *msg)
     mb__net_request_fill(msg, server->headers, &request);
     request.body = body;
     request.remote_ip = mb_slice_of(conn->remote_ip);
+    request.waited_ms = waited_ms(server);
     server->counters.requests++;
     struct mb_http_exchange *exchange = mb__net_exchange_open(conn, msg);
     server->current = exchange;

@@ -176,6 +176,7 @@ struct mb__worker {
     struct mb__reload reload;
     struct mb__chance chance;
     bool draining, drained, stopping;
+    int64_t busy_until_ms; /* ready says 0: a request has waited too long */
     struct mb__board *board;
     struct mb_http_counters http_before; /* of the workers here before this one */
 };

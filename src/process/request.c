@@ -5,6 +5,9 @@
  */
 #include "internal.h"
 
+/* How long ready says 0 behind the last request that waited too long: an exchange asks about once a second. */
+enum { BUSY_MS = 1000 };
+
 static enum mb_bidder_method method_of(enum mb_http_method method)
 {
     switch (method) {
@@ -54,6 +57,12 @@ void mb__request_handle(void *user, struct mb_http_exchange *exchange,
                               .draining = worker->draining};
     struct mb_bidder_out out;
     int64_t started_ns = mb_time_boot_ns();
+
+    in.overloaded = request->waited_ms > worker->config->backlog_ms;
+    if (in.overloaded) {
+        worker->busy_until_ms = in.now_ms + BUSY_MS;
+    }
+    in.busy = in.now_ms < worker->busy_until_ms;
 
     mb_bidder_handle(worker->bidder, &in, &out);
     count(worker, &out, started_ns);
