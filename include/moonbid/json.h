@@ -127,6 +127,8 @@ struct mb_slice mb_json_str(struct mb_json_value value);
 int64_t mb_json_i64(struct mb_json_value value, int64_t fallback);
 /* Booleans: 0 and 1, "0" "1" "true" "false" converted. */
 bool mb_json_bool(struct mb_json_value value, bool fallback);
+/* The same where "not said" is an answer of its own. False, *out unchanged, for none, null and what is no boolean. */
+bool mb_json_truth(struct mb_json_value value, bool *out);
 /* Doubles, for what is neither money nor an id. Beyond a double's range: fallback and WRONG_TYPE. */
 double mb_json_f64(struct mb_json_value value, double fallback);
 /* An id: the digits of an integer as sent, or a string's text; absent for anything else. No slip either way. */

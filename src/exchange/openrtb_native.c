@@ -25,7 +25,7 @@ static struct mb_json_value read_assets(struct mb_json_value imp)
         root = mb_json_root(doc);
     }
     struct mb_json_value inner = get(root, "native");
-    return get(mb_json_present(inner) ? inner : root, "assets");
+    return get(inner.type == MB_JSON_OBJECT ? inner : root, "assets");
 }
 
 /* What the bid has for the asset: absent, or the text and the member that it goes into. */
@@ -69,22 +69,26 @@ static void write_asset(struct mb_json_writer *w, struct mb_json_value asset, co
     mb_jsonw_object_end(w);
 }
 
-/* True where each required asset has a value. Writes where `w` is not NULL. */
-static bool write_assets(const struct mb_bid *bid, struct mb_json_value assets, struct mb_json_writer *w)
+/* How many of the assets have a value; -1 where a required one has none. Writes where `w` is not NULL. */
+static int write_assets(const struct mb_bid *bid, struct mb_json_value assets, struct mb_json_writer *w)
 {
+    int count = 0;
     for (struct mb_json_value asset = mb_json_list_first(assets); asset.type != MB_JSON_NONE;
          asset = mb_json_list_next(assets, asset)) {
         const char *member = NULL, *key = NULL;
         struct mb_slice value = value_for(bid, asset, &member, &key);
         if (mb_slice_empty(value)) {
             if (mb_json_bool(get(asset, "required"), false)) {
-                return false;
+                return -1;
             }
-        } else if (w) {
+            continue;
+        }
+        count++;
+        if (w) {
             write_asset(w, asset, member, key, value);
         }
     }
-    return true;
+    return count;
 }
 
 /* Event 1, method 1: an impression, by an image. */
@@ -112,8 +116,8 @@ bool mb__openrtb_add_native(const struct mb_request *request, const struct mb_bi
     struct mb_json_value imp = {bid->imp->raw.doc, bid->imp->raw.token, bid->imp->raw.type};
     struct mb_json_value assets = read_assets(imp);
     struct mb_json_writer w;
-    if (mb_slice_empty(bid->click_url) || !write_assets(bid, assets, NULL)) {
-        return false;
+    if (mb_slice_empty(bid->click_url) || write_assets(bid, assets, NULL) <= 0) {
+        return false; /* nor is an ad without any asset one */
     }
     if (!out) {
         return true;

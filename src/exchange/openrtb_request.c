@@ -43,11 +43,17 @@ static struct mb_slice digits(struct mb_json_value object, const char *key)
     return value.type == MB_JSON_NUMBER ? mb_json_text(value) : MB_SLICE_NONE;
 }
 
-/* A member where 2.6 has it, else in `ext`, where 2.5 had it. */
-static struct mb_json_value moved(struct mb_json_value object, const char *key)
+/* An object, or absent: one of another type is none, so that what stands elsewhere is asked for. */
+static struct mb_json_value object_of(struct mb_json_value parent, const char *key)
 {
-    struct mb_json_value value = get(object, key);
-    return mb_json_present(value) ? value : get(get(object, "ext"), key);
+    struct mb_json_value value = get(parent, key);
+    return value.type == MB_JSON_OBJECT ? value : (struct mb_json_value){.doc = value.doc};
+}
+
+/* A text where 2.6 has it, else in `ext`, where 2.5 had it. */
+static struct mb_slice moved_text(struct mb_json_value object, const char *key)
+{
+    return mb__exchange_either(text(object, key), text(get(object, "ext"), key));
 }
 
 /* What Xandr adds to an object of the specification. */
@@ -56,9 +62,17 @@ static struct mb_json_value xandr_ext(struct mb_json_value object)
     return get(get(object, "ext"), "appnexus");
 }
 
-static int8_t tristate(struct mb_json_value value)
+/* 1, 0, or -1 where it is not said. */
+static int8_t tristate(struct mb_json_value object, const char *key)
 {
-    return mb_json_present(value) ? (int8_t)mb_json_bool(value, false) : -1;
+    bool said;
+    return mb_json_truth(get(object, key), &said) ? (int8_t)said : -1;
+}
+
+static int8_t moved_tristate(struct mb_json_value object, const char *key)
+{
+    int8_t said = tristate(object, key);
+    return said >= 0 ? said : tristate(get(object, "ext"), key);
 }
 
 /* --- money --- */
@@ -268,28 +282,26 @@ static int read_imps(struct reader *r, struct mb_error *err)
 
 /* --- where, who, with what --- */
 
+/* 2.6 has an array, 2.5 a text with commas, ExoClick's examples a text of another name. */
 static struct mb_slices keywords(const struct reader *r, struct mb_json_value object)
 {
-    struct mb_json_value array = get(object, "kwarray");
-    if (mb_json_present(array)) {
-        return mb__exchange_ids(r->in, array);
+    static const char *const names[] = {"kwarray", "keywords", "keyword"};
+    struct mb_slices words = {NULL, 0};
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && words.count == 0; i++) {
+        struct mb_json_value value = get(object, names[i]);
+        words = i == 0 || value.type == MB_JSON_ARRAY
+                    ? mb__exchange_ids(r->in, value)
+                    : mb__exchange_split(mb_json_str(value), ',', r->in->arena);
     }
-    struct mb_json_value words = get(object, "keywords");
-    if (!mb_json_present(words)) {
-        words = get(object, "keyword"); /* as ExoClick's examples write it */
-    }
-    if (words.type == MB_JSON_ARRAY) {
-        return mb__exchange_ids(r->in, words);
-    }
-    return mb__exchange_split(mb_json_str(words), ',', r->in->arena);
+    return words;
 }
 
 static void read_place(const struct reader *r)
 {
-    struct mb_json_value site = get(r->root, "site"), app = get(r->root, "app");
+    struct mb_json_value site = object_of(r->root, "site"), app = object_of(r->root, "app");
     struct mb_json_value place = mb_json_present(site)  ? site
                                  : mb_json_present(app) ? app
-                                                        : get(r->root, "dooh");
+                                                        : object_of(r->root, "dooh");
     struct mb_site *out = &r->out->site;
     out->publisher_id = id(get(place, "publisher"), "id");
     out->categories = mb__exchange_ids(r->in, get(place, "cat"));
@@ -353,7 +365,7 @@ static void read_device(const struct reader *r)
 
 static void read_geo(const struct reader *r)
 {
-    struct mb_json_value geo = get(get(r->root, "device"), "geo");
+    struct mb_json_value geo = object_of(get(r->root, "device"), "geo");
     if (!mb_json_present(geo)) {
         geo = get(get(r->root, "user"), "geo");
     }
@@ -409,11 +421,11 @@ static void read_rules(const struct reader *r)
     struct mb_json_value regs = get(r->root, "regs"), user = get(r->root, "user");
     struct mb_blocked *blocked = &r->out->blocked;
     r->out->regs = (struct mb_regs){
-        .gdpr = tristate(moved(regs, "gdpr")),
-        .coppa = tristate(get(regs, "coppa")),
-        .us_privacy = mb__exchange_filled(mb_json_str(moved(regs, "us_privacy"))),
-        .gpp = mb__exchange_filled(mb_json_str(moved(regs, "gpp"))),
-        .consent = mb__exchange_filled(mb_json_str(moved(user, "consent"))),
+        .gdpr = moved_tristate(regs, "gdpr"),
+        .coppa = tristate(regs, "coppa"),
+        .us_privacy = moved_text(regs, "us_privacy"),
+        .gpp = moved_text(regs, "gpp"),
+        .consent = moved_text(user, "consent"),
     };
     blocked->categories = mb__exchange_ids(r->in, get(r->root, "bcat"));
     blocked->domains = mb__exchange_ids(r->in, get(r->root, "badv"));

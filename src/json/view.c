@@ -296,10 +296,12 @@ int64_t mb_json_i64(struct mb_json_value value, int64_t fallback)
     return number;
 }
 
-bool mb_json_bool(struct mb_json_value value, bool fallback)
+bool mb_json_truth(struct mb_json_value value, bool *out)
 {
-    if (value.type == MB_JSON_TRUE || value.type == MB_JSON_FALSE)
-        return value.type == MB_JSON_TRUE;
+    if (value.type == MB_JSON_TRUE || value.type == MB_JSON_FALSE) {
+        *out = value.type == MB_JSON_TRUE;
+        return true;
+    }
     if (value.type == MB_JSON_NUMBER || value.type == MB_JSON_STRING) {
         bool is_string = value.type == MB_JSON_STRING;
         struct mb_slice text = raw_of(value.doc, token_of(value));
@@ -308,10 +310,17 @@ bool mb_json_bool(struct mb_json_value value, bool fallback)
         if (is_true || is_false) {
             count_slip(value,
                        is_string ? MB_JSON_SLIP_STRING_FOR_BOOL : MB_JSON_SLIP_NUMBER_FOR_BOOL);
-            return is_true;
+            *out = is_true;
+            return true;
         }
     }
     count_wrong_type(value);
+    return false;
+}
+
+bool mb_json_bool(struct mb_json_value value, bool fallback)
+{
+    mb_json_truth(value, &fallback);
     return fallback;
 }
 

@@ -363,6 +363,34 @@ static void plain_fields_fill_native_assets(void **state)
     mb_buf_fini(&scratch);
 }
 
+/* Assets that cannot be read, or that want nothing of what the bid has, make no ad. */
+static void a_native_ad_has_an_asset(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *request; /* as it stands in the document */
+        const char *culprit;
+    } rows[] = {
+        {"\"{\\\"assets\\\":[{\\\"id\\\":1,\\\"title\\\":{\\\"len\\\":9}}]}\"", ""},
+        {"{\"native\":{\"assets\":[{\"id\":1,\"title\":{}}]}}", ""},
+        {"{\"native\":7,\"assets\":[{\"id\":1,\"title\":{}}]}", ""},
+        {"\"{\\\"native\\\":{\\\"assets\\\":[ ... ]}}\"", "native"},
+        {"{\"assets\":[]}", "native"},
+        {"{\"assets\":[{\"id\":1,\"data\":{\"type\":12}}]}", "native"},
+        {"7", "native"},
+        {"null", "native"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char body[512];
+        snprintf(body, sizeof body, "{\"id\":1,\"imp\":[{\"id\":1,\"native\":{\"request\":%s}}]}", rows[i].request);
+        assert_int_equal(decode_text(body), 0);
+        struct mb_bid bid = bid_on(0);
+        bid.title = MB_SLICE("T");
+        assert_string_equal(refused(&bid), rows[i].culprit);
+        mb_arena_reset(&arena);
+    }
+}
+
 static void countries_go_both_ways(void **state)
 {
     (void)state;
@@ -389,6 +417,7 @@ int main(void)
         TEST(a_bid_that_would_be_refused_is_not_sent),
         TEST(answers_hold_what_the_exchange_needs),
         TEST(plain_fields_fill_native_assets),
+        TEST(a_native_ad_has_an_asset),
         TEST(countries_go_both_ways),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -190,6 +190,11 @@ static void booleans(void **state)
             if (value != (rows[i].value < 0 ? fallback : rows[i].value))
                 fail_msg("%s gave %d", rows[i].text, value);
             check_slip(rows[i].text, rows[i].slip);
+            bool truth = fallback;
+            bool is_said = mb_json_truth(parse(rows[i].text), &truth);
+            if (is_said != (rows[i].value >= 0) || truth != value)
+                fail_msg("%s said %d, %d", rows[i].text, is_said, truth);
+            check_slip(rows[i].text, rows[i].slip);
         }
     }
 }
