@@ -27,7 +27,8 @@ describe('the command line', function()
   end)
   after_each(function() os.execute('rm -rf ' .. folder) end)
 
-  local function run(command) return Server.run(command) end
+  -- In the folder, whose config the commands take where none is named.
+  local function run(command) return Server.run(command, folder) end
 
   local function try(flags)
     return run(('try --endpoint exoclick --scripts %s/scripts %s'):format(folder, flags))
@@ -36,7 +37,9 @@ describe('the command line', function()
   it('helps', function()
     local output, status = run '--help'
     assert.equal(0, status)
-    for _, command in ipairs { 'serve', 'check', 'try', 'reload', 'pause', 'resume', 'endpoints', 'ledger', 'version' } do
+    for _, command in ipairs {
+      'serve', 'check', 'try', 'reload', 'pause', 'resume', 'report', 'ledger', 'endpoints', 'version',
+    } do
       assert.matches('\n  ' .. command .. ' ', output)
       local help, code = run(command .. ' --help')
       assert.equal(0, code)

@@ -63,8 +63,10 @@ function Server.shared_data(path)
   return text
 end
 
--- Runs the binary to its end: output (both streams) and exit status.
-function Server.run(arguments) return shell(quote(BINARY) .. ' ' .. arguments .. ' 2>&1') end
+-- Runs the binary to its end, in a folder if one is named: output (both streams) and exit status.
+function Server.run(arguments, folder)
+  return shell(('cd %s && %s %s 2>&1'):format(quote(folder or '.'), quote(BINARY), arguments))
+end
 
 local function config_text(options)
   return ([[

@@ -16,6 +16,7 @@ enum { CLI_SETTINGS_MAX = 64 };
 struct cli_args {
     const char *config;                        /* --config, or NULL */
     const char *endpoint, *query, *now, *seed; /* of try, or NULL */
+    const char *by, *since, *format;           /* of report, or NULL */
     bool trace, all;
     enum mb_log_format log_format;
     const char *operand;                          /* the one argument that is no flag, or NULL */
@@ -33,7 +34,7 @@ struct cli_command {
     int (*run)(const struct cli_args *args);
 };
 
-extern const struct cli_command cli_serve, cli_check, cli_try, cli_reload, cli_pause, cli_resume,
+extern const struct cli_command cli_report, cli_serve, cli_check, cli_try, cli_reload, cli_pause, cli_resume,
     cli_endpoints, cli_ledger, cli_version;
 
 /* Reads argv (behind the command's name). CLI_OK, or CLI_USAGE having said why. */

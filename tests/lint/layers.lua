@@ -37,6 +37,7 @@ local OWNER = {
   ['strategy.h'] = 'auction',
   ['json_doc.h'] = 'json',
   ['limiter.h'] = 'process',
+  ['report.h'] = 'ledger',
 }
 
 -- Third-party headers and who alone may include them.
