@@ -46,7 +46,8 @@ describe('moonbid report', function()
     assert.equal(200, server:get('/c/' .. token .. '?value=0.5&id=o1').status)
     local dear, cheap = unpack(rows())
     assert.same({ 'dear', 3, 1, 1, '0.0075', 7500000, '0.5', 500000000 },
-      { dear.strategy, dear.billings, dear.clicks, dear.conversions, dear.spend, dear.spend_nanos, dear.revenue, dear.revenue_nanos })
+      { dear.strategy, dear.billings, dear.clicks, dear.conversions, dear.spend, dear.spend_nanos, dear.revenue,
+        dear.revenue_nanos })
     assert.same({ 2.5, 0.0075, 3, 0.333333 }, { dear.average_bid, dear.cpa, dear.impressions, dear.ctr })
     assert.same({ 'cheap', 100000, nil }, { cheap.strategy, cheap.spend_nanos, cheap.cpa })
   end)
