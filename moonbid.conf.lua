@@ -67,6 +67,15 @@ return {
       timeout_ms = 120,
       margin_ms = 20,
     },
+    {
+      name = 'exoclick_openrtb', -- ExoClick's OpenRTB: needs an endpoint of its own, as its answers carry <ad> markup
+      path = '/exoclick/openrtb',
+      exchange = 'openrtb',
+      dialect = 'exoclick',
+      currency = 'USD', -- the account's; the house currency where it is not named
+      timeout_ms = 300,
+      margin_ms = 50,
+    },
   },
 
   limits = {

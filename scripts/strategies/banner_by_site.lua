@@ -1,6 +1,7 @@
 --- banner_by_site.lua - banners, priced by the site that shows them.
 --
--- Shows: a price table, a floor, a creative by size, handlers that count.
+-- Shows: a price table, a floor, a creative by size, handlers that count; the same file on ExoClick's own protocol and on
+-- OpenRTB, where an image and a landing page become the markup by themselves.
 local CREATIVES = {
   ['300x250'] = 'https://cdn.example/300x250.jpg',
   ['728x90'] = 'https://cdn.example/728x90.jpg',
@@ -16,7 +17,7 @@ local OTHER = 0.60
 return {
   strategy {
     name = 'banner_by_site',
-    target = { exchange = { 'exoclick' }, format = { 'banner', 'in_page_push' } },
+    target = { exchange = { 'exoclick', 'openrtb' }, format = { 'banner', 'in_page_push' } },
     limits = { max_bid = 3.00, daily = 500.00 },
 
     bid = function(_, req, imp)
@@ -33,13 +34,19 @@ return {
       end
       local image = CREATIVES[('%dx%d'):format(imp.width or 0, imp.height or 0)]
       if not image then return nobid 'size' end
-      return { price = price, image_url = image, click_url = 'https://go.example/b?s={domain}&b={bid_id}' }
+      return {
+        price = price,
+        image_url = image,
+        click_url = 'https://go.example/b?s={domain}&b={bid_id}',
+        creative_id = ('b%dx%d'):format(imp.width, imp.height), -- this and the next for OpenRTB alone
+        advertiser_domains = { 'shop.example' },
+      }
     end,
 
     on_billing = function(ctx, event) ctx.incr('billed:' .. (event.site_id or 'none'), 1, '24h') end,
   },
 
-  -- The same idea at Xandr: the exchange knows our creatives by id.
+  -- The same idea at Xandr, in both of its protocols: the exchange knows our creatives by id.
   strategy {
     name = 'xandr_display',
     target = { exchange = { 'xandr' }, size = { '300x250', '728x90', '160x600', '320x50' } },
@@ -50,8 +57,9 @@ return {
       if price > 5 then return nobid 'too_dear' end
       return {
         price = price,
-        member_id = imp.members and imp.members[1],
+        member_id = imp.members and imp.members[1] or (req.raw.wseat or {})[1],
         creative_id = '71001',
+        ad_id = '71001', -- the same in OpenRTB, where creative_id is a code of ours
         custom_notify_data = 'line=4',
         custom_macros = { LINE = '4' },
       }

@@ -4,7 +4,7 @@
 return {
   strategy {
     name = 'popunder_tokens',
-    target = { exchange = { 'exoclick' }, format = { 'popunder', 'direct_link' } },
+    target = { exchange = { 'exoclick', 'openrtb' }, format = { 'popunder', 'direct_link' } },
     limits = { max_bid = 2.00, daily = 300.00 },
 
     tokens = {

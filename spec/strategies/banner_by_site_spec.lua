@@ -1,6 +1,14 @@
--- The spec of scripts/strategies/banner_by_site.lua: banners at ExoClick, display at Xandr.
+-- The spec of scripts/strategies/banner_by_site.lua: banners at ExoClick and on OpenRTB, display at Xandr.
 
 local kit = require 'moonbid.kit'
+local json = require 'dkjson'
+
+-- An OpenRTB request for one impression to `path`, with `more` of the request's fields.
+local function openrtb(path, imp, more)
+  local request = { id = '9007199254740993', imp = { imp }, site = { domain = 'news.example' } }
+  for key, value in pairs(more or {}) do request[key] = value end
+  return { method = 'POST', path = path, body = json.encode(request) }
+end
 
 describe('banner_by_site', function()
   local bidder
@@ -36,6 +44,21 @@ describe('banner_by_site', function()
     assert.matches('<value>1.8</value>', answer.http.body, 1, true)
   end)
 
+  it('bids the same on OpenRTB, where image and landing page become the markup', function()
+    local answer = bidder:send(openrtb('/openrtb/bid', { id = '1', banner = { w = 300, h = 250 }, bidfloor = 1.50 }))
+    assert.bids(answer, { price = 1.80 })
+    local bid = json.decode(answer.http.body).seatbid[1].bid[1]
+    assert.matches('<a href="https://go.example/b?s=news.example', bid.adm, 1, true)
+    assert.matches('<img src="https://cdn.example/300x250.jpg"', bid.adm, 1, true)
+    assert.equals('b300x250', bid.crid)
+    assert.nobids(bidder:send(openrtb('/openrtb/bid', { id = '1', banner = { w = 300, h = 250 }, bidfloor = 1.90 })), 'floor')
+  end)
+
+  it('stays away where the publisher blocks its advertiser', function()
+    local request = openrtb('/openrtb/bid', { id = '1', banner = { w = 300, h = 250 } }, { badv = { 'shop.example' } })
+    assert.nobids(bidder:send(request), 'blocked')
+  end)
+
   it('stops at the daily limit', function()
     bidder:spend('banner_by_site', 500)
     assert.nobids(bidder:bid(banner 'https://news.example/'), 'budget')
@@ -65,6 +88,15 @@ describe('xandr_display', function()
     assert.equals(200, bidder:notify(answer, { type = 'won' }).http.status)
     assert.equals(1, bidder:count('xandr_display', 'win'))
     assert.is_true(bidder:spent 'xandr_display' > 0)
+  end)
+
+  it('bids on Xandr\'s OpenRTB for the first member that may, with the creative\'s id and no markup', function()
+    local answer = bidder:send(openrtb('/xandr/bid', { id = '9007199254740995', banner = { w = 300, h = 250 } },
+      { wseat = { '4401', '4402' } }))
+    local response = json.decode(answer.http.body)
+    assert.equals('4401', response.seatbid[1].seat)
+    local bid = response.seatbid[1].bid[1]
+    assert.same({ '71001', nil, 1.8 }, { bid.adid, bid.adm, bid.price })
   end)
 
   it('books nothing for a loss', function()

@@ -138,16 +138,6 @@ static const char *check_types(const struct mb__sim_fields *fields, bool is_xml)
     return NULL;
 }
 
-/* The part of bUrl that goes to the bidder: path and query. */
-static struct mb_slice path_of(struct mb_slice url)
-{
-    long slashes = mb_slice_find(url, MB_SLICE("//"));
-    struct mb_slice rest = mb_slice(url.data + slashes + 2, url.len - (size_t)slashes - 2);
-    long path = mb_slice_find_char(rest, '/');
-
-    return path < 0 ? MB_SLICE("/") : mb_slice(rest.data + path, rest.len - (size_t)path);
-}
-
 static const char *check_money(enum mb__sim_kind kind, const struct mb__sim_fields *fields,
                                struct mb__sim_bid *bid)
 {
@@ -184,7 +174,7 @@ static const char *check_bid(const struct mb__sim_request *request,
     }
     if (!why) {
         out->count = 1;
-        mb_xbuf_add_slice(&bid->notice, path_of(text_of(fields, "bUrl")));
+        mb_xbuf_add_slice(&bid->notice, mb__sim_path_of(text_of(fields, "bUrl")));
     }
     return why;
 }

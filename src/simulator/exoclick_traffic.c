@@ -150,6 +150,7 @@ void mb__sim_exoclick_request(const char *path, struct mb__sim_random *random,
     const char *size;
     char page[96];
 
+    out->protocol = MB__SIM_EXOCLICK;
     mb__sim_visitor_draw(random, &visitor);
     out->kind = draw_kind(random);
     out->is_get = mb__sim_random_percent(random, 5);

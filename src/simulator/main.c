@@ -1,4 +1,4 @@
-/* main.c - moonbid-exchange: real-shaped traffic of two exchanges against a running bidder.
+/* main.c - moonbid-exchange: real-shaped traffic of several exchanges against a running bidder.
  *
  * Exit status: 0 all answers were right and the sides agree, 1 not so, 2 usage, 3 environment
  * (no socket, no status page to compare with).

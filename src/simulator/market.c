@@ -18,6 +18,17 @@ static const struct {
     [MB__SIM_EMAIL_CLICK] = {2000000, 120000},
     [MB__SIM_XANDR_SINGLE] = {1100000, 0},
     [MB__SIM_XANDR_MULTI] = {1100000, 0},
+    [MB__SIM_OPENRTB_BANNER] = {900000, 0},
+    [MB__SIM_OPENRTB_VIDEO] = {4000000, 0},
+    [MB__SIM_OPENRTB_AUDIO] = {3000000, 0},
+    [MB__SIM_OPENRTB_NATIVE] = {1300000, 0},
+    [MB__SIM_OPENRTB_DEAL] = {2500000, 0},
+    [MB__SIM_OPENRTB_MULTI] = {900000, 0},
+    [MB__SIM_EXOCLICK_OPENRTB_BANNER] = {900000, 0},
+    [MB__SIM_EXOCLICK_OPENRTB_POPUNDER] = {1200000, 0},
+    [MB__SIM_EXOCLICK_OPENRTB_NATIVE] = {900000, 150000},
+    [MB__SIM_EXOCLICK_OPENRTB_EMAIL] = {2000000, 120000},
+    [MB__SIM_XANDR_OPENRTB] = {1100000, 0},
 };
 
 struct mb_price mb__sim_market_price(struct mb__sim_random *random, enum mb__sim_kind kind,

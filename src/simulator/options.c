@@ -15,6 +15,10 @@ static const char help[] =
     "  --seed S          repeats a run's traffic (default 1)\n"
     "  --exoclick PATH   the endpoint's path (default /exoclick/bid; empty: none of it)\n"
     "  --xandr PREFIX    the endpoint's prefix (default /xandr; empty: none of it)\n"
+    "  --openrtb PATH    the endpoint of the dialect generic (default /openrtb/bid; empty: none)\n"
+    "  --openrtb-exoclick PATH  that of the dialect exoclick (default empty: none)\n"
+    "  --openrtb-xandr PATH     where Xandr sends OpenRTB (default /xandr/bid; empty: none)\n"
+    "  --eur RATE        what the bidder takes one EUR for, in USD (default 1.08)\n"
     "  --verify ADDR:PORT  compares accounts with the admin listener's GET /status at the end\n"
     "  --report text|json\n"
     "  --live            a summary line each second on standard error\n";
@@ -67,6 +71,10 @@ enum {
     SEED,
     EXOCLICK,
     XANDR,
+    OPENRTB,
+    OPENRTB_EXOCLICK,
+    OPENRTB_XANDR,
+    EUR,
     VERIFY,
     REPORT,
     LIVE,
@@ -82,6 +90,10 @@ static const struct option names[] = {
     {"seed", required_argument, NULL, SEED},
     {"exoclick", required_argument, NULL, EXOCLICK},
     {"xandr", required_argument, NULL, XANDR},
+    {"openrtb", required_argument, NULL, OPENRTB},
+    {"openrtb-exoclick", required_argument, NULL, OPENRTB_EXOCLICK},
+    {"openrtb-xandr", required_argument, NULL, OPENRTB_XANDR},
+    {"eur", required_argument, NULL, EUR},
     {"verify", required_argument, NULL, VERIFY},
     {"report", required_argument, NULL, REPORT},
     {"live", no_argument, NULL, LIVE},
@@ -116,6 +128,17 @@ static bool take_number(struct mb__sim_options *out, int option, const char *tex
     }
 }
 
+static bool take_rate(const char *text, struct mb_rate *out)
+{
+    struct mb_price millionths;
+
+    if (!mb_money_parse_price(mb_slice_of(text), &millionths) || millionths.micros <= 0) {
+        return false;
+    }
+    out->millionths = millionths.micros;
+    return true;
+}
+
 static bool take(struct mb__sim_options *out, int option, const char *text)
 {
     switch (option) {
@@ -124,11 +147,14 @@ static bool take(struct mb__sim_options *out, int option, const char *text)
     case VERIFY:
         return read_address(text, &out->verify);
     case EXOCLICK:
-        out->exoclick = text;
-        return *text == '\0' || *text == '/';
     case XANDR:
-        out->xandr = text;
+    case OPENRTB:
+    case OPENRTB_EXOCLICK:
+    case OPENRTB_XANDR: /* in the order of the protocols */
+        out->paths[option - EXOCLICK] = text;
         return *text == '\0' || *text == '/';
+    case EUR:
+        return take_rate(text, &out->eur);
     case REPORT:
         out->json_report = strcmp(text, "json") == 0;
         return out->json_report || strcmp(text, "text") == 0;
@@ -140,6 +166,16 @@ static bool take(struct mb__sim_options *out, int option, const char *text)
     }
 }
 
+static bool is_any_left(const struct mb__sim_options *options)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < MB__SIM_PROTOCOLS; i++) {
+        any = any || *options->paths[i];
+    }
+    return any;
+}
+
 int mb__sim_options_read(int argc, char **argv, struct mb__sim_options *out)
 {
     int option;
@@ -148,8 +184,12 @@ int mb__sim_options_read(int argc, char **argv, struct mb__sim_options *out)
                                     .rate = 200,
                                     .connections = 8,
                                     .seed = 1,
-                                    .exoclick = "/exoclick/bid",
-                                    .xandr = "/xandr"};
+                                    .eur = {1080000},
+                                    .paths = {[MB__SIM_EXOCLICK] = "/exoclick/bid",
+                                              [MB__SIM_XANDR] = "/xandr",
+                                              [MB__SIM_OPENRTB] = "/openrtb/bid",
+                                              [MB__SIM_OPENRTB_EXOCLICK] = "",
+                                              [MB__SIM_OPENRTB_XANDR] = "/xandr/bid"}};
     opterr = 0;
     while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
         if (option == HELP) {
@@ -169,8 +209,8 @@ int mb__sim_options_read(int argc, char **argv, struct mb__sim_options *out)
     if (out->target.port == 0) {
         return complain("needed", "--target ADDR:PORT");
     }
-    if (*out->exoclick == '\0' && *out->xandr == '\0') {
-        return complain("no exchange is left", "--exoclick '' --xandr ''");
+    if (!is_any_left(out)) {
+        return complain("no protocol is left", "");
     }
     return 0;
 }

@@ -7,7 +7,6 @@
 
 #include "moonbid/json.h"
 
-static const char *const exchanges[MB__SIM_EXCHANGES] = {"exoclick", "xandr"};
 static const char *const models[MB__SIM_MODELS] = {"cpm", "cpc", "smart_cpc"};
 
 static uint64_t sum(const uint64_t counts[MB__SIM_KINDS])
@@ -28,16 +27,18 @@ static double units(int64_t nanos)
 void mb__sim_report_live(const struct mb__sim_account *account, double elapsed_s)
 {
     bool terminal = isatty(STDERR_FILENO);
+    struct mb__sim_tally tally = mb__sim_account_sum(account);
 
     fprintf(stderr,
-            "%s%5.0f s  requests %llu  bids %llu  sold %llu  billed %llu  won %llu  clicks %llu  "
+            "%s%5.0f s  requests %llu  bids %llu  sold %llu  billed %llu  won %llu  lost %llu  "
+            "clicks %llu  "
             "spend %.4f  rejected %llu  failed %llu%s",
             terminal ? "\r" : "", elapsed_s, (unsigned long long)sum(account->requests),
-            (unsigned long long)sum(account->bids), (unsigned long long)account->sold,
-            (unsigned long long)account->billings, (unsigned long long)account->wins,
-            (unsigned long long)account->clicks, units(mb__sim_account_spend(account)),
-            (unsigned long long)account->rejected_total, (unsigned long long)account->failed,
-            terminal ? "\033[K" : "\n");
+            (unsigned long long)sum(account->bids), (unsigned long long)tally.sold,
+            (unsigned long long)tally.billings, (unsigned long long)tally.wins,
+            (unsigned long long)tally.losses, (unsigned long long)tally.clicks,
+            units(mb__sim_tally_spend(&tally)), (unsigned long long)account->rejected_total,
+            (unsigned long long)account->failed, terminal ? "\033[K" : "\n");
 }
 
 /* --- latencies --- */
@@ -92,20 +93,34 @@ static void print_comparison(const struct mb__sim_outcome *outcome)
     print_row("bids", outcome->ours.bids, outcome->theirs.bids);
     print_row("billings", outcome->ours.billings, outcome->theirs.billings);
     print_row("wins", outcome->ours.wins, outcome->theirs.wins);
+    printf("  %-12s %16lld %16lld   (by lurl; the bidder's are at least these)\n", "losses",
+           (long long)outcome->ours.losses, (long long)outcome->theirs.losses);
     print_row("clicks", outcome->ours.clicks, outcome->theirs.clicks);
     print_row("spend_nanos", outcome->ours.spend_nanos, outcome->theirs.spend_nanos);
     printf("  %s\n", outcome->agree ? "the sides agree" : "THE SIDES DO NOT AGREE");
 }
 
-static void print_money(const struct mb__sim_account *account)
+static void print_protocols(const struct mb__sim_account *account)
 {
-    for (size_t exchange = 0; exchange < MB__SIM_EXCHANGES; exchange++) {
-        for (size_t model = 0; model < MB__SIM_MODELS; model++) {
-            int64_t nanos = account->spend_nanos[exchange][model];
-            if (nanos > 0) {
-                printf("  %-8s %-9s %14.9f\n", exchanges[exchange], models[model], units(nanos));
-            }
-        }
+    printf("  %-16s %10s %10s %10s %10s %10s %16s\n", "", "sold", "billed", "won", "lost", "clicks",
+           "spend");
+    for (size_t i = 0; i < MB__SIM_PROTOCOLS; i++) {
+        const struct mb__sim_tally *tally = &account->tallies[i];
+        printf("  %-16s %10llu %10llu %10llu %10llu %10llu %16.9f\n",
+               mb__sim_protocol_name((enum mb__sim_protocol)i), (unsigned long long)tally->sold,
+               (unsigned long long)tally->billings, (unsigned long long)tally->wins,
+               (unsigned long long)tally->losses, (unsigned long long)tally->clicks,
+               units(mb__sim_tally_spend(tally)));
+    }
+}
+
+static void print_rejected(const struct mb__sim_account *account)
+{
+    printf("rejected answers %llu, failed %llu\n", (unsigned long long)account->rejected_total,
+           (unsigned long long)account->failed);
+    for (size_t i = 0; i < account->n_rejected; i++) {
+        printf("  %8llu  %s\n", (unsigned long long)account->rejected[i].count,
+               account->rejected[i].why);
     }
 }
 
@@ -116,29 +131,22 @@ static void print_text(const struct mb__sim_account *account, size_t n_latencies
 
     printf("\n%llu bid requests in %.1f s (%.0f/s)\n", (unsigned long long)requests,
            outcome->elapsed_s, outcome->elapsed_s > 0 ? (double)requests / outcome->elapsed_s : 0);
-    printf("  %-14s %10s %10s %10s\n", "", "requests", "bids", "no bid");
+    printf("  %-26s %10s %10s %10s\n", "", "requests", "bids", "no bid");
     for (size_t kind = 0; kind < MB__SIM_KINDS; kind++) {
-        printf("  %-14s %10llu %10llu %10llu\n", mb__sim_kind_name((enum mb__sim_kind)kind),
+        printf("  %-26s %10llu %10llu %10llu\n", mb__sim_kind_name((enum mb__sim_kind)kind),
                (unsigned long long)account->requests[kind], (unsigned long long)account->bids[kind],
                (unsigned long long)account->nobids[kind]);
     }
-    printf("sold %llu, billed %llu, won %llu, clicks %llu, notices %llu, of them repeated %llu\n",
-           (unsigned long long)account->sold, (unsigned long long)account->billings,
-           (unsigned long long)account->wins, (unsigned long long)account->clicks,
-           (unsigned long long)account->notices, (unsigned long long)account->duplicates);
-    printf("spend %.9f\n", units(mb__sim_account_spend(account)));
-    print_money(account);
+    print_protocols(account);
+    printf("notices %llu, of them repeated %llu\n", (unsigned long long)account->notices,
+           (unsigned long long)account->duplicates);
     printf("latency ms");
     for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++) {
         printf("  %s %.3f", quantiles[i].name,
                quantile_ms(account, n_latencies, quantiles[i].share));
     }
-    printf("\nrejected answers %llu, failed %llu\n", (unsigned long long)account->rejected_total,
-           (unsigned long long)account->failed);
-    for (size_t i = 0; i < account->n_rejected; i++) {
-        printf("  %8llu  %s\n", (unsigned long long)account->rejected[i].count,
-               account->rejected[i].why);
-    }
+    puts("");
+    print_rejected(account);
     if (outcome->compared) {
         print_comparison(outcome);
     }
@@ -146,34 +154,37 @@ static void print_text(const struct mb__sim_account *account, size_t n_latencies
 
 /* --- JSON --- */
 
-static void key_u64(struct mb_json_writer *w, const char *key, uint64_t value)
-{
-    mb_jsonw_key(w, key);
-    mb_jsonw_u64(w, value);
-}
-
 static void write_kinds(struct mb_json_writer *w, const char *key,
                         const uint64_t counts[MB__SIM_KINDS])
 {
     mb_jsonw_key(w, key);
     mb_jsonw_object(w);
     for (size_t kind = 0; kind < MB__SIM_KINDS; kind++) {
-        key_u64(w, mb__sim_kind_name((enum mb__sim_kind)kind), counts[kind]);
+        mb__sim_key_number(w, mb__sim_kind_name((enum mb__sim_kind)kind), counts[kind]);
     }
     mb_jsonw_object_end(w);
 }
 
-static void write_money(struct mb_json_writer *w, const struct mb__sim_account *account)
+static void write_protocols(struct mb_json_writer *w, const struct mb__sim_account *account)
 {
-    mb_jsonw_key(w, "spend_nanos");
+    mb_jsonw_key(w, "protocols");
     mb_jsonw_object(w);
-    for (size_t exchange = 0; exchange < MB__SIM_EXCHANGES; exchange++) {
-        mb_jsonw_key(w, exchanges[exchange]);
+    for (size_t i = 0; i < MB__SIM_PROTOCOLS; i++) {
+        const struct mb__sim_tally *tally = &account->tallies[i];
+        mb_jsonw_key(w, mb__sim_protocol_name((enum mb__sim_protocol)i));
+        mb_jsonw_object(w);
+        mb__sim_key_number(w, "sold", tally->sold);
+        mb__sim_key_number(w, "billings", tally->billings);
+        mb__sim_key_number(w, "wins", tally->wins);
+        mb__sim_key_number(w, "losses", tally->losses);
+        mb__sim_key_number(w, "clicks", tally->clicks);
+        mb_jsonw_key(w, "spend_nanos");
         mb_jsonw_object(w);
         for (size_t model = 0; model < MB__SIM_MODELS; model++) {
             mb_jsonw_key(w, models[model]);
-            mb_jsonw_i64(w, account->spend_nanos[exchange][model]);
+            mb_jsonw_i64(w, tally->spend_nanos[model]);
         }
+        mb_jsonw_object_end(w);
         mb_jsonw_object_end(w);
     }
     mb_jsonw_object_end(w);
@@ -190,6 +201,8 @@ static void write_totals(struct mb_json_writer *w, const char *key,
     mb_jsonw_i64(w, totals->billings);
     mb_jsonw_key(w, "wins");
     mb_jsonw_i64(w, totals->wins);
+    mb_jsonw_key(w, "losses");
+    mb_jsonw_i64(w, totals->losses);
     mb_jsonw_key(w, "clicks");
     mb_jsonw_i64(w, totals->clicks);
     mb_jsonw_key(w, "spend_nanos");
@@ -202,7 +215,7 @@ static void write_rejected(struct mb_json_writer *w, const struct mb__sim_accoun
     mb_jsonw_key(w, "rejected");
     mb_jsonw_object(w);
     for (size_t i = 0; i < account->n_rejected; i++) {
-        key_u64(w, account->rejected[i].why, account->rejected[i].count);
+        mb__sim_key_number(w, account->rejected[i].why, account->rejected[i].count);
     }
     mb_jsonw_object_end(w);
 }
@@ -220,12 +233,11 @@ static void print_json(const struct mb__sim_account *account, size_t n_latencies
     write_kinds(&w, "requests", account->requests);
     write_kinds(&w, "bids", account->bids);
     write_kinds(&w, "nobids", account->nobids);
-    key_u64(&w, "sold", account->sold);
-    key_u64(&w, "notices", account->notices);
-    key_u64(&w, "duplicates", account->duplicates);
-    key_u64(&w, "failed", account->failed);
+    mb__sim_key_number(&w, "notices", account->notices);
+    mb__sim_key_number(&w, "duplicates", account->duplicates);
+    mb__sim_key_number(&w, "failed", account->failed);
     write_rejected(&w, account);
-    write_money(&w, account);
+    write_protocols(&w, account);
     mb_jsonw_key(&w, "latency_ms");
     mb_jsonw_object(&w);
     for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++) {

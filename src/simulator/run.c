@@ -8,6 +8,7 @@
 #include "internal.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <uv.h>
 
@@ -20,8 +21,13 @@ enum {
     NOTICE_CONNECTIONS = 16,
     NOTICE_TIMEOUT_MS = 20000,
     BODY_MAX = 1 << 20,
-    EXOCLICK_PERCENT = 65, /* the rest is Xandr's */
-    GIVE_UP_AFTER = 100    /* failures: the bidder is gone */
+    GIVE_UP_AFTER = 100 /* failures: the bidder is gone */
+};
+
+/* Shares of the traffic, among the protocols that are spoken. */
+static const unsigned weights[MB__SIM_PROTOCOLS] = {
+    [MB__SIM_EXOCLICK] = 45,        [MB__SIM_XANDR] = 20,        [MB__SIM_OPENRTB] = 20,
+    [MB__SIM_OPENRTB_EXOCLICK] = 8, [MB__SIM_OPENRTB_XANDR] = 7,
 };
 
 struct run {
@@ -64,13 +70,19 @@ static void note_latency(struct mb__sim_account *account, uint64_t elapsed_ns)
     mb_xbuf_add(&account->latency_us, &us, sizeof(us));
 }
 
+typedef const char *judge_fn(const struct mb__sim_request *request,
+                             const struct mb_http_reply *reply, struct mb__sim_bids *out);
+
 static void take_answer(struct run *run, const struct mb__sim_request *request,
                         const struct mb_http_reply *reply)
 {
+    static judge_fn *const judges[MB__SIM_PROTOCOLS] = {
+        mb__sim_exoclick_answer, mb__sim_xandr_answer,   mb__sim_openrtb_answer,
+        mb__sim_openrtb_answer,  mb__sim_openrtb_answer,
+    };
     struct mb__sim_account *account = run->account;
     struct mb__sim_bids bids = {0};
-    const char *why = request->n_tags > 0 ? mb__sim_xandr_answer(request, reply, &bids)
-                                          : mb__sim_exoclick_answer(request, reply, &bids);
+    const char *why = judges[request->protocol](request, reply, &bids);
 
     note_latency(account, reply->elapsed_ns);
     if (why) {
@@ -99,28 +111,57 @@ static void on_reply(void *user, const struct mb_http_reply *reply)
     send_due(run);
 }
 
+static enum mb__sim_protocol draw_protocol(struct run *run)
+{
+    uint64_t total = 0, draw;
+    size_t i = 0;
+
+    for (size_t k = 0; k < MB__SIM_PROTOCOLS; k++) {
+        total += *run->options->paths[k] ? weights[k] : 0;
+    }
+    draw = mb__sim_random_below(&run->traffic_random, total);
+    while (!*run->options->paths[i] || draw >= weights[i]) {
+        draw -= *run->options->paths[i] ? weights[i] : 0;
+        i++;
+    }
+    return (enum mb__sim_protocol)i;
+}
+
+/* Gives the headers that go with it, good until the next call. */
+static struct mb_slice write_request(struct run *run, struct mb__sim_request *out)
+{
+    static char headers[80];
+    enum mb__sim_protocol protocol = draw_protocol(run);
+    const char *path = run->options->paths[protocol];
+
+    switch (protocol) {
+    case MB__SIM_EXOCLICK:
+        mb__sim_exoclick_request(path, &run->traffic_random, out);
+        return MB_SLICE("Content-Type: application/json\r\nx-exadsrtb-version: 1.0\r\n");
+    case MB__SIM_XANDR:
+        mb__sim_xandr_request(path, &run->traffic_random, out);
+        return MB_SLICE_NONE; /* Xandr's own protocol sends no Content-Type */
+    default:
+        out->eur_rate = run->options->eur;
+        mb__sim_openrtb_request(protocol, path, &run->traffic_random, out);
+        snprintf(headers, sizeof(headers),
+                 "Content-Type: application/json\r\nx-openrtb-version: %s\r\n", out->version);
+        return mb_slice_of(headers);
+    }
+}
+
 static void send_one(struct run *run)
 {
-    const struct mb__sim_options *o = run->options;
-    bool both = *o->exoclick && *o->xandr;
-    bool exoclick = both ? mb__sim_random_percent(&run->traffic_random, EXOCLICK_PERCENT)
-                         : *o->exoclick != '\0';
     struct flight *flight = calloc(1, sizeof(*flight));
     struct mb__sim_request *request;
-    struct mb_slice headers =
-        MB_SLICE("Content-Type: application/json\r\nx-exadsrtb-version: 1.0\r\n");
+    struct mb_slice headers;
 
     if (!flight) {
         abort();
     }
     flight->run = run;
     request = &flight->request;
-    if (exoclick) {
-        mb__sim_exoclick_request(o->exoclick, &run->traffic_random, request);
-    } else {
-        mb__sim_xandr_request(o->xandr, &run->traffic_random, request);
-        headers = MB_SLICE_NONE; /* Xandr sends no Content-Type */
-    }
+    headers = write_request(run, request);
     run->sent++;
     run->account->requests[request->kind]++;
     if (mb_http_client_send(run->bids, request->is_get ? "GET" : "POST",
@@ -248,6 +289,7 @@ static int compare(struct run *run, const struct mb__sim_totals *before,
     out->theirs = (struct mb__sim_totals){.bids = now.bids - before->bids,
                                           .billings = now.billings - before->billings,
                                           .wins = now.wins - before->wins,
+                                          .losses = now.losses - before->losses,
                                           .clicks = now.clicks - before->clicks,
                                           .spend_nanos = now.spend_nanos - before->spend_nanos};
     return 0;
@@ -255,17 +297,21 @@ static int compare(struct run *run, const struct mb__sim_totals *before,
 
 static void drive(struct run *run, struct mb__sim_outcome *out)
 {
+    struct mb__sim_tally sum;
+
     start(run);
     while (!run->stopping || run->open > 0 || run->notices.open > 0) {
         uv_run(&run->loop, UV_RUN_ONCE);
     }
     uv_timer_stop(&run->tick);
     out->elapsed_s = seconds_since(run->started_ns, run->answered_ns);
+    sum = mb__sim_account_sum(run->account);
     out->ours = (struct mb__sim_totals){.bids = sum_bids(run->account),
-                                        .billings = (int64_t)run->account->billings,
-                                        .wins = (int64_t)run->account->wins,
-                                        .clicks = (int64_t)run->account->clicks,
-                                        .spend_nanos = mb__sim_account_spend(run->account)};
+                                        .billings = (int64_t)sum.billings,
+                                        .wins = (int64_t)sum.wins,
+                                        .losses = (int64_t)sum.losses,
+                                        .clicks = (int64_t)sum.clicks,
+                                        .spend_nanos = mb__sim_tally_spend(&sum)};
 }
 
 int mb__sim_run(const struct mb__sim_options *options, struct mb__sim_account *account,
@@ -284,7 +330,7 @@ int mb__sim_run(const struct mb__sim_options *options, struct mb__sim_account *a
     }
     run.notices.account = account;
     run.notices.random = &run.market_random;
-    run.notices.xandr = options->xandr;
+    run.notices.xandr = options->paths[MB__SIM_XANDR];
     out->agree = true;
     rc = open_clients(&run, err);
     if (rc == 0 && compares) {

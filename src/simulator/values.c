@@ -1,6 +1,7 @@
 /* values.c - fields of an answer, raw numbers, URLs, prices. */
 #include "internal.h"
 
+#include "moonbid/json.h"
 #include "moonbid/net.h"
 
 void mb__sim_fields_fini(struct mb__sim_fields *fields)
@@ -93,6 +94,14 @@ bool mb__sim_is_url(struct mb_slice text)
     return true;
 }
 
+struct mb_slice mb__sim_path_of(struct mb_slice url)
+{
+    struct mb_slice rest = from(url, (size_t)mb_slice_find(url, MB_SLICE("//")) + 2);
+    long path = mb_slice_find_char(rest, '/');
+
+    return path < 0 ? MB_SLICE("/") : from(rest, (size_t)path);
+}
+
 bool mb__sim_read_price(struct mb_slice text, struct mb_price *out)
 {
     size_t points = 0;
@@ -105,6 +114,24 @@ bool mb__sim_read_price(struct mb_slice text, struct mb_price *out)
         }
     }
     return points <= 1 && mb_money_parse_price(text, out) && out->micros > 0;
+}
+
+void mb__sim_key_text(struct mb_json_writer *w, const char *key, const char *text)
+{
+    mb_jsonw_key(w, key);
+    mb_jsonw_str(w, mb_slice_of(text));
+}
+
+void mb__sim_key_number(struct mb_json_writer *w, const char *key, uint64_t number)
+{
+    mb_jsonw_key(w, key);
+    mb_jsonw_u64(w, number);
+}
+
+void mb__sim_key_bool(struct mb_json_writer *w, const char *key, bool value)
+{
+    mb_jsonw_key(w, key);
+    mb_jsonw_bool(w, value);
 }
 
 bool mb__sim_content_type_is(const struct mb_http_reply *reply, const char *type)
@@ -123,7 +150,13 @@ void mb__sim_request_fini(struct mb__sim_request *request)
 
 void mb__sim_bids_fini(struct mb__sim_bids *bids)
 {
-    for (size_t i = 0; i < bids->count; i++) {
-        mb_buf_fini(&bids->items[i].notice);
+    for (size_t i = 0; i < MB__SIM_BIDS_MAX; i++) { /* also what was read of a rejected answer */
+        struct mb__sim_bid *bid = &bids->items[i];
+        mb_buf_fini(&bid->notice);
+        mb_buf_fini(&bid->win);
+        mb_buf_fini(&bid->loss);
+        mb_buf_fini(&bid->id);
+        mb_buf_fini(&bid->seat);
+        mb_buf_fini(&bid->ad_id);
     }
 }

@@ -33,6 +33,7 @@ static void add_strategy(const struct mb_doc *row, struct mb__sim_totals *sum)
     sum->bids += count_of(row, "bids");
     sum->billings += count_of(events, "billing");
     sum->wins += count_of(events, "win");
+    sum->losses += count_of(events, "loss");
     sum->clicks += count_of(events, "click");
     sum->spend_nanos += count_of(row, "spend_nanos");
 }
@@ -79,6 +80,7 @@ bool mb__sim_totals_agree(const struct mb__sim_totals *before, const struct mb__
     return now->bids - before->bids == wanted->bids &&
            now->billings - before->billings == wanted->billings &&
            now->wins - before->wins == wanted->wins &&
+           now->losses - before->losses >= wanted->losses &&
            now->clicks - before->clicks == wanted->clicks &&
            now->spend_nanos - before->spend_nanos == wanted->spend_nanos;
 }

@@ -9,24 +9,6 @@
 static const char *const sizes[] = {"300x250", "728x90", "160x600", "320x50"};
 static const uint32_t members[] = {4401, 4402, 4477};
 
-static void key_text(struct mb_json_writer *w, const char *key, const char *text)
-{
-    mb_jsonw_key(w, key);
-    mb_jsonw_str(w, mb_slice_of(text));
-}
-
-static void key_number(struct mb_json_writer *w, const char *key, uint64_t number)
-{
-    mb_jsonw_key(w, key);
-    mb_jsonw_u64(w, number);
-}
-
-static void key_bool(struct mb_json_writer *w, const char *key, bool value)
-{
-    mb_jsonw_key(w, key);
-    mb_jsonw_bool(w, value);
-}
-
 /* Above 2^53 and below 2^63, where all ids of the exchange's own samples lie. */
 static void draw_auction_id(struct mb__sim_random *random, char *out, size_t size)
 {
@@ -43,20 +25,20 @@ static void write_tag(struct mb_json_writer *w, struct mb__sim_random *random,
 
     mb_jsonw_object(w);
     if (mb__sim_random_percent(random, 5)) {
-        key_text(w, "auction_id_64", tag->auction_id);
+        mb__sim_key_text(w, "auction_id_64", tag->auction_id);
     } else {
         mb_jsonw_key(w, "auction_id_64");
         mb_jsonw_raw(w, mb_slice_of(tag->auction_id));
     }
-    key_number(w, "id", tag->id);
-    key_number(w, "site_id", 7001);
-    key_text(w, "size", size);
+    mb__sim_key_number(w, "id", tag->id);
+    mb__sim_key_number(w, "site_id", 7001);
+    mb__sim_key_text(w, "size", size);
     mb_jsonw_key(w, "sizes");
     mb_jsonw_array(w);
     mb_jsonw_str(w, mb_slice_of(size));
     mb_jsonw_array_end(w);
-    key_text(w, "position", "above");
-    key_text(w, "tag_format", "iframe");
+    mb__sim_key_text(w, "position", "above");
+    mb__sim_key_text(w, "tag_format", "iframe");
     if (tag->reserve.micros > 0) {
         mb_jsonw_key(w, "reserve_price");
         mb_jsonw_price(w, tag->reserve);
@@ -73,20 +55,20 @@ static void write_visitor(struct mb_json_writer *w, const struct mb__sim_visitor
     snprintf(url, sizeof(url), "https://%s/a?b=1", visitor->domain);
     mb_jsonw_key(w, "bid_info");
     mb_jsonw_object(w);
-    key_number(w, "user_id_64", visitor->user_number);
-    key_bool(w, "no_cookies", false);
-    key_bool(w, "no_flash", true);
-    key_number(w, "session_freq", 1);
-    key_text(w, "user_agent", visitor->user_agent);
-    key_text(w, "ip_address", visitor->ip);
+    mb__sim_key_number(w, "user_id_64", visitor->user_number);
+    mb__sim_key_bool(w, "no_cookies", false);
+    mb__sim_key_bool(w, "no_flash", true);
+    mb__sim_key_number(w, "session_freq", 1);
+    mb__sim_key_text(w, "user_agent", visitor->user_agent);
+    mb__sim_key_text(w, "ip_address", visitor->ip);
     if (visitor->country) {
-        key_text(w, "country", visitor->country);
+        mb__sim_key_text(w, "country", visitor->country);
     }
-    key_number(w, "selling_member_id", 310);
-    key_bool(w, "within_iframe", false);
-    key_text(w, "url", url);
-    key_text(w, "domain", visitor->domain);
-    key_text(w, "userdata_json", "{\"seen\":[1,2]}");
+    mb__sim_key_number(w, "selling_member_id", 310);
+    mb__sim_key_bool(w, "within_iframe", false);
+    mb__sim_key_text(w, "url", url);
+    mb__sim_key_text(w, "domain", visitor->domain);
+    mb__sim_key_text(w, "userdata_json", "{\"seen\":[1,2]}");
     mb_jsonw_key(w, "segments");
     mb_jsonw_array(w);
     mb_jsonw_array_end(w);
@@ -122,6 +104,7 @@ void mb__sim_xandr_request(const char *prefix, struct mb__sim_random *random,
     struct mb__sim_visitor visitor;
     struct mb_json_writer w;
 
+    out->protocol = MB__SIM_XANDR;
     mb__sim_visitor_draw(random, &visitor);
     out->kind = mb__sim_random_percent(random, 30) ? MB__SIM_XANDR_MULTI : MB__SIM_XANDR_SINGLE;
     out->user_number = visitor.user_number;
@@ -135,13 +118,13 @@ void mb__sim_xandr_request(const char *prefix, struct mb__sim_random *random,
     mb_jsonw_object(&w);
     mb_jsonw_key(&w, "bid_request");
     mb_jsonw_object(&w);
-    key_text(&w, "timestamp", "2026-03-05 10:11:12");
-    key_number(&w, "bidder_timeout_ms", 200);
+    mb__sim_key_text(&w, "timestamp", "2026-03-05 10:11:12");
+    mb__sim_key_number(&w, "bidder_timeout_ms", 200);
     mb_jsonw_key(&w, "members");
     mb_jsonw_array(&w);
     for (size_t i = 0; i < out->n_members; i++) {
         mb_jsonw_object(&w);
-        key_number(&w, "id", out->members[i]);
+        mb__sim_key_number(&w, "id", out->members[i]);
         mb_jsonw_object_end(&w);
     }
     mb_jsonw_array_end(&w);

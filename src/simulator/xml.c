@@ -1,7 +1,7 @@
-/* xml.c - a small strict reader for the one shape that ExoClick's XML answers have: a root with
- * flat elements.
+/* xml.c - two small strict readers: one for the one shape that ExoClick's XML answers have, a root
+ * with flat elements; and one that says whether any document (VAST) is well-formed.
  *
- * It takes no attributes, comments, doctypes or processing instructions but the leading
+ * The first takes no attributes, comments, doctypes or processing instructions but the leading
  * declaration, and refuses what a strict XML parser refuses: a bare '&' or '<', "]]>" in text,
  * characters outside XML 1.0, text after the end.
  */
@@ -55,7 +55,7 @@ static bool eat_close_tag(struct mb_slice *in, struct mb_slice name)
 }
 
 /* Characters that XML 1.0 cannot hold, or bytes that are not UTF-8. */
-static bool is_xml_text(struct mb_slice text)
+bool mb__sim_is_xml_text(struct mb_slice text)
 {
     while (text.len > 0) {
         size_t n = mb_slice_utf8(text);
@@ -117,7 +117,7 @@ const char *mb__sim_xml_read(struct mb_slice text, const char *root, struct mb__
 {
     struct mb_slice in = text, name, top;
 
-    if (!is_xml_text(text)) {
+    if (!mb__sim_is_xml_text(text)) {
         return "XML: not UTF-8, or a character that XML cannot hold";
     }
     if (eat(&in, "<?xml ") && !eat(&in, "version=\"1.0\" encoding=\"UTF-8\"?>")) {
@@ -151,4 +151,132 @@ const char *mb__sim_xml_read(struct mb_slice text, const char *root, struct mb__
     }
     skip_blanks(&in);
     return in.len == 0 ? NULL : "XML: text behind the end";
+}
+
+/* --- well-formedness --- */
+
+enum { DEPTH_MAX = 32 };
+
+static struct mb_slice eat_name(struct mb_slice *in)
+{
+    size_t n = 0;
+
+    while (n < in->len && !strchr(" \t\r\n=/><&\"'", in->data[n])) {
+        n++;
+    }
+    struct mb_slice name = mb_slice(in->data, n);
+    *in = mb_slice(in->data + n, in->len - n);
+    return name;
+}
+
+/* Up to and behind `end`; false where it does not come. */
+static bool eat_until(struct mb_slice *in, const char *end)
+{
+    long at = mb_slice_find(*in, mb_slice_of(end));
+
+    if (at < 0) {
+        return false;
+    }
+    *in = mb_slice(in->data + at + strlen(end), in->len - (size_t)at - strlen(end));
+    return true;
+}
+
+/* name="value", entities known, no '<'. */
+static bool eat_attribute(struct mb_slice *in, struct mb_buf *scratch)
+{
+    char quote;
+
+    if (eat_name(in).len == 0 || !eat(in, "=") || in->len == 0) {
+        return false;
+    }
+    quote = in->data[0];
+    if (quote != '"' && quote != '\'') {
+        return false;
+    }
+    *in = mb_slice(in->data + 1, in->len - 1);
+    while (in->len > 0 && in->data[0] != quote) {
+        if (in->data[0] == '&') {
+            if (!eat_entity(in, scratch)) {
+                return false;
+            }
+        } else if (in->data[0] == '<') {
+            return false;
+        } else {
+            *in = mb_slice(in->data + 1, in->len - 1);
+        }
+    }
+    return in->len > 0 && eat(in, quote == '"' ? "\"" : "'");
+}
+
+struct nesting {
+    struct mb_slice names[DEPTH_MAX];
+    size_t depth;
+};
+
+/* Behind the '<' of an opening tag. */
+static const char *eat_tag(struct mb_slice *in, struct nesting *open, struct mb_buf *scratch)
+{
+    struct mb_slice name = eat_name(in);
+
+    if (name.len == 0 || open->depth == DEPTH_MAX) {
+        return "XML: not an element where one is due";
+    }
+    for (;;) {
+        size_t before = in->len;
+        skip_blanks(in);
+        if (eat(in, "/>")) {
+            return NULL;
+        }
+        if (eat(in, ">")) {
+            open->names[open->depth++] = name;
+            return NULL;
+        }
+        if (in->len == before || !eat_attribute(in, scratch)) {
+            return "XML: a broken tag";
+        }
+    }
+}
+
+/* One thing within the root: a comment, text, or a tag. */
+static const char *eat_piece(struct mb_slice *in, struct nesting *open, struct mb_buf *scratch)
+{
+    if (eat(in, "<!--")) {
+        return eat_until(in, "-->") ? NULL : "XML: a comment without an end";
+    }
+    if (in->data[0] != '<' || mb_slice_starts(*in, MB_SLICE("<![CDATA["))) {
+        mb_buf_clear(scratch);
+        return eat_content(in, scratch);
+    }
+    if (mb_slice_starts(*in, MB_SLICE("</"))) {
+        return eat_close_tag(in, open->names[--open->depth]) ? NULL
+                                                             : "XML: an element is not closed";
+    }
+    (void)eat(in, "<");
+    return eat_tag(in, open, scratch);
+}
+
+const char *mb__sim_xml_check(struct mb_slice text, const char *root)
+{
+    struct mb_slice in = text;
+    struct nesting open = {.depth = 0};
+    struct mb_buf scratch = {0};
+    const char *why = NULL;
+
+    if (!mb__sim_is_xml_text(text)) {
+        return "XML: not UTF-8, or a character that XML cannot hold";
+    }
+    if (eat(&in, "<?xml ") && !eat_until(&in, "?>")) {
+        return "XML: a strange declaration";
+    }
+    skip_blanks(&in);
+    if (!eat(&in, "<") || !mb_slice_is(eat_name(&(struct mb_slice){in.data, in.len}), root)) {
+        return "XML: another root";
+    }
+    why = eat_tag(&in, &open, &scratch);
+    while (!why && open.depth > 0) {
+        why = in.len == 0 ? "XML: an element without an end" : eat_piece(&in, &open, &scratch);
+    }
+    mb_buf_fini(&scratch);
+    skip_blanks(&in);
+    return why ? why : in.len == 0 ? NULL : "XML: text behind the end";
 }

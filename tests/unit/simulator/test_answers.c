@@ -119,30 +119,196 @@ static const struct row xandr[] = {
     {0, false, 200, JSON, ANSWER(BID(ID1, "1") "," BID(ID1, "1") "," BID(ID1, "1") "," BID(ID1, "1") "," BID(ID1, "1") "," BID(ID1, "1") "," BID(ID1, "1") "," BID(ID1, "1") "," BID(ID1, "1") "," BID(ID1, "1") "," BID(ID1, "1") "," BID(ID1, "1") "," BID(ID1, "1") "," BID(ID1, "1") "," BID(ID1, "1") "," BID(ID1, "1")), "more than 15 responses", 0},
 };
 
+#define N "\"nurl\":\"http://b.example/n/W?p=${AUCTION_PRICE}&c=${AUCTION_CURRENCY}\",\"burl\":\"http://b.example/n/B?p=${AUCTION_PRICE}\""
+#define HTML "\"adm\":\"<a href=\\\"https://c.example/?a=1&amp;b=2\\\"><img src=\\\"https://c.example/i\\\"></a>\""
+#define ORTB(bids) "{\"id\":\"R\",\"seatbid\":[{\"bid\":[" bids "]}],\"cur\":\"USD\"}"
+#define OBID(imp, price, rest) "{\"id\":\"b\",\"impid\":\"" imp "\",\"price\":" price "," rest "}"
+#define BANNERS(rest) OBID("1", "1.5", N "," HTML rest)
+#define VIDEO(adm) ORTB(OBID("2", "1.5", N ",\"mtype\":2,\"adm\":\"" adm "\""))
+#define NATIVE(adm) ORTB(OBID("3", "1.5", N ",\"adm\":\"" adm "\""))
+#define TITLE "{\\\"id\\\":11,\\\"title\\\":{\\\"text\\\":\\\"T\\\"}}"
+#define IMAGE "{\\\"id\\\":12,\\\"img\\\":{\\\"url\\\":\\\"https://c.example/i\\\"}}"
+#define LINK "{\\\"link\\\":{\\\"url\\\":\\\"https://c.example/\\\"},\\\"assets\\\":["
+
+/* Impressions: 1 a banner with floor 0.75 and a deal from 2.00; 2 banner or video; 3 native; 4 a banner for deals only. */
+static const struct row openrtb[] = {
+    /* taken */
+    {0, false, 204, NULL, "", NULL, 0},
+    {0, false, 200, JSON, ORTB(BANNERS("")), NULL, 1500000},
+    {0, false, 200, JSON, ORTB(OBID("1", "2", N ",\"dealid\":\"d\"," HTML)), NULL, 2000000},
+    {0, false, 200, JSON, ORTB(OBID("4", "2", N ",\"dealid\":\"d\"," HTML)), NULL, 2000000},
+    {0, false, 200, JSON, VIDEO("<?xml version='1.0'?> <VAST version=\\\"3.0\\\"><Ad id='a&amp;b'><![CDATA[<]]>&lt;<x/><!-- c --></Ad></VAST>"), NULL, 1500000},
+    {0, false, 200, JSON, NATIVE(LINK TITLE "," IMAGE "]}"), NULL, 1500000},
+    /* transport and root */
+    {0, false, 204, NULL, "x", "204 with a body", 0},
+    {0, false, 400, JSON, "{}", "a status that is neither 200 nor 204", 0},
+    {0, false, 200, "text/html", "{}", "another type than application/json", 0},
+    {0, false, 200, JSON, "{", "not JSON", 0},
+    {0, false, 200, JSON, "{\"id\":\"r\"}", "another id than the request's", 0},
+    {0, false, 200, JSON, "{\"id\":\"R\"}", "no seatbid: a no-bid is a 204", 0},
+    {0, false, 200, JSON, "{\"id\":\"R\",\"seatbid\":[]}", "no seatbid: a no-bid is a 204", 0},
+    {0, false, 200, JSON, "{\"id\":\"R\",\"seatbid\":[{\"bid\":[]}]}", "a seat without bids", 0},
+    {0, false, 200, JSON, "{\"id\":\"R\",\"cur\":\"EUR\",\"seatbid\":[{}]}", "a currency that was not offered", 0},
+    {0, false, 200, JSON, "{\"id\":\"R\",\"cur\":\"GBP\",\"seatbid\":[{}]}", "a currency that was not offered", 0},
+    /* the bid */
+    {0, false, 200, JSON, ORTB(BANNERS(",\"colour\":1")), "a field that a bid does not have", 0},
+    {0, false, 200, JSON, ORTB(OBID("9", "1.5", N "," HTML)), "a bid without an id, or on no impression", 0},
+    {0, false, 200, JSON, ORTB("{\"impid\":\"1\"}"), "a bid without an id, or on no impression", 0},
+    {0, false, 200, JSON, ORTB(OBID("1", "\"1.5\"", N "," HTML)), "price is not a plain decimal above zero", 0},
+    {0, false, 200, JSON, ORTB(OBID("1", "15e-1", N "," HTML)), "price is not a plain decimal above zero", 0},
+    {0, false, 200, JSON, ORTB(OBID("1", "0", N "," HTML)), "price is not a plain decimal above zero", 0},
+    {0, false, 200, JSON, ORTB(OBID("1", "0.74", N "," HTML)), "price is under the floor", 0},
+    {0, false, 200, JSON, ORTB(OBID("1", "1.99", N ",\"dealid\":\"d\"," HTML)), "price is under the deal's floor", 0},
+    {0, false, 200, JSON, ORTB(OBID("1", "2", N ",\"dealid\":\"e\"," HTML)), "a deal that was not offered", 0},
+    {0, false, 200, JSON, ORTB(OBID("2", "2", N ",\"mtype\":1,\"dealid\":\"d\"," HTML)), "a deal that was not offered", 0},
+    {0, false, 200, JSON, ORTB(OBID("4", "2", N "," HTML)), "no deal, where only deals are taken", 0},
+    {0, false, 200, JSON, ORTB(BANNERS(",\"adomain\":[\"ok.example\",\"bad.example\"]")), "an advertiser that the publisher blocks", 0},
+    {0, false, 200, JSON, ORTB(OBID("2", "1.5", N "," HTML)), "mtype is none, or missing where there is a choice", 0},
+    {0, false, 200, JSON, ORTB(BANNERS(",\"mtype\":9")), "mtype is none, or missing where there is a choice", 0},
+    {0, false, 200, JSON, ORTB(BANNERS(",\"mtype\":2")), "a media type that the impression does not offer", 0},
+    /* notices */
+    {0, false, 200, JSON, ORTB(OBID("1", "1.5", HTML)), "a notice URL that is none", 0},
+    {0, false, 200, JSON, ORTB(OBID("1", "1.5", "\"nurl\":\"/n/W?p=${AUCTION_PRICE}\"," HTML)), "a notice URL that is none", 0},
+    {0, false, 200, JSON, ORTB(OBID("1", "1.5", "\"nurl\":\"http://b.example/\"," HTML)), "a notice URL without the macro that it is about", 0},
+    {0, false, 200, JSON, ORTB(OBID("1", "1.5", "\"nurl\":\"http://b.example/?p=${AUCTION_PRICE}&x=${PRICE}\"," HTML)), "a macro that the exchange does not fill in", 0},
+    {0, false, 200, JSON, ORTB(OBID("1", "1.5", "\"nurl\":\"http://b.example/?p=${AUCTION_PRICE}&l=${AUCTION_LOSS}\"," HTML)), "a macro that the exchange does not fill in", 0},
+    {0, false, 200, JSON, ORTB(BANNERS(",\"lurl\":\"http://b.example/n/L\"")), "a notice URL without the macro that it is about", 0},
+    /* markup */
+    {0, false, 200, JSON, ORTB(OBID("1", "1.5", N)), "no adm", 0},
+    {0, false, 200, JSON, ORTB(OBID("1", "1.5", N ",\"adm\":\"<a href=\\\"https://c.example/{{x}}\\\"></a>\"")), "markup: a token of ours is left", 0},
+    {0, false, 200, JSON, ORTB(OBID("1", "1.5", N ",\"adm\":\"<p>\\u0001</p>\"")), "markup: not UTF-8, or a character that no document can hold", 0},
+    {0, false, 200, JSON, ORTB(OBID("1", "1.5", N ",\"adm\":\"<p>text</p>\"")), "HTML: nothing to fetch or open", 0},
+    {0, false, 200, JSON, ORTB(OBID("1", "1.5", N ",\"adm\":\"<a href=\\\"javascript:x\\\">x</a>\"")), "HTML: a link that is no URL", 0},
+    {0, false, 200, JSON, ORTB(OBID("1", "1.5", N ",\"adm\":\"<img src=\\\"https://c.example/\\\"> x\"")), "HTML: not from a tag to a tag", 0},
+    {0, false, 200, JSON, VIDEO("<VMAP/>"), "XML: another root", 0},
+    {0, false, 200, JSON, VIDEO("<VAST><Ad></VAST></Ad>"), "XML: an element is not closed", 0},
+    {0, false, 200, JSON, VIDEO("<VAST><Ad>"), "XML: an element without an end", 0},
+    {0, false, 200, JSON, VIDEO("<VAST><Ad id=1/></VAST>"), "XML: a broken tag", 0},
+    {0, false, 200, JSON, VIDEO("<VAST><Ad id='a&b'/></VAST>"), "XML: a broken tag", 0},
+    {0, false, 200, JSON, VIDEO("<VAST><Ad id='a<b'/></VAST>"), "XML: a broken tag", 0},
+    {0, false, 200, JSON, VIDEO("<VAST>a & b</VAST>"), "XML: an unknown entity or a bare '&'", 0},
+    {0, false, 200, JSON, VIDEO("<VAST><!-- </VAST>"), "XML: a comment without an end", 0},
+    {0, false, 200, JSON, VIDEO("<VAST/><VAST/>"), "XML: text behind the end", 0},
+    {0, false, 200, JSON, NATIVE("{\\\"assets\\\":[]}"), "native: link.url is no URL", 0},
+    {0, false, 200, JSON, NATIVE("x"), "native: not JSON", 0},
+    {0, false, 200, JSON, NATIVE("{\\\"native\\\":" LINK TITLE "," IMAGE "]}}"), "native: a root where none is due, or the other way round", 0},
+    {0, false, 200, JSON, NATIVE(LINK TITLE "]}"), "native: a required asset is missing", 0},
+    {0, false, 200, JSON, NATIVE(LINK TITLE "," TITLE "," IMAGE "]}"), "native: an asset twice", 0},
+    {0, false, 200, JSON, NATIVE(LINK TITLE "," IMAGE ",{\\\"id\\\":1}]}"), "native: an asset that was not asked for", 0},
+    {0, false, 200, JSON, NATIVE(LINK TITLE ",{\\\"id\\\":12}]}"), "native: an asset without its value", 0},
+    {0, false, 200, JSON, NATIVE(LINK TITLE ",{\\\"id\\\":12,\\\"img\\\":{\\\"url\\\":\\\"x\\\"}}]}"), "native: an image that is no URL", 0},
+};
+
+#define AD(inner) ORTB(OBID("1", "1.5", N ",\"adm\":\"<ad>" inner "</ad>\""))
+#define URL(name) "<" name "><![CDATA[https://c.example/?a=1&b=2]]></" name ">"
+#define POP(rest) ORTB(OBID("2", "1.5", N ",\"adm\":\"<ad><popunderAd>" URL("url") "</popunderAd></ad>\"" rest))
+
+/* Impressions: 1 a banner with floor 0.75, 2 a popunder, 3 an e-mail click. */
+static const struct row openrtb_exoclick[] = {
+    {0, false, 200, JSON, AD("<imageAd>" URL("clickUrl") URL("imgUrl") "</imageAd>"), NULL, 1500000},
+    {0, false, 200, JSON, AD("<iframeAd>" URL("url") "</iframeAd>"), NULL, 1500000},
+    {0, false, 200, JSON, POP(",\"ext\":{\"btype\":1}"), NULL, 1500000},
+    {0, false, 200, JSON, AD("<imageAd>" URL("clickUrl") "</imageAd>"), "<ad>: other elements than this ad has", 0},
+    {0, false, 200, JSON, AD("<imageAd>" URL("clickUrl") URL("url") "</imageAd>"), "<ad>: other elements than this ad has", 0},
+    {0, false, 200, JSON, AD("<popunderAd>" URL("url") "</popunderAd>"), "XML: another root", 0},
+    {0, false, 200, JSON, AD("<iframeAd><url>x</url></iframeAd>"), "<ad>: not a URL", 0},
+    {0, false, 200, JSON, AD("<iframeAd><url>https://c.example/\xc3\xa9</url></iframeAd>"), "<ad>: not ExoClick's document, or not ASCII", 0},
+    {0, false, 200, JSON, ORTB(BANNERS("")), "<ad>: not ExoClick's document, or not ASCII", 0},
+    {0, false, 200, JSON, POP(",\"ext\":{\"btype\":2}"), "a pricing model that this format does not have", 0},
+    {0, false, 200, JSON, POP(",\"ext\":{\"btype\":3}"), "btype is neither 1 nor 2", 0},
+    {0, false, 200, JSON, ORTB(BANNERS("") "," BANNERS("")), "more than one bid", 0},
+};
+
+#define XBID(rest) "{\"id\":\"R\",\"seatbid\":[{\"seat\":\"4401\",\"bid\":[" OBID("1", "1.5", N rest) "]}]}"
+
+static const struct row openrtb_xandr[] = {
+    {0, false, 200, JSON, XBID(",\"crid\":\"c\",\"lurl\":\"http://b.example/?l=${AUCTION_LOSS}&m=${AUCTION_MIN_TO_WIN}\""), NULL, 1500000},
+    {0, false, 200, JSON, XBID(",\"adid\":\"7\",\"ext\":{\"appnexus\":{\"custom_macros\":[{\"name\":\"A\",\"value\":\"1\"}]}}"), NULL, 1500000},
+    {0, false, 200, JSON, ORTB(BANNERS("")), "seat is missing or not listed", 0},
+    {0, false, 200, JSON, XBID(",\"crid\":\"c\"," HTML), "adm, which Xandr refuses", 0},
+    {0, false, 200, JSON, XBID(""), "neither adid nor crid", 0},
+    {0, false, 200, JSON, XBID(",\"adid\":\"7\",\"ext\":{\"appnexus\":{\"custom_macros\":[{\"name\":\"A\",\"value\":1}]}}"), "a macro whose value is no text", 0},
+    {0, false, 200, JSON, XBID(",\"crid\":\"c\",\"lurl\":\"http://b.example/?l=${AUCTION_LOSS}&p=${AUCTION_PRICE}\""), "a price in lurl, where Xandr tells none", 0},
+};
+
 /* clang-format on */
 
 typedef const char *judge_fn(const struct mb__sim_request *, const struct mb_http_reply *,
                              struct mb__sim_bids *);
 
-static void check_rows(judge_fn *judge, const struct row *rows, size_t count)
+/* What the rows answer to. */
+static const struct mb__sim_request platform = {
+    .id = "R",
+    .tags = {{.auction_id = ID1, .id = 1, .reserve = {750000}}, {.auction_id = ID2, .id = 2}},
+    .n_tags = 2,
+    .members = {4401},
+    .n_members = 1,
+};
+
+static const struct mb__sim_request generic_request = {
+    .protocol = MB__SIM_OPENRTB,
+    .id = "R",
+    .imps = {{.id = "1",
+              .media = 1u << MB__SIM_MEDIA_BANNER,
+              .floor = {750000},
+              .deal = "d",
+              .deal_floor = {2000000}},
+             {.id = "2", .media = 1u << MB__SIM_MEDIA_BANNER | 1u << MB__SIM_MEDIA_VIDEO},
+             {.id = "3", .media = 1u << MB__SIM_MEDIA_NATIVE},
+             {.id = "4",
+              .media = 1u << MB__SIM_MEDIA_BANNER,
+              .deals_only = true,
+              .deal = "d",
+              .deal_floor = {2000000}}},
+    .n_imps = 4,
+    .version = "2.5",
+    .takes_usd = true,
+    .blocked = "bad.example",
+    .eur_rate = {1080000},
+};
+
+static const struct mb__sim_request exoclick_request = {
+    .protocol = MB__SIM_OPENRTB_EXOCLICK,
+    .id = "R",
+    .imps = {{.id = "1", .media = 1u << MB__SIM_MEDIA_BANNER, .floor = {750000}},
+             {.id = "2", .media = 1u << MB__SIM_MEDIA_POPUNDER}},
+    .n_imps = 2,
+    .version = "2.5",
+    .takes_usd = true,
+    .blocked = "bad.example",
+};
+
+static const struct mb__sim_request xandr_request = {
+    .protocol = MB__SIM_OPENRTB_XANDR,
+    .id = "R",
+    .imps = {{.id = "1", .media = 1u << MB__SIM_MEDIA_BANNER}},
+    .n_imps = 1,
+    .members = {4401},
+    .n_members = 1,
+    .version = "2.5",
+    .takes_usd = true,
+    .blocked = "bad.example",
+};
+
+static void check_rows(judge_fn *judge, const struct mb__sim_request *asked, const struct row *rows,
+                       size_t count)
 {
+    struct mb_http_header version = {.name = MB_SLICE("X-OpenRTB-Version"),
+                                     .value = MB_SLICE("2.5")};
+
     for (size_t i = 0; i < count; i++) {
         const struct row *row = &rows[i];
-        struct mb__sim_request request = {
-            .kind = row->kind,
-            .wants_xml = row->xml,
-            .id = "R",
-            .tags = {{.auction_id = ID1, .id = 1, .reserve = {750000}},
-                     {.auction_id = ID2, .id = 2}},
-            .n_tags = 2,
-            .members = {4401},
-            .n_members = 1,
-        };
+        struct mb__sim_request request = *asked;
         struct mb_http_reply reply = {.status = row->status,
                                       .content_type = mb_slice_of(row->type),
-                                      .body = mb_slice_of(row->body)};
+                                      .body = mb_slice_of(row->body),
+                                      .headers = &version,
+                                      .n_headers = 1};
         struct mb__sim_bids bids = {0};
-        const char *why = judge(&request, &reply, &bids);
+        const char *why;
+        request.kind = row->kind;
+        request.wants_xml = row->xml;
+        why = judge(&request, &reply, &bids);
         if (why != row->why && (!why || !row->why || strcmp(why, row->why) != 0)) {
             fail_msg("row %zu, %s\n  judged '%s', expected '%s'", i, row->body,
                      why ? why : "(taken)", row->why ? row->why : "(taken)");
@@ -155,16 +321,53 @@ static void check_rows(judge_fn *judge, const struct row *rows, size_t count)
     }
 }
 
+#define CHECK(judge, asked, rows)                                                                  \
+    check_rows((judge), &(asked), (rows), sizeof(rows) / sizeof((rows)[0]))
+
 static void exoclick_answers_are_judged(void **state)
 {
     (void)state;
-    check_rows(mb__sim_exoclick_answer, exoclick, sizeof(exoclick) / sizeof(exoclick[0]));
+    CHECK(mb__sim_exoclick_answer, platform, exoclick);
 }
 
 static void xandr_answers_are_judged(void **state)
 {
     (void)state;
-    check_rows(mb__sim_xandr_answer, xandr, sizeof(xandr) / sizeof(xandr[0]));
+    CHECK(mb__sim_xandr_answer, platform, xandr);
+}
+
+static void openrtb_answers_are_judged(void **state)
+{
+    (void)state;
+    CHECK(mb__sim_openrtb_answer, generic_request, openrtb);
+    CHECK(mb__sim_openrtb_answer, exoclick_request, openrtb_exoclick);
+    CHECK(mb__sim_openrtb_answer, xandr_request, openrtb_xandr);
+}
+
+/* 0.75 EUR are 0.81 USD. */
+static void floors_are_compared_across_currencies(void **state)
+{
+    static const struct row in_usd[] = {
+        {0, false, 200, JSON, ORTB(OBID("1", "0.81", N "," HTML)), NULL, 810000},
+        {0, false, 200, JSON, ORTB(OBID("1", "0.80", N "," HTML)), "price is under the floor", 0},
+    };
+    struct mb__sim_request request = generic_request;
+
+    (void)state;
+    request.imps[0].floor_in_eur = true;
+    CHECK(mb__sim_openrtb_answer, request, in_usd);
+}
+
+static void the_version_comes_back(void **state)
+{
+    static const struct row rows[] = {
+        {0, false, 200, JSON, "{}", "another x-openrtb-version than the request's", 0},
+    };
+    struct mb__sim_request request = generic_request;
+
+    (void)state;
+    request.version = "2.6";
+    CHECK(mb__sim_openrtb_answer, request, rows);
 }
 
 static void the_notice_goes_to_path_and_query_of_burl(void **state)
@@ -188,6 +391,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exoclick_answers_are_judged),
         cmocka_unit_test(xandr_answers_are_judged),
+        cmocka_unit_test(openrtb_answers_are_judged),
+        cmocka_unit_test(floors_are_compared_across_currencies),
+        cmocka_unit_test(the_version_comes_back),
         cmocka_unit_test(the_notice_goes_to_path_and_query_of_burl),
     };
 
