@@ -25,6 +25,24 @@ static struct mb_buf target, body, answer, notice;
 
 /* --- set up --- */
 
+/* The default ones, and OpenRTB as ExoClick speaks it. */
+static void add_exoclick_dialect(void)
+{
+    static struct mb_endpoint endpoints[8];
+    size_t count = config->n_endpoints;
+
+    FUZZ_HOLDS(count + 1 <= sizeof(endpoints) / sizeof(endpoints[0]));
+    memcpy(endpoints, config->endpoints, count * sizeof(*endpoints));
+    endpoints[count] = endpoints[count - 1];
+    endpoints[count].name = MB_SLICE("exoclick-rtb");
+    endpoints[count].path = MB_SLICE("/exoclick/openrtb");
+    endpoints[count].exchange = MB_EXCHANGE_OPENRTB;
+    endpoints[count].dialect = MB_DIALECT_EXOCLICK;
+    endpoints[count].index = (uint32_t)count;
+    config->endpoints = endpoints;
+    config->n_endpoints = count + 1;
+}
+
 static void drop_line(void *user, enum mb_log_level level, const char *line, size_t len)
 {
     (void)user;
@@ -63,6 +81,7 @@ static void set_up(void)
     FUZZ_HOLDS(mb_notice_keys_add(keys, key) == 0);
     FUZZ_HOLDS(mb_guard_open(&in_memory, &guard, &err) == 0);
     config = mb_xconfig_default();
+    add_exoclick_dialect();
     options.config = config;
     options.guard = guard;
     options.keys = keys;
@@ -237,6 +256,30 @@ static void follow_notice_url(struct mb_slice url)
     settle(&out);
 }
 
+/* The exchange fills its macros in; here each notice comes with all of them. */
+static void follow_openrtb(struct mb_json_value bid)
+{
+    static const struct {
+        const char *key;
+        enum mb_event_type type;
+    } rows[] = {{"nurl", MB_EVENT_WIN}, {"burl", MB_EVENT_BILLING}, {"lurl", MB_EVENT_LOSS}};
+    struct mb_bidder_out out;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct mb_slice url = mb_json_str(mb_json_get(bid, mb_slice_of(rows[i].key)));
+        struct mb_slice path = mb_slice_cut(&url, '?');
+
+        FUZZ_HOLDS(mb_slice_starts(path, config->notice_url) && mb_slice_find(url, MB_SLICE("${AUCTION_")) > 0);
+        mb_buf_clear(&notice);
+        mb_xbuf_add(&notice, path.data + config->notice_url.len, path.len - config->notice_url.len);
+        mb_xbuf_add_text(&notice, "?p=0.25&c=USD&l=102&m=2");
+        ask(MB_BIDDER_GET, mb_buf_slice(&notice), MB_SLICE_NONE, &out);
+        FUZZ_HOLDS(out.status == 200 && out.n_events == 1);
+        FUZZ_HOLDS(out.events[0].attributed && out.events[0].type == rows[i].type);
+        settle(&out);
+    }
+}
+
 /* Only strategies with track_clicks have wrapped pages. */
 static void follow_click(struct mb_slice url)
 {
@@ -318,6 +361,17 @@ static void follow_xandr(struct mb_json_value response)
     }
 }
 
+static void follow_seats(struct mb_json_value seats)
+{
+    for (struct mb_json_value s = mb_json_first(seats); s.type != MB_JSON_NONE; s = mb_json_next(seats, s)) {
+        struct mb_json_value list = mb_json_get(s, MB_SLICE("bid"));
+
+        for (struct mb_json_value at = mb_json_first(list); at.type != MB_JSON_NONE; at = mb_json_next(list, at)) {
+            follow_openrtb(at);
+        }
+    }
+}
+
 /* The answer's bytes die with the next request. */
 static void follow_bid(const struct mb_bidder_out *out)
 {
@@ -339,6 +393,7 @@ static void follow_bid(const struct mb_bidder_out *out)
     if (mb_slice_starts(mb_json_str(page), config->notice_url)) { /* a page too long is not wrapped */
         follow_click(mb_json_str(page));
     }
+    follow_seats(mb_json_get(root, MB_SLICE("seatbid")));
     list = mb_json_get(mb_json_get(root, MB_SLICE("bid_response")), MB_SLICE("responses"));
     for (struct mb_json_value at = mb_json_first(list); at.type != MB_JSON_NONE; at = mb_json_next(list, at)) {
         FUZZ_HOLDS(is_own_text(mb_json_str(mb_json_get(at, MB_SLICE("custom_notify_data")))));

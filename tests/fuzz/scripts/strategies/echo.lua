@@ -1,5 +1,5 @@
 -- echo.lua - bids on everything, and says in its bids what strangers said in the request: what the fuzzer of the whole
--- bidder loads. Words in the keyword (ExoClick) or the gender (Xandr) make it misbehave.
+-- bidder loads. Words in the keyword (ExoClick, OpenRTB) or the gender (Xandr) make it misbehave.
 
 local function said(req)
   return req.user.keyword or req.user.gender or req.site.page or req.user.id or 'nothing'
@@ -72,5 +72,28 @@ return {
     end,
     on_notify = notify,
     on_win = notify,
+  },
+  strategy {
+    name = 'echo_openrtb',
+    target = { exchange = { 'openrtb' } },
+    limits = { max_bid = { cpm = 1000 } },
+    tokens = tokens,
+    bid = function(ctx, req, imp)
+      local word = said(req)
+      local wrong = misbehave(word)
+      if wrong then return wrong end
+      ctx.note('read', read(req.raw, 6) + read(imp.deals, 2) + read(imp.raw, 3) + read(req.regs, 1))
+      return {
+        price = imp.floor + 1, creative_id = word, deal_id = (imp.deals or {})[1], seat = req.app.name,
+        markup = imp.format == 'banner' and word ~= 'fields' and '<a href="{{said}}">{{broken}}</a>' or nil,
+        native = word == 'document' and { link = { url = '{{said}}' }, assets = { { id = 1, title = { text = '{{sub}}' } } } } or nil,
+        vast = '<VAST><Ad id="{{said}}"/></VAST>', title = word, description = '{said}', image_url = 'https://cdn.example/{said:raw}',
+        icon_url = 'https://cdn.example/i.png', click_url = 'https://go.example/c?said={said}', url = 'https://go.example/{said}',
+        custom_macros = { SAID = req.geo.city or 'x' }, ext = { said = word },
+      }
+    end,
+    on_notify = notify,
+    on_win = notify,
+    on_loss = notify,
   },
 }
