@@ -85,6 +85,7 @@ return {
     idle = '150s', -- between two requests of a connection
     header = '10s', -- from a request's first byte to the end of its headers
     body = '10s', -- from there to the end of its body
+    write = '10s', -- in which a caller must take its answer, or a good part of it
     grace = '10s', -- what a stop leaves open requests
     backlog_ms = 50, -- a request that waited longer for its worker is overload: no bid, a notice 503, and ready says 0
   },

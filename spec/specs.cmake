@@ -9,6 +9,7 @@ find_program(BUSTED_PROGRAM busted REQUIRED)
 set(kit_environment "")
 set(functional_environment
   "MOONBID_BIN=$<TARGET_FILE:moonbid>" "MOONBID_EXCHANGE_BIN=$<TARGET_FILE:moonbid-exchange>"
+  "MOONBID_CROWD_BIN=$<TARGET_FILE:crowd>"
   "MOONBID_LOAD_BIN=$<TARGET_FILE:load_tool>" "MOONBID_SHARED_DATA=${MOONBID_SHARED_DATA}")
 if(MOONBID_SANITIZE)
   foreach(library IN ITEMS asan ubsan)
@@ -39,3 +40,6 @@ endfunction()
 moonbid_specs(unit ENVIRONMENT ${kit_environment})
 moonbid_specs(strategies ENVIRONMENT ${kit_environment})
 moonbid_specs(functional ENVIRONMENT ${functional_environment})
+
+# What they check is time: other tests beside them would be in the figures.
+set_tests_properties(spec/functional/crowd spec/functional/under_load PROPERTIES RUN_SERIAL ON)

@@ -29,7 +29,7 @@ struct mb_config {
     size_t n_endpoints;
     struct mb_rates rates;
     uint32_t header_bytes, body_bytes, connections;
-    uint32_t idle_ms, header_ms, body_ms;
+    uint32_t idle_ms, header_ms, body_ms, write_ms;
     uint32_t backlog_ms;          /* a request that has waited longer is answered without a bid */
     uint32_t grace_ms;            /* what a stop leaves open requests */
     const char *user;             /* whom to become when everything is bound, or NULL: nobody else */

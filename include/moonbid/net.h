@@ -60,6 +60,7 @@ struct mb_http_limits {
     uint32_t idle_ms;      /* between requests */
     uint32_t header_ms;    /* from the first byte of a request to the end of its headers; 408 */
     uint32_t body_ms;      /* from there to the end of its body; 408 */
+    uint32_t write_ms;     /* in which a peer must take some kilobytes of what we have for it, or all; else it is cut */
     uint32_t pipeline;     /* requests of one connection waiting for answers; reading pauses there */
     uint32_t write_bytes;  /* unsent answer bytes of one connection; reading pauses there */
 };

@@ -385,7 +385,8 @@ static int take_endpoints(struct table *outer)
 static int take_limits(struct table *outer)
 {
     static const char *const known[] = {"header_bytes", "body_bytes", "connections", "idle",
-                                        "header",       "body",       "grace",       "backlog_ms", NULL};
+                                        "header",       "body",       "grace",       "backlog_ms", "write",
+                                        NULL};
     struct table t = inner(outer, "limits");
     struct mb_config *c = outer->config;
     int rc;
@@ -401,6 +402,7 @@ static int take_limits(struct table *outer)
         (rc = take_duration(&t, "idle", &c->idle_ms)) ||
         (rc = take_duration(&t, "header", &c->header_ms)) ||
         (rc = take_duration(&t, "body", &c->body_ms)) ||
+        (rc = take_duration(&t, "write", &c->write_ms)) ||
         (rc = take_duration(&t, "grace", &c->grace_ms))) {
         return rc;
     }
@@ -585,7 +587,7 @@ struct mb_config *mb_xconfig_default(void)
     c->body_bytes = 262144;
     c->connections = 20000;
     c->idle_ms = 150000;
-    c->header_ms = c->body_ms = 10000;
+    c->header_ms = c->body_ms = c->write_ms = 10000;
     c->grace_ms = 10000;
     c->backlog_ms = 50;
     c->script_cpu_ms = 5;

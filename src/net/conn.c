@@ -37,7 +37,9 @@
 #include "internal.h"
 
 #include <assert.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* --- closing --- */
@@ -50,10 +52,11 @@ static void on_closed(uv_handle_t *handle)
     mb__net_server_conn_gone(server);
 }
 
-void mb__net_conn_close(struct mb__net_conn *conn)
+/* Everything but the handle; false where that is done already. */
+static bool let_go(struct mb__net_conn *conn)
 {
     if (conn->closing)
-        return;
+        return false;
     conn->closing = true;
     mb__net_link_remove(&conn->wait_link);
     mb__net_link_remove(&conn->turn_link);
@@ -65,7 +68,29 @@ void mb__net_conn_close(struct mb__net_conn *conn)
     conn->msg = NULL;
     conn->out = NULL;
     mb_buf_fini(&conn->stash);
-    uv_close((uv_handle_t *)&conn->tcp, on_closed);
+    return true;
+}
+
+void mb__net_conn_close(struct mb__net_conn *conn)
+{
+    if (let_go(conn))
+        uv_close((uv_handle_t *)&conn->tcp, on_closed);
+}
+
+/* The kernel has taken answers that the peer has not. */
+static bool has_untaken(const struct mb__net_conn *conn)
+{
+    uv_os_fd_t fd;
+    int bytes = 0;
+    return uv_fileno((const uv_handle_t *)&conn->tcp, &fd) == 0 && ioctl(fd, SIOCOUTQ, &bytes) == 0 &&
+           bytes > 0;
+}
+
+/* With a reset: otherwise the kernel would go on holding what the peer does not take. */
+static void cut(struct mb__net_conn *conn)
+{
+    if (let_go(conn) && uv_tcp_close_reset(&conn->tcp, on_closed) != 0)
+        uv_close((uv_handle_t *)&conn->tcp, on_closed);
 }
 
 static void on_shutdown(uv_shutdown_t *shutdown, int status)
@@ -128,10 +153,16 @@ static void send_out(struct mb__net_conn *conn)
     }
 }
 
+/* Of the present write: answers behind it do not count, for they grow while the peer reads. */
+static size_t write_left(const struct mb__net_conn *conn)
+{
+    return uv_stream_get_write_queue_size((const uv_stream_t *)&conn->tcp);
+}
+
 static size_t unsent_bytes(const struct mb__net_conn *conn)
 {
     size_t bytes = conn->out != NULL ? conn->out->buf.len : 0;
-    return bytes + uv_stream_get_write_queue_size((const uv_stream_t *)&conn->tcp);
+    return bytes + write_left(conn);
 }
 
 /* --- reading --- */
@@ -321,7 +352,7 @@ static void settle(struct mb__net_conn *conn)
     enum mb__net_wait wait = wait_of(conn);
     if (wait != conn->wait || conn->fresh) {
         conn->fresh = false;
-        conn->write_left = unsent_bytes(conn);
+        conn->write_left = write_left(conn);
         mb__net_wait_set(conn, wait);
     }
 }
@@ -350,13 +381,18 @@ void mb__net_conn_want_turn(struct mb__net_conn *conn)
 
 void mb__net_conn_expire(struct mb__net_conn *conn)
 {
-    if (conn->wait == MB__NET_WAIT_WRITE && unsent_bytes(conn) < conn->write_left) {
-        conn->write_left = unsent_bytes(conn);
+    size_t left = write_left(conn);
+    if (conn->wait == MB__NET_WAIT_WRITE && left + MB__NET_WRITE_LEAST_BYTES <= conn->write_left) {
+        conn->write_left = left;
         mb__net_wait_set(conn, MB__NET_WAIT_WRITE);
         return;
     }
     if (conn->wait != MB__NET_WAIT_LINGER)
         conn->server->counters.timeouts++;
+    if (conn->wait == MB__NET_WAIT_WRITE || (conn->wait == MB__NET_WAIT_REQUEST && has_untaken(conn))) {
+        cut(conn);
+        return;
+    }
     if (conn->wait != MB__NET_WAIT_HEADERS && conn->wait != MB__NET_WAIT_BODY) {
         mb__net_conn_close(conn);
         return;

@@ -23,6 +23,8 @@
 #define MB__NET_FIELDS_MAX 100
 /* A pooled buffer larger than this gives its memory back. */
 #define MB__NET_KEEP_BYTES 65536
+/* What a peer must take of an answer within write_ms. Less is no slow line but somebody who keeps our memory. */
+#define MB__NET_WRITE_LEAST_BYTES 4096
 /* Spare objects of one kind that a server keeps. */
 #define MB__NET_POOL_MAX 256
 /* How long a connection that we have ended waits for the peer to end it too. */
@@ -204,7 +206,7 @@ enum mb__net_wait {
     MB__NET_WAIT_REQUEST, /* idle_ms */
     MB__NET_WAIT_HEADERS, /* header_ms; 408 */
     MB__NET_WAIT_BODY,    /* body_ms; 408 */
-    MB__NET_WAIT_WRITE,   /* idle_ms without progress */
+    MB__NET_WAIT_WRITE,   /* write_ms without progress */
     MB__NET_WAIT_LINGER,  /* MB__NET_LINGER_MS */
     MB__NET_WAITS
 };
@@ -237,7 +239,7 @@ struct mb__net_conn {
     struct mb__net_link wait_link; /* in server->waits[wait] */
     enum mb__net_wait wait;
     uint64_t deadline_ms; /* loop time */
-    size_t write_left;    /* WAIT_WRITE: unsent bytes when the wait began */
+    size_t write_left;    /* WAIT_WRITE: bytes of the present write left when the wait began */
 
     struct mb__net_link
         turn_link;               /* in server->turns: has something to do before the loop blocks */

@@ -22,8 +22,9 @@ struct mb_http_limits mb_http_limits_default(void)
         .idle_ms = 150000,
         .header_ms = 10000,
         .body_ms = 10000,
+        .write_ms = 10000,
         .pipeline = 64,
-        .write_bytes = 1048576,
+        .write_bytes = 65536,
     };
 }
 
@@ -205,7 +206,7 @@ static bool limits_hold(const struct mb_http_limits *limits)
 {
     return limits->header_bytes > 0 && limits->body_bytes > 0 && limits->connections > 0 &&
            limits->idle_ms > 0 && limits->header_ms > 0 && limits->body_ms > 0 &&
-           limits->pipeline > 0 && limits->write_bytes > 0;
+           limits->write_ms > 0 && limits->pipeline > 0 && limits->write_bytes > 0;
 }
 
 int mb_http_server_new(const struct mb_http_server_options *options, struct mb_http_server **out,

@@ -16,6 +16,8 @@ static uint32_t wait_ms(const struct mb_http_server *server, enum mb__net_wait w
         return limits->header_ms;
     case MB__NET_WAIT_BODY:
         return limits->body_ms;
+    case MB__NET_WAIT_WRITE:
+        return limits->write_ms;
     case MB__NET_WAIT_LINGER:
         return server->draining ? MB__NET_LINGER_DRAINING_MS : MB__NET_LINGER_MS;
     default:

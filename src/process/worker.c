@@ -30,6 +30,7 @@ static struct mb_http_limits limits_of(const struct mb_config *config)
     limits.idle_ms = config->idle_ms;
     limits.header_ms = config->header_ms;
     limits.body_ms = config->body_ms;
+    limits.write_ms = config->write_ms;
     return limits;
 }
 

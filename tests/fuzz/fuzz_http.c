@@ -101,7 +101,15 @@ static void set_up(void)
 {
     struct mb_http_server_options options = {
         .loop = &loop,
-        .limits = {HEADER_BYTES, BODY_BYTES, 8, 600000, 600000, 600000, PIPELINE, 2048},
+        .limits = {.header_bytes = HEADER_BYTES,
+                   .body_bytes = BODY_BYTES,
+                   .connections = 8,
+                   .idle_ms = 600000,
+                   .header_ms = 600000,
+                   .body_ms = 600000,
+                   .write_ms = 600000,
+                   .pipeline = PIPELINE,
+                   .write_bytes = 2048},
         .on_request = on_request,
     };
     struct mb_error err;

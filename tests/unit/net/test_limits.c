@@ -240,7 +240,7 @@ static void peer_that_never_reads_is_bounded_and_closed(void **state)
 {
     (void)state;
     struct mb_http_limits limits = mb_http_limits_default();
-    limits.idle_ms = 150;
+    limits.write_ms = 150;
     struct rig rig;
     rig_start(&rig, &limits);
     int fd = rig_connect(&rig);
@@ -253,8 +253,41 @@ static void peer_that_never_reads_is_bounded_and_closed(void **state)
     RIG_WAIT(&rig, -1, counters(&rig)->closed == 1);
     assert_true(counters(&rig)->requests <= 8);
     assert_int_equal(counters(&rig)->timeouts, 1);
+    struct pollfd peer = {.fd = fd, .events = POLLRDHUP};
+    assert_int_equal(poll(&peer, 1, RIG_PATIENCE_MS), 1);
+    assert_true(peer.revents & POLLERR); /* reset: the kernel keeps nothing for it either */
     close(fd);
     rig_stop(&rig);
+}
+
+/* A few bytes now and then are no progress: whoever reads so keeps our memory. A slow line is another thing. */
+static void peer_that_reads_a_trickle_is_cut_and_a_slow_one_is_not(void **state)
+{
+    (void)state;
+    struct mb_http_limits limits = mb_http_limits_default();
+    limits.write_ms = 100;
+    for (int slow = 0; slow < 2; slow++) {
+        size_t step = slow ? 262144 : 16, got = 0;
+        struct rig rig;
+        rig_start(&rig, &limits);
+        int fd = rig_connect(&rig);
+        rig_send(&rig, fd, "GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
+        RIG_WAIT(&rig, -1, counters(&rig)->requests == 1);
+        char *bytes = malloc(step);
+        uint64_t next = uv_hrtime();
+        while (counters(&rig)->closed == 0 && got < BIG_BYTES) {
+            ssize_t part = uv_hrtime() < next ? 0 : recv(fd, bytes, step, MSG_DONTWAIT);
+            if (part > 0) {
+                got += (size_t)part;
+                next = uv_hrtime() + 20 * UINT64_C(1000000);
+            }
+            rig_run(&rig, -1);
+        }
+        assert_int_equal(counters(&rig)->closed, slow ? 0 : 1);
+        free(bytes);
+        close(fd);
+        rig_stop(&rig);
+    }
 }
 
 static void peer_that_reads_late_gets_everything(void **state)
@@ -365,6 +398,7 @@ int main(void)
         cmocka_unit_test(connection_beyond_the_limit_is_closed_and_counted),
         cmocka_unit_test(pipeline_limit_stops_parsing_not_answers),
         cmocka_unit_test(peer_that_never_reads_is_bounded_and_closed),
+        cmocka_unit_test(peer_that_reads_a_trickle_is_cut_and_a_slow_one_is_not),
         cmocka_unit_test(peer_that_reads_late_gets_everything),
         cmocka_unit_test(idle_connection_is_closed_without_a_word),
         cmocka_unit_test(slow_request_is_answered_408),

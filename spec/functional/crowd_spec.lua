@@ -1,0 +1,118 @@
+-- Many callers who take their time: normal requests are answered at their usual latency, and patience has an end.
+
+local Server = require 'spec.support.server'
+local socket = require 'socket'
+
+local CROWD = assert(os.getenv 'MOONBID_CROWD_BIN', 'MOONBID_CROWD_BIN names the crowd')
+local STRATEGY = [[return strategy { name = 'a', bid = function()
+  return { price = 1, image_url = 'https://c.example/i', click_url = 'https://c.example/' } end }]]
+
+-- Generous: the machine does other work besides.
+local RATIO, GRACE_SECONDS = 10, 0.005
+local IDLE, IDLE_BYTES = 10000, 15 * 1024
+
+-- A crowd that stands when this returns; `leave` ends it and tells how many connections the server had left open.
+local function crowd(server, kind, count)
+  local path = server.folder .. '/crowd.' .. kind
+  Server.write_file(path, '')
+  local pipe = assert(io.popen(('%s %s %d %d >%s'):format(CROWD, kind, count, server.port, path), 'w'))
+  local self = {}
+  function self.leave()
+    pipe:close()
+    return tonumber(Server.read_file(path):match 'open (%d+)')
+  end
+  Server.poll(count .. ' ' .. kind, 30, function() return Server.read_file(path):match 'ready' end)
+  return self
+end
+
+local function median(values)
+  table.sort(values)
+  return values[math.ceil(#values / 2)]
+end
+
+describe('a crowd of callers', function()
+  local server
+  local request = Server.shared_data 'exoclick-samples/banner-300x250.json'
+
+  local function start(limits)
+    server = Server.start { strategies = { ['a.lua'] = STRATEGY }, config = ('limits = { %s },'):format(limits or '') }
+  end
+  after_each(function() server:finish() end)
+
+  -- Median seconds of a bid on a connection that exists, and on a new one.
+  local function latency()
+    local kept, new = {}, {}
+    local connection = server:connect()
+    for i = 1, 200 do
+      local started = socket.gettime()
+      local answer = server:post('/exoclick/bid', request, i % 2 == 0 and connection or nil)
+      assert.equal(200, answer.status, answer.problem)
+      local list = i % 2 == 0 and kept or new
+      list[#list + 1] = socket.gettime() - started
+    end
+    connection:close()
+    return median(kept), median(new)
+  end
+
+  local function metric(name) return tonumber(server:admin('GET', '/metrics').body:match('\n' .. name .. ' (%d+)')) end
+
+  for _, kind in ipairs { 'headers', 'body', 'reader', 'connect', 'flood' } do
+    it(('of the kind %q does not make others wait'):format(kind), function()
+      start "header = '60s', body = '60s', write = '60s'"
+      local kept, new = latency()
+      local others = crowd(server, kind, kind == 'flood' and 100 or 1000)
+      local kept_with, new_with = latency()
+      local open = others.leave()
+      print(('%-8s bid, median: %.2f -> %.2f ms, with connect %.2f -> %.2f ms; %d open'):format(
+        kind, kept * 1e3, kept_with * 1e3, new * 1e3, new_with * 1e3, open))
+      assert.equal(kind == 'flood' and 100 or 1000, open)
+      assert.is_true(kept_with < RATIO * kept + GRACE_SECONDS)
+      assert.is_true(new_with < RATIO * new + GRACE_SECONDS)
+    end)
+  end
+
+  it('that is too slow is sent away', function()
+    start "header = '300ms', body = '300ms', write = '300ms', idle = '300ms'"
+    for _, kind in ipairs { 'headers', 'body', 'reader', 'connect' } do
+      local before = metric 'moonbid_http_timeouts_total' or 0
+      local others = crowd(server, kind, 100)
+      Server.poll(kind .. ' have timed out', 10, function()
+        return (metric 'moonbid_http_timeouts_total' or 0) >= before + 100
+      end)
+      Server.poll(kind .. ' are gone', 10, function() return metric 'moonbid_connections' <= 1 end)
+      assert.equal(0, others.leave(), kind)
+    end
+  end)
+
+  it('past the limit is closed at once; who is connected is served, and there is room again afterwards', function()
+    start 'connections = 50'
+    local connection = server:connect()
+    assert.equal(200, server:get('/ready', connection).status)
+    local others = crowd(server, 'connect', 300)
+    Server.poll('251 are refused', 10, function()
+      return metric 'moonbid_connections_refused_total' == 251
+    end)
+    assert.equal(200, server:post('/exoclick/bid', request, connection).status)
+    assert.equal(0, server:get('/ready').status)
+    assert.equal(49, others.leave())
+    Server.poll('there is room', 10, function() return server:get('/ready').status == 200 end)
+    connection:close()
+  end)
+
+  it('that is idle costs less than 15 kB each', function()
+    start()
+    local files = io.popen('ulimit -Hn'):read '*l'
+    if (tonumber(files) or math.huge) < IDLE + 1000 then pending('only ' .. files .. ' open files are allowed here') end
+    local worker = server:workers()[1].pid
+    local function resident()
+      return 1024 * Server.read_file(('/proc/%d/status'):format(worker)):match 'VmRSS:%s*(%d+)'
+    end
+    crowd(server, 'idle', 300).leave()
+    local before = resident()
+    local others = crowd(server, 'idle', IDLE)
+    local each = (resident() - before) / IDLE
+    print(('idle     %d connections: %d bytes each'):format(IDLE, each))
+    assert.equal(IDLE, others.leave())
+    assert.is_true(each < IDLE_BYTES)
+  end)
+end)
