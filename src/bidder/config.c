@@ -151,14 +151,24 @@ static int take_networks(struct table *t, const char *key, int least, struct mb_
     return 0;
 }
 
+/* Lua does not tell an empty list from an empty table, so one may stand for the other. */
+static int want_table(const struct table *t)
+{
+    bool is_empty_list = mb_doc_is_array(t->node) && mb_doc_count(t->node) == 0;
+
+    return mb_doc_is_object(t->node) || is_empty_list ? 0
+                                                      : wrong(t, "", "expected a table with named keys");
+}
+
 /* Keys that a table may have; `known` ends with NULL. */
 static int refuse_unknown(const struct table *t, const char *const *known)
 {
     const struct mb_doc *member;
     const char *const *name;
+    int rc = want_table(t);
 
-    if (!mb_doc_is_object(t->node) && mb_doc_count(t->node) > 0) {
-        return wrong(t, "", "expected a table with named keys");
+    if (rc) {
+        return rc;
     }
     for (member = mb_doc_first(t->node); member; member = mb_doc_next(member)) {
         for (name = known; *name && strcmp(*name, mb_doc_name(member)) != 0; name++) {
@@ -214,16 +224,22 @@ static int take_rates(struct table *outer)
     struct mb_rate_of *rates =
         mb_xarena_array(&outer->config->arena, room + 1, sizeof(*rates));
     const struct mb_doc *member;
+    int rc = t.node ? want_table(&t) : 0;
 
+    if (rc) {
+        return rc;
+    }
     rates[count++] = (struct mb_rate_of){outer->config->currency, {1000000}};
     for (member = t.node ? mb_doc_first(t.node) : NULL; member; member = mb_doc_next(member)) {
         struct mb_price rate = {0};
 
-        if (!mb_doc_name(member) || !is_currency(mb_slice_of(mb_doc_name(member))) ||
-            !mb_doc_is_number(member) ||
+        if (!is_currency(mb_slice_of(mb_doc_name(member))) || !mb_doc_is_number(member) ||
             !mb_money_price_from_double(mb_doc_number(member, 0), &rate) || rate.micros <= 0) {
-            return wrong(&t, mb_doc_name(member) ? mb_doc_name(member) : "",
+            return wrong(&t, mb_doc_name(member),
                          "expected a currency code = what one unit is worth, such as EUR = 1.08");
+        }
+        if (mb_slice_is(outer->config->currency, mb_doc_name(member)) && rate.micros != 1000000) {
+            return wrong(&t, mb_doc_name(member), "is the house currency: one unit of it is worth 1");
         }
         rates[count].currency = keep(t.config, mb_doc_name(member));
         rates[count++].rate.millionths = rate.micros;
@@ -238,15 +254,18 @@ static int take_tokens(struct table *outer, struct mb_endpoint *endpoint)
     const struct mb_doc *member;
     struct mb_pair *pairs;
     size_t count = 0;
+    int rc;
 
     if (!t.node) {
         return 0;
     }
+    if ((rc = want_table(&t))) {
+        return rc;
+    }
     pairs = mb_xarena_array(&t.config->arena, (size_t)mb_doc_count(t.node) + 1, sizeof(*pairs));
     for (member = mb_doc_first(t.node); member; member = mb_doc_next(member)) {
-        if (!mb_doc_name(member) || !mb_doc_is_string(member) || !mb_doc_text(member)[0]) {
-            return wrong(&t, mb_doc_name(member) ? mb_doc_name(member) : "",
-                         "expected parameter = 'token name', such as zone = 'zone_id'");
+        if (!mb_doc_is_string(member) || !mb_doc_text(member)[0]) {
+            return wrong(&t, mb_doc_name(member), "expected parameter = 'token name', such as zone = 'zone_id'");
         }
         pairs[count].name = keep(t.config, mb_doc_name(member));
         pairs[count].value = keep(t.config, mb_doc_text(member));
@@ -297,7 +316,7 @@ static int take_dialect(struct table *t, struct mb_endpoint *endpoint)
     endpoint->dialect =
         strcmp(dialect, "exoclick") == 0 ? MB_DIALECT_EXOCLICK : MB_DIALECT_XANDR;
     if (endpoint->dialect == MB_DIALECT_XANDR && strcmp(dialect, "xandr") != 0) {
-        return wrong(t, "dialect", "expected 'generic', 'exoclick', 'xandr' or 'openrtb'");
+        return wrong(t, "dialect", "expected 'generic', 'exoclick' or 'xandr'");
     }
     endpoint->books_on_win = endpoint->dialect == MB_DIALECT_XANDR;
     return books_on ? wrong(t, "books_on", "only for the dialect 'generic': the others are fixed") : 0;
@@ -439,34 +458,77 @@ static int take_workers(struct table *t)
     return take_u32(t, "workers", 1, 1024, &t->config->workers);
 }
 
+/* HOST or HOST:PORT, an IPv6 address in brackets. A name such as 127.example is none. */
 static bool is_loopback(struct mb_slice address)
 {
-    return mb_slice_starts(address, MB_SLICE("127.")) || mb_slice_starts(address, MB_SLICE("[::1]")) ||
-           mb_slice_starts(address, MB_SLICE("localhost"));
+    static const struct mb_slice networks[] = {{"127.0.0.0/8", 11}, {"::1", 3}};
+    bool bracketed = mb_slice_starts(address, MB_SLICE("["));
+    struct mb_slice rest = bracketed ? mb_slice(address.data + 1, address.len - 1) : address;
+    struct mb_slice host = mb_slice_cut(&rest, bracketed ? ']' : ':');
+    struct mb_cidr network;
+    struct mb_ip ip;
+    size_t i;
+
+    for (i = 0; mb_ip_parse(host, &ip) && i < sizeof(networks) / sizeof(networks[0]); i++) {
+        if (mb_cidr_parse(networks[i], &network) && mb_cidr_contains(&network, &ip)) {
+            return true;
+        }
+    }
+    return mb_slice_eq_nocase(host, MB_SLICE("localhost"));
 }
 
-/* The base of URLs that we give out: http://HOST or https://HOST, a final slash is dropped. */
+/* Bytes that may stand in a base: what would begin a query, break a header or end a quoted text may not. */
+static bool is_base_text(struct mb_slice s)
+{
+    size_t i;
+
+    for (i = 0; i < s.len; i++) {
+        if (s.data[i] <= ' ' || s.data[i] > '~' || strchr("?#\"<>\\^`{|}", s.data[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The base of URLs that we give out: http://HOST or https://HOST, final slashes are dropped. *host has its port. */
 static int check_base(struct table *t, const char *key, struct mb_slice *base, struct mb_slice *host)
 {
-    long scheme = mb_slice_find(*base, MB_SLICE("://"));
+    size_t scheme = mb_slice_starts(*base, MB_SLICE("https://"))  ? 8
+                    : mb_slice_starts(*base, MB_SLICE("http://")) ? 7
+                                                                  : 0;
+    struct mb_slice rest = mb_slice(base->data + scheme, base->len - scheme);
 
-    if (!mb_slice_starts(*base, MB_SLICE("http")) || (scheme != 4 && scheme != 5)) {
-        return wrong(t, key, "expected http://HOST or https://HOST");
+    *host = mb_slice_cut(&rest, '/');
+    if (scheme == 0 || mb_slice_empty(*host) || !is_base_text(*base)) {
+        return wrong(t, key, "expected http://HOST or https://HOST, a path behind it allowed");
     }
     while (mb_slice_ends(*base, MB_SLICE("/"))) {
         base->len--;
     }
-    if (host) {
-        *host = mb_slice(base->data + scheme + 3, base->len - (size_t)scheme - 3);
-    }
     return 0;
+}
+
+/* A base that only this machine reaches, while exchanges and visitors shall come from elsewhere. */
+static int check_reach(struct table *t, const char *key, struct mb_slice *base)
+{
+    const struct mb_slices *listen = &t->config->listen;
+    struct mb_slice host;
+    size_t i;
+    int rc = check_base(t, key, base, &host);
+
+    for (i = 0; !rc && i < listen->count; i++) {
+        if (is_loopback(host) && !is_loopback(listen->items[i])) {
+            return wrong(t, key, "is a loopback address, but listen (%.*s) is not: nobody outside could follow it",
+                         MB_SLICE_ARG(listen->items[i]));
+        }
+    }
+    return rc;
 }
 
 /* What two keys must say together. */
 static int check_whole(struct table *t)
 {
     struct mb_config *c = t->config;
-    struct mb_slice host;
     size_t i;
     int rc;
 
@@ -482,17 +544,9 @@ static int check_whole(struct table *t)
                          MB_SLICE_ARG(c->endpoints[i].currency), MB_SLICE_ARG(c->currency));
         }
     }
-    if ((rc = check_base(t, "notice_url", &c->notice_url, &host)) ||
-        (mb_slice_present(c->click_url) &&
-         (rc = check_base(t, "click_url", &c->click_url, NULL)))) {
+    if ((rc = check_reach(t, "notice_url", &c->notice_url)) ||
+        (mb_slice_present(c->click_url) && (rc = check_reach(t, "click_url", &c->click_url)))) {
         return rc;
-    }
-    for (i = 0; i < c->listen.count; i++) {
-        if (is_loopback(host) && !is_loopback(c->listen.items[i])) {
-            return wrong(t, "notice_url", "is a loopback address, but listen (%.*s) is not: "
-                                          "exchanges could never send a notice",
-                         MB_SLICE_ARG(c->listen.items[i]));
-        }
     }
     if (c->admin && !is_loopback(mb_slice_of(c->admin)) && !c->admin_token) {
         return wrong(t, "admin_token", "required where admin (%s) is not loopback", c->admin);
