@@ -54,7 +54,7 @@ void mb__script_limit_leave(void);
 /* Tells the beacon, if there is one, whose call comes next. */
 void mb__script_show_slot(uint32_t slot);
 uint64_t mb__script_limit_ns(void);
-/* Raises where more than 2 MiB of C stack are in use by this call. */
+/* Raises where more than 256 KiB of C stack are in use by this call. */
 void mb__script_check_stack(lua_State *L);
 
 /* --- lists.c: files of lists/, held outside Lua --- */
