@@ -25,9 +25,11 @@ function Load.start(server, body, options)
   n_started = n_started + 1
   local self = setmetatable({ result = ('%s/load-%d'):format(server.folder, n_started) }, Load)
   Server.write_file(self.result .. '.body', body)
-  assert(os.execute(("( '%s' %d '%s' '%s.body' %d %d %g >'%s.new' 2>&1 & echo $! >'%s.pid'; wait $!; mv '%s.new' '%s' ) &"):format(
-    TOOL, server.port, options.path or '/exoclick/bid', self.result, SECONDS, options.connections or 16,
-    options.rate or Load.RATE, self.result, self.result, self.result, self.result)))
+  assert(os.execute(([[
+( '%s' %d '%s' '%s.body' %d %d %g >'%s.new' 2>&1 &
+  echo $! >'%s.pid'; wait $!; mv '%s.new' '%s' ) >/dev/null 2>&1 &]]):format(TOOL, server.port,
+    options.path or '/exoclick/bid', self.result, SECONDS, options.connections or 16, options.rate or Load.RATE,
+    self.result, self.result, self.result, self.result)))
   self.pid = Server.poll('the load starts', 5, function() return Server.read_file(self.result .. '.pid'):match '%d+' end)
   return self
 end

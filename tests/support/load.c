@@ -7,7 +7,8 @@
  * was due, so that a server which stalls cannot hide it. RATE 0: each connection sends again as
  * soon as its answer is complete.
  *
- * Ends after SECONDS, or at SIGTERM, once the requests that are open are answered, with one line:
+ * Ends after SECONDS, at SIGTERM, or when nobody has listened for SILENT_US, once the requests that
+ * are open are answered, with one line:
  *
  *   sent=9 answered=9 s200=8 s204=1 other=0 failed=0 refused=0 reset=0 broken=0 silent=0
  *   reconnects=0 rate=4999 p50_us=80 p99_us=210 max_us=400
@@ -60,6 +61,7 @@ static int n_connections, n_busy, n_closed, poll_fd;
 static struct sockaddr_in server;
 static char request[REQUEST_MAX];
 static size_t request_bytes;
+static int64_t refused_since_us; /* 0: the last connection was not refused */
 static volatile sig_atomic_t told_to_stop;
 
 static struct {
@@ -126,6 +128,8 @@ static void open_connection(struct connection *connection, int64_t now)
         fail("socket: %s", strerror(errno));
     if (connect(fd, (struct sockaddr *)&server, sizeof(server)) != 0) {
         counts.refused++;
+        if (refused_since_us == 0)
+            refused_since_us = now;
         connection->retry_us = now + RETRY_US;
         close(fd);
         return;
@@ -134,6 +138,7 @@ static void open_connection(struct connection *connection, int64_t now)
     if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0 || epoll_ctl(poll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
         fail("a connection cannot be watched: %s", strerror(errno));
     connection->fd = fd;
+    refused_since_us = 0;
     n_closed--;
     make_idle(connection);
 }
@@ -266,6 +271,11 @@ static void take_events(int64_t wait_us)
     }
 }
 
+static bool is_gone(int64_t now)
+{
+    return refused_since_us > 0 && now - refused_since_us > SILENT_US;
+}
+
 static void look_after_connections(int64_t now)
 {
     static int64_t looked_us;
@@ -280,7 +290,7 @@ static void look_after_connections(int64_t now)
 static int64_t run(double seconds, double rate)
 {
     int64_t start = now_us(), end = start + (int64_t)(seconds * 1e6), now, due;
-    while ((now = now_us()) < end && !told_to_stop) {
+    while ((now = now_us()) < end && !told_to_stop && !is_gone(now)) {
         look_after_connections(now);
         due = now;
         while (idle != NULL) {
