@@ -84,12 +84,14 @@ static bool is_breach(enum mb_nobid outcome)
            outcome == MB_NOBID_SCRIPT_MEMORY;
 }
 
-/* A hundred breaches in a row bench the strategy until the next generation, for all workers. */
+/* A hundred breaches in a row bench the strategy until the next generation, for all workers. The
+ * count starts again then, for a generation with the same files may end the bench. */
 static void note_breach(struct mb_bidder *b, struct strategy_state *state,
                         const struct mb_strategy *strategy, enum mb_nobid outcome)
 {
     state->breaches = is_breach(outcome) ? state->breaches + 1 : 0;
     if (state->breaches == BIDDER_BREACHES_TO_BENCH) {
+        state->breaches = 0;
         mb_guard_bench(b->options.guard, strategy->guard_slot, MB_GUARD_BENCH_BREACHES);
         mb_log(MB_LOG_ERROR, "bidder", "strategy benched until the next reload",
                "strategy=%.*s after=%d last=%s", MB_SLICE_ARG(strategy->name),

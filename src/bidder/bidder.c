@@ -77,6 +77,8 @@ struct mb_script *mb_bidder_take_script(struct mb_bidder *b, struct mb_script *s
 {
     struct mb_script *before = b->script;
     const struct mb_strategy *const *strategies;
+    bool same = before && script &&
+                mb_slice_eq(mb_script_version(before), mb_script_version(script));
     size_t count, i;
 
     free_generation(b);
@@ -93,7 +95,9 @@ struct mb_script *mb_bidder_take_script(struct mb_bidder *b, struct mb_script *s
     b->state_of = array(count, sizeof(struct strategy_state *));
     for (i = 0; i < count; i++) {
         b->state_of[i] = mb__bidder_state(b, strategies[i]->name);
-        b->state_of[i]->breaches = 0;
+        if (!same) {
+            b->state_of[i]->breaches = 0;
+        }
     }
     return before;
 }
