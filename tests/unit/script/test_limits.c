@@ -27,7 +27,7 @@ static void expect_outcome(const char *body, enum mb_nobid outcome, int times)
         if (result.outcome != outcome)
             fail_msg("%s: got %s (%.*s)", body, mb_nobid_name(result.outcome),
                      MB_SLICE_ARG(result.problem));
-        if (outcome != MB_NOBID_SCRIPT_MEMORY && took_ns > 60000000)
+        if (outcome != MB_NOBID_SCRIPT_MEMORY && took_ns > 150000000)
             fail_msg("%s: ended only after %llu us", body, (unsigned long long)took_ns / 1000);
         expect_innocent();
     }
