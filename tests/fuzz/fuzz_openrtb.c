@@ -5,9 +5,9 @@
  *     line 3    its other texts
  *     the rest  the body
  *
- * Promises: what is decoded points to memory that is there; an impression has an id, a floor that is money, and sizes of pixels; a
- * refused bid names the culprit; an answer is JSON with the request's id and, for each bid that the check let pass, its impression's
- * id, its price, and markup where the dialect takes any, which for plain native fields is a document itself.
+ * Promises: what is decoded points to memory that is there; an impression has an id, a floor that is money, and sizes of pixels;
+ * a refused bid names the culprit; an answer is JSON with the request's id and, for each bid that the check let pass, its
+ * impression's id, its price, and markup where the dialect takes any, which for plain native fields is a document itself.
  */
 #include "fuzz.h"
 

@@ -86,8 +86,10 @@ return {
       return {
         price = imp.floor + 1, creative_id = word, deal_id = (imp.deals or {})[1], seat = req.app.name,
         markup = imp.format == 'banner' and word ~= 'fields' and '<a href="{{said}}">{{broken}}</a>' or nil,
-        native = word == 'document' and { link = { url = '{{said}}' }, assets = { { id = 1, title = { text = '{{sub}}' } } } } or nil,
-        vast = '<VAST><Ad id="{{said}}"/></VAST>', title = word, description = '{said}', image_url = 'https://cdn.example/{said:raw}',
+        native = word == 'document'
+          and { link = { url = '{{said}}' }, assets = { { id = 1, title = { text = '{{sub}}' } } } } or nil,
+        vast = '<VAST><Ad id="{{said}}"/></VAST>', title = word, description = '{said}',
+        image_url = 'https://cdn.example/{said:raw}',
         icon_url = 'https://cdn.example/i.png', click_url = 'https://go.example/c?said={said}', url = 'https://go.example/{said}',
         custom_macros = { SAID = req.geo.city or 'x' }, ext = { said = word },
       }
