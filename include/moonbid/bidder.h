@@ -15,6 +15,7 @@
 #include "moonbid/geo.h"
 #include "moonbid/guard.h"
 #include "moonbid/notice.h"
+#include "moonbid/recent.h"
 #include "moonbid/script.h"
 
 struct mb_bidder;
@@ -24,6 +25,7 @@ struct mb_bidder_options {
     const struct mb_config *config;     /* all borrowed for the bidder's life */
     struct mb_guard *guard;
     const struct mb_notice_keys *keys;
+    struct mb_recent *recent;           /* bids that notices without a token may be of; may be NULL */
     const struct mb_geo *geo;           /* may be NULL */
     /* Makes unguessable bytes for bid ids; NULL: derived from the seed (kit, replay). */
     void (*random_bytes)(void *user, void *out, size_t len);

@@ -77,6 +77,9 @@ int mb_notice_encode(const struct mb_notice *notice, struct mb_buf *body) MB_MUS
 void mb_notice_sign(const struct mb_notice_keys *keys, enum mb_event_type kind,
                     struct mb_slice body, struct mb_buf *token);
 
+/* A body that mb_notice_encode made and nobody else could touch. Fails: MB_EINVAL. */
+int mb_notice_decode(struct mb_slice body, struct mb_arena *arena, struct mb_notice *out) MB_MUST_USE;
+
 /* Fails: MB_EFORGED altered, foreign, cut, or of another kind; nothing else is told. Constant time
  * over the keys. */
 int mb_notice_verify(const struct mb_notice_keys *keys, enum mb_event_type kind,

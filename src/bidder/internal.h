@@ -78,6 +78,12 @@ void mb__bidder_expand(struct mb_bidder *b, struct mb_bid *bid);
 /* sign.c: the token of a kind for the bid that was signed last (its body is kept). Arena. */
 struct mb_slice mb__bidder_token(struct mb_bidder *b, enum mb_event_type kind);
 
+/* recent.c: bids of Xandr's platform, whose lost, pending, error and click calls carry no token. The bid is the one that was
+ * signed last, and will be sent; of other protocols none is remembered. */
+void mb__bidder_remember(struct mb_bidder *b, const struct mb_bid *bid);
+/* False where no bid of the last hour is meant, or more than one. */
+bool mb__bidder_recall(struct mb_bidder *b, const struct mb_event *e, struct mb_notice *out);
+
 /* notice.c: a notice URL of ours, and what an exchange tells by a call of its protocol. */
 void mb__bidder_own_notice(struct mb_bidder *b, const struct mb_bidder_in *in,
                            struct mb_bidder_out *out);

@@ -212,14 +212,18 @@ static bool is_of_auction(const struct mb_notice *n, const struct mb_event *e)
     return !mb_slice_present(e->auction_id) || mb_slice_eq(e->auction_id, own);
 }
 
-/* custom_notify_data is "TOKEN" or "TOKEN.the trader's own text"; anything else is not ours. */
-static void attribute_by_custom_data(struct mb_bidder *b, struct mb_event *e)
+/* custom_notify_data is "TOKEN" or "TOKEN.the trader's own text"; anything else is not ours. Without
+ * it the bid may be one that is remembered. */
+static void attribute_to_bid(struct mb_bidder *b, struct mb_event *e)
 {
     struct mb_slice rest = e->custom_data;
     struct mb_slice token;
     struct mb_notice notice;
 
     if (!mb_slice_present(rest)) {
+        if (mb__bidder_recall(b, e, &notice) && is_of_auction(&notice, e)) {
+            attribute(b, e, &notice);
+        }
         return;
     }
     token = mb_slice_cut(&rest, '.');
@@ -256,7 +260,7 @@ static void complete(struct mb_bidder *b, const struct mb_endpoint *endpoint, st
     e->time_ms = now_ms;
     e->exchange = mb_slice_of(mb_exchange_name(endpoint->exchange));
     e->endpoint = endpoint->name;
-    attribute_by_custom_data(b, e);
+    attribute_to_bid(b, e);
     to_house(e, endpoint, b->options.config->currency);
     set_cost(e, endpoint);
     set_key(b, e);

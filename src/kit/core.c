@@ -23,6 +23,7 @@ struct core {
     struct mb_config *config;
     struct mb_guard *guard;
     struct mb_notice_keys *keys;
+    struct mb_recent *recent;
     struct mb_geo *geo;
     struct mb_bidder *bidder;
     struct mb_map seen; /* event keys */
@@ -37,6 +38,7 @@ static void close_all(struct core *c)
     mb_bidder_free(c->bidder);
     mb_geo_close(c->geo);
     mb_notice_keys_free(c->keys);
+    mb_recent_close(c->recent);
     mb_guard_close(c->guard);
     mb_config_free(c->config);
     mb_map_fini(&c->seen);
@@ -138,9 +140,12 @@ static int open_parts(lua_State *L, struct core *c, struct mb_error *err)
     if ((rc = mb_notice_keys_add(c->keys, key))) {
         return mb_fail(err, rc, "notice keys", "cannot add the test key");
     }
+    if ((rc = mb_recent_open(&c->recent, err))) {
+        return rc;
+    }
     fill_geo(L, c);
     options = (struct mb_bidder_options){
-        .config = c->config, .guard = c->guard, .keys = c->keys, .geo = c->geo};
+        .config = c->config, .guard = c->guard, .keys = c->keys, .recent = c->recent, .geo = c->geo};
     rc = mb_bidder_new(&options, &c->bidder, err);
     if (!rc) {
         mb_bidder_set_trace(c->bidder, true);

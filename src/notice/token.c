@@ -237,6 +237,11 @@ static bool decode(struct mb_slice body, struct mb_notice *out)
     return !r.failed && r.at == r.end && model < MB_MODEL_COUNT && mask >> (TEXTS + NUMBERS) == 0;
 }
 
+int mb_notice_decode(struct mb_slice body, struct mb_arena *arena, struct mb_notice *out)
+{
+    return decode(mb_xarena_copy(arena, body), out) ? 0 : MB_EINVAL;
+}
+
 int mb_notice_verify(const struct mb_notice_keys *keys, enum mb_event_type kind,
                      struct mb_slice token, struct mb_arena *arena, struct mb_notice *out)
 {

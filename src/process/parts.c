@@ -117,6 +117,9 @@ int mb_process_open_parts(const struct mb_config *config, bool offline,
     if (!rc) {
         rc = open_guard(config, offline, &out->guard, err);
     }
+    if (!rc) {
+        rc = mb_recent_open(&out->recent, err);
+    }
     if (rc) {
         mb_process_close_parts(out);
     }
@@ -128,6 +131,7 @@ void mb_process_close_parts(struct mb_process_parts *parts)
     if (parts->guard) {
         mb_guard_close(parts->guard);
     }
+    mb_recent_close(parts->recent);
     mb_geo_close(parts->geo);
     mb_notice_keys_free(parts->keys);
     *parts = (struct mb_process_parts){0};

@@ -121,6 +121,7 @@ static int make_bidder(struct mb__worker *worker, struct mb_error *err)
     struct mb_bidder_options options = {.config = worker->config,
                                         .guard = worker->parts.guard,
                                         .keys = worker->parts.keys,
+                                        .recent = worker->parts.recent,
                                         .geo = worker->parts.geo,
                                         .random_bytes = random_bytes,
                                         .clock_ms = clock_ms,

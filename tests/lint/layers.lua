@@ -37,6 +37,7 @@ local OWNER = {
   ['strategy.h'] = 'auction',
   ['json_doc.h'] = 'json',
   ['limiter.h'] = 'process',
+  ['recent.h'] = 'notice',
   ['report.h'] = 'ledger',
 }
 
