@@ -189,7 +189,29 @@ describe('the command line', function()
     local output, status = run 'endpoints --set notice_url=https://rtb.example.com'
     assert.equal(0, status)
     assert.matches('https://rtb.example.com/exoclick/bid?site_id={site_id}&zone={zone_id}', output, 1, true)
-    assert.matches('https://rtb.example.com/xandr/notify\n', output, 1, true)
+    assert.matches('https://rtb.example.com/exoclick/openrtb?site_id={site_id}', output, 1, true)
+    assert.matches('\n  bid URL     https://rtb.example.com/openrtb/bid\n', output, 1, true)
+    assert.matches('\n  instance    https://rtb.example.com\n  bid_uri     /xandr/bid\n', output, 1, true)
+    assert.matches('\n  notify_uri  /xandr/notify\n', output, 1, true)
+    assert.matches('\nnotices come to https://rtb.example.com/n/...\n$', output)
+  end)
+
+  it('prints paths of Xandr below the base\'s own, also where Xandr has an OpenRTB endpoint of its own', function()
+    Server.write_file(folder .. '/x.lua', [[return { notice_url = 'http://h:80/a', endpoints = {
+      { name = 'x', path = '/x/bid', exchange = 'openrtb', dialect = 'xandr' },
+      { name = 'y', path = '/y', exchange = 'xandr' } } }]])
+    local output, status = run('endpoints --config ' .. folder .. '/x.lua')
+    assert.equal(0, status)
+    assert.matches('x (openrtb of xandr, USD)\n  instance    http://h:80\n  bid_uri     /a/x/bid\n  ready_uri   /a/ready\n',
+      output, 1, true)
+    assert.matches('\n  ready_uri   /a/y/ready\n', output, 1, true)
+  end)
+
+  it('warns of a base for notices that no exchange can reach', function()
+    for _, base in ipairs { 'http://127.0.0.1:8080', 'http://localhost', 'http://[::1]:80' } do
+      assert.matches('no exchange reaches that address', (run('endpoints --set notice_url=' .. base)), 1, true)
+    end
+    assert.is_nil((run 'endpoints --set notice_url=http://rtb.example.com'):find('reaches', 1, true))
   end)
 
   it('tells the versions', function()

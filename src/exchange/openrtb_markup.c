@@ -59,7 +59,7 @@ static void add_image_link(struct mb_buf *out, const struct mb_bid *bid)
     }
 }
 
-/* ExoClick's markups (protocols/exoclick.md 7.3): the prolog as four sources have it; texts in CDATA. */
+/* ExoClick's markups (docs/exchanges/exoclick.md): the prolog as four sources have it; texts in CDATA. */
 static void add_exoclick_element(struct mb_buf *out, const char *name, struct mb_slice text)
 {
     mb_xbuf_printf(out, "<%s>", name);

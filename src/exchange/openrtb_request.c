@@ -184,7 +184,7 @@ static struct mb_slice position(struct mb_json_value media)
     }
 }
 
-/* Xandr's own guess of what wins (protocols/xandr.md 7.1), in the currency of its other prices. */
+/* Xandr's own guess of what wins (docs/exchanges/xandr.md), in the currency of its other prices. */
 static struct mb_price estimated_price(const struct reader *r, struct mb_json_value imp_object)
 {
     struct mb_price wire = {0};
@@ -220,7 +220,7 @@ static void add_imp(const struct reader *r, struct mb_imp *imps, const struct mb
 }
 
 /* All that one impression offers; ExoClick's e-mail sits on the impression itself, and its popunder is a full
- * screen without a media type (protocols/exoclick.md 7.1, assumed). */
+ * screen without a media type (docs/exchanges/exoclick.md, assumed). */
 static void read_imp(const struct reader *r, struct mb_json_value object, struct mb_imp *imps)
 {
     static const struct {
