@@ -59,12 +59,22 @@ static void add_image_link(struct mb_buf *out, const struct mb_bid *bid)
     }
 }
 
-/* ExoClick's markups (docs/exchanges/exoclick.md): the prolog as four sources have it; texts in CDATA. */
-static void add_exoclick_element(struct mb_buf *out, const char *name, struct mb_slice text)
+/* ExoClick's markups (docs/exchanges/exoclick.md): the prolog as four sources have it; URLs in CDATA. The prolog names
+ * another character set than the answer is in, so what is not ASCII is percent-encoded; so is '>', which ends the CDATA. */
+static void add_exoclick_element(struct mb_buf *out, const char *name, struct mb_slice url)
 {
-    mb_xbuf_printf(out, "<%s>", name);
-    mb__exchange_add_cdata(out, text);
-    mb_xbuf_printf(out, "</%s>", name);
+    size_t plain = 0; /* where what was not added yet begins */
+    mb_xbuf_printf(out, "<%s><![CDATA[", name);
+    for (size_t i = 0; i < url.len; i++) {
+        unsigned char c = (unsigned char)url.data[i];
+        if (c >= 0x80 || c == '>') {
+            mb_xbuf_add(out, url.data + plain, i - plain);
+            mb_xbuf_printf(out, "%%%02X", c);
+            plain = i + 1;
+        }
+    }
+    mb_xbuf_add(out, url.data + plain, url.len - plain);
+    mb_xbuf_printf(out, "]]></%s>", name);
 }
 
 static void add_exoclick_ad(struct mb_buf *out, const struct mb_bid *bid)

@@ -331,6 +331,26 @@ static void answers_hold_what_the_exchange_needs(void **state)
     mb_buf_fini(&scratch);
 }
 
+/* The prolog of ExoClick's documents names a character set that JSON's UTF-8 is not, and "]]>" would end the CDATA. */
+static void exoclick_markup_is_ascii(void **state)
+{
+    (void)state;
+    struct mb_buf body = {0}, scratch = {0};
+    struct mb_wire_out out = {.body = &body, .scratch = &scratch};
+    endpoint.dialect = MB_DIALECT_EXOCLICK;
+    assert_int_equal(decode_text("{\"id\":1,\"imp\":[{\"id\":1,\"instl\":1}]}"), 0);
+    struct mb_bid bid = bid_on(0), *bids[] = {&bid};
+    bid.url = MB_SLICE("http://g/\xc3\xbc?a=1&b=]]>{email_encoded}");
+    assert_string_equal(refused(&bid), "");
+    mb_exchange_codec(MB_EXCHANGE_OPENRTB)->encode_answer(&request, bids, 1, &out);
+    struct mb_slice wanted = MB_SLICE("<url><![CDATA[http://g/%C3%BC?a=1&b=]]%3E{email_encoded}]]></url>");
+    if (mb_slice_find(mb_buf_slice(&body), wanted) < 0) {
+        fail_msg("%.*s", MB_SLICE_ARG(mb_buf_slice(&body)));
+    }
+    mb_buf_fini(&body);
+    mb_buf_fini(&scratch);
+}
+
 static void plain_fields_fill_native_assets(void **state)
 {
     (void)state;
@@ -416,6 +436,7 @@ int main(void)
         TEST(what_is_no_request_is_named),
         TEST(a_bid_that_would_be_refused_is_not_sent),
         TEST(answers_hold_what_the_exchange_needs),
+        TEST(exoclick_markup_is_ascii),
         TEST(plain_fields_fill_native_assets),
         TEST(a_native_ad_has_an_asset),
         TEST(countries_go_both_ways),
