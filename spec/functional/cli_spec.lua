@@ -1,6 +1,7 @@
 -- What an operator types.
 
 local Server = require 'spec.support.server'
+local nesting = require 'spec.support.nesting'
 
 describe('the command line', function()
   local folder
@@ -153,6 +154,21 @@ describe('the command line', function()
     local output, status = run('check --scripts ' .. folder .. '/scripts')
     assert.equal(1, status)
     assert.matches('strategies/b%.lua[:%d]*: error: ', output)
+  end)
+
+  it('survives scripts that nest without end', function()
+    for name, body in pairs(nesting) do
+      Server.write_file(folder .. '/scripts/strategies/b.lua', body)
+      local output, status = run('check --scripts ' .. folder .. '/scripts')
+      assert.equal(1, status, name .. ': ' .. output)
+      assert.matches('strategies/b%.lua[:%d]*: error: [^\n]*stack overflow', output)
+      Server.write_file(folder .. '/scripts/strategies/b.lua',
+        ("return strategy { name = 'nests', bid = function() %s end }"):format(body))
+      output, status = try(folder .. '/banner.json')
+      assert.equal(0, status, name .. ': ' .. output)
+      assert.matches('nests  imp %S+  no bid: script_', output)
+      assert.matches('\nHTTP 200 application/json\n{"bid":', output, 1, true)
+    end
   end)
 
   it('tries a request and shows every word and the very answer', function()
