@@ -2,10 +2,10 @@
 
 local Server = require 'spec.support.server'
 
--- A millisecond or more of CPU time a bid.
+-- Ten milliseconds or so of CPU time a bid.
 local STRATEGY = [[return strategy { name = 'slow', bid = function(ctx, req, imp)
   local sum = 0
-  for i = 1, 150000 do sum = sum + i % 7 end
+  for i = 1, 1500000 do sum = sum + i % 7 end
   return { price = 1, image_url = 'https://c.example/i', click_url = 'https://c.example/' } end }]]
 
 describe('overload', function()
@@ -24,39 +24,40 @@ describe('overload', function()
   end
   local function get(target) return ('GET %s HTTP/1.1\r\nHost: a\r\n\r\n'):format(target) end
 
-  -- Bids that keep the worker busy, and `others` behind them in the same packet: the answers of all.
+  -- Bids that keep the worker busy, and `others` behind them, in one packet so that one read has them: the answers of all.
   local function burst(count, others)
     local connection, answers = server:connect(), {}
-    connection:send(post('/exoclick/bid', banner):rep(count) .. table.concat(others))
+    local packet = post('/exoclick/bid', banner):rep(count) .. table.concat(others)
+    assert.is_true(#packet <= 8192) -- what the socket library sends at once
+    connection:send(packet)
     for i = 1, count + #others do answers[i] = assert(Server.receive(connection)) end
     connection:close()
     return answers
   end
 
   it('is answered without a bid, in the words of each protocol, and ready says 0', function()
-    local answers = burst(20, { post('/xandr/bid', tag), post('/xandr/ready', ''), get '/ready', get '/n/x', get '/c/x',
+    local answers = burst(3, { post('/xandr/bid', tag), post('/xandr/ready', ''), get '/ready', get '/n/x', get '/c/x',
       post('/xandr/notify', '{}'), get '/k/x', get '/nowhere' })
     assert.equal(200, answers[1].status)
-    assert.same({ 204, '' }, { answers[20].status, answers[20].body })
-    assert.same({ 200, '{"bid_response":{"no_bid":true}}' }, { answers[21].status, answers[21].body })
-    assert.same({ 200, '0' }, { answers[22].status, answers[22].body })
-    assert.same({ 200, '0' }, { answers[23].status, answers[23].body })
-    for i = 24, 26 do
+    assert.same({ 204, '' }, { answers[3].status, answers[3].body })
+    assert.same({ 200, '{"bid_response":{"no_bid":true}}' }, { answers[4].status, answers[4].body })
+    assert.same({ 200, '0' }, { answers[5].status, answers[5].body })
+    assert.same({ 200, '0' }, { answers[6].status, answers[6].body })
+    for i = 7, 9 do
       assert.equal(503, answers[i].status)
       assert.equal('1', answers[i].headers['retry-after'])
       assert.equal('{"error":"overloaded"}', answers[i].body)
     end
-    assert.equal(404, answers[27].status) -- a visitor is looked after all the same; this one's link is forged
-    assert.equal(404, answers[28].status)
+    assert.equal(404, answers[10].status) -- a visitor is looked after all the same; this one's link is forged
+    assert.equal(404, answers[11].status)
     local metrics = server:admin('GET', '/metrics').body
     local shed = tonumber(metrics:match 'moonbid_requests_total{endpoint="exoclick",outcome="overload"} (%d+)')
     local bids = tonumber(metrics:match 'moonbid_requests_total{endpoint="exoclick",outcome="bid"} (%d+)')
-    assert.equal(20, shed + bids)
-    assert.is_true(shed >= 1)
+    assert.same({ 1, 2 }, { bids, shed })
   end)
 
   it('is over when the queue is', function()
-    assert.equal('0', burst(20, { get '/ready' })[21].body)
+    assert.equal('0', burst(3, { get '/ready' })[4].body)
     assert.equal(200, server:post('/exoclick/bid', banner).status)
     Server.poll('ready says 1', 5, function() return server:get('/ready').body == '1' end)
   end)
