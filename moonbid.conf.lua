@@ -37,6 +37,10 @@ return {
   -- is believed; the caller is the right-most address there that is none of them.
   trusted_proxies = {},
 
+  -- Stop a strategy whose bids go out while no notice at all comes back for so long; `moonbid resume NAME` lets it bid
+  -- again. Off by default.
+  -- silence = '30m',
+
   endpoints = {
     {
       name = 'exoclick', -- in logs, metrics, and strategies' target.endpoint

@@ -55,7 +55,7 @@ void mb_guard_set_booking(struct mb_guard *guard, uint32_t slot, uint32_t pool_s
 
 /* May it bid at all now? MB_NOBID_BID, or PAUSED, NOT_STARTED, ENDED, BUDGET (total, daily,
  * max_impressions, max_clicks), HOURLY, PACING, then those of its pool, then QPS, checked in this
- * order; MONEY_GUARD without a slot. BID takes one of the second's calls (qps). O(1), no system
+ * order; MONEY_GUARD without a slot or while an alarm holds. BID takes one of the second's calls (qps). O(1), no system
  * call. */
 enum mb_nobid mb_guard_may(struct mb_guard *guard, const struct mb_strategy *strategy,
                            int64_t now_ms);
@@ -100,13 +100,27 @@ void mb_guard_restore_per(struct mb_guard *guard, uint64_t key, struct mb_amount
 
 /* --- pausing: by the operator, until he resumes it --- */
 
-/* One strategy, or all (kept apart: resuming all leaves single ones paused). Hold for all processes
- * at once. Out of range: nothing. */
+/* One strategy, or all (kept apart: resuming all leaves single ones paused). Resuming one also ends
+ * its alarm. Hold for all processes at once. Out of range: nothing. */
 void mb_guard_pause(struct mb_guard *guard, uint32_t slot, bool paused);
 void mb_guard_pause_all(struct mb_guard *guard, bool paused);
 /* O(1), no system call. */
 bool mb_guard_paused(const struct mb_guard *guard, uint32_t slot);
 bool mb_guard_all_paused(const struct mb_guard *guard);
+
+/* --- alarms: a strategy whose money nobody can account for is stopped until it is resumed --- */
+
+enum mb_guard_alarm {
+    MB_GUARD_NO_ALARM,
+    MB_GUARD_ALARM_SILENCE,  /* bids go out, nothing comes back */
+    MB_GUARD_ALARM_UNBOOKED, /* wins come in, none of them books */
+};
+enum { MB_GUARD_UNBOOKED_WINS_MAX = 1000 };
+
+/* How long bids may go unanswered; 0 (at first): for ever. Holds for all processes. */
+void mb_guard_set_silence(struct mb_guard *guard, int64_t silence_ms);
+enum mb_guard_alarm mb_guard_alarm(const struct mb_guard *guard, uint32_t slot);
+const char *mb_guard_alarm_text(enum mb_guard_alarm alarm); /* "" for none */
 
 /* --- benching: a strategy out of bounds sits out until the next generation --- */
 

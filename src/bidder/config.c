@@ -559,7 +559,7 @@ static int take_top(struct table *t)
     static const char *const known[] = {
         "listen",     "admin",     "admin_token", "workers",     "scripts",  "data",   "timezone",
         "currency",   "rates",     "notice_url",  "click_url",   "pixel_url", "notice_keys",
-        "geoip",      "trusted_proxies", "endpoints", "limits",  "script",   "recorder", "user",
+        "geoip",      "silence",   "trusted_proxies", "endpoints", "limits",  "script",   "recorder", "user",
         NULL};
     struct mb_config *c = t->config;
     int rc;
@@ -575,6 +575,7 @@ static int take_top(struct table *t)
         (rc = take_slice(t, "click_url", &c->click_url)) ||
         (rc = take_texts(t, "notice_keys", &c->notice_keys)) ||
         (rc = take_text(t, "geoip", &c->geoip)) ||
+        (rc = take_duration(t, "silence", &c->silence_ms)) ||
         (rc = take_networks(t, "trusted_proxies", 0, &c->trusted_proxies)) || (rc = take_endpoints(t)) ||
         (rc = take_limits(t)) || (rc = take_script(t))) {
         return rc;

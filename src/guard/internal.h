@@ -61,6 +61,10 @@ struct mb__slot {
     _Atomic uint32_t zone;       /* place in mb__shared.zones */
     _Atomic uint32_t pool;       /* its pool's slot + 1; 0: none */
     _Atomic int64_t frequency_per_ms; /* window of its frequency cap; 0: none */
+    _Atomic uint32_t alarm;           /* enum mb_guard_alarm */
+    _Atomic uint32_t unbooked_wins;   /* since something booked */
+    _Atomic int64_t unanswered_ms;    /* the first bid since something came back; 0: none */
+    _Atomic int64_t last_bid_ms;
     struct mb__ring rings[MB__RING_COUNT];
     struct mb__bucket cpm[MB__CPM_BUCKETS];
     struct mb__bucket cpc[MB__CPC_BUCKETS];
@@ -113,6 +117,7 @@ struct mb__shared {
     struct mb__bench bench[MB_GUARD_SLOTS_MAX];
     _Atomic uint8_t paused[MB_GUARD_SLOTS_MAX];
     _Atomic uint8_t all_paused;
+    _Atomic int64_t silence_ms; /* 0: no limit */
     struct mb__slot slots[MB_GUARD_SLOTS_MAX];
 };
 
@@ -128,6 +133,15 @@ struct mb_guard {
 /* NULL for a slot out of range. */
 struct mb__slot *mb__guard_slot(const struct mb_guard *guard, uint32_t slot);
 const struct mb_zone *mb__guard_zone(const struct mb_guard *guard, const struct mb__slot *slot);
+
+/* --- alarm.c --- */
+
+void mb__alarm_bid(struct mb_guard *guard, struct mb__slot *slot, int64_t now_ms);
+void mb__alarm_event(struct mb_guard *guard, struct mb__slot *slot, uint32_t slot_index,
+                     const struct mb_event *event);
+bool mb__alarm_holds(struct mb_guard *guard, struct mb__slot *slot, uint32_t slot_index,
+                     int64_t now_ms);
+void mb__alarm_clear(struct mb__slot *slot);
 
 /* --- caps.c --- */
 

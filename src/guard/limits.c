@@ -181,6 +181,9 @@ enum mb_nobid mb_guard_may(struct mb_guard *guard, const struct mb_strategy *str
     if (limits->ends_ms && now_ms >= limits->ends_ms) {
         return MB_NOBID_ENDED;
     }
+    if (mb__alarm_holds(guard, slot, strategy->guard_slot, now_ms)) {
+        return MB_NOBID_MONEY_GUARD;
+    }
     reason = slot_limit(guard, slot, limits, now_ms);
     if (reason == MB_NOBID_BID && pool) {
         reason = slot_limit(guard, pool, &strategy->pool->limits, now_ms);
@@ -245,6 +248,7 @@ enum mb_nobid mb_guard_reserve(struct mb_guard *guard, const struct mb_strategy 
         mb__ring_hold(pool.slot, kind, pool.share, now_ms);
     }
     mb__ring_hold(own.slot, kind, own.share, now_ms);
+    mb__alarm_bid(guard, own.slot, now_ms);
     return MB_NOBID_BID;
 }
 
@@ -282,6 +286,7 @@ void mb_guard_book(struct mb_guard *guard, const struct mb_strategy *strategy_or
         return;
     }
     atomic_fetch_add(&slot->events[event->type], 1);
+    mb__alarm_event(guard, slot, slot_index, event);
     if (!event->books) {
         return;
     }

@@ -7,6 +7,9 @@ void mb_guard_pause(struct mb_guard *guard, uint32_t slot, bool paused)
 {
     if (slot < MB_GUARD_SLOTS_MAX) {
         atomic_store(&guard->shared->paused[slot], paused);
+        if (!paused) {
+            mb__alarm_clear(mb__guard_slot(guard, slot));
+        }
     }
 }
 

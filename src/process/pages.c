@@ -171,6 +171,17 @@ static void write_bench(struct mb_json_writer *w, enum mb_guard_bench why)
     }
 }
 
+/* null, or why it was stopped. */
+static void write_alarm(struct mb_json_writer *w, enum mb_guard_alarm alarm)
+{
+    mb_jsonw_key(w, "alarm");
+    if (alarm == MB_GUARD_NO_ALARM) {
+        mb_jsonw_null(w);
+    } else {
+        mb_jsonw_str(w, mb_slice_of(mb_guard_alarm_text(alarm)));
+    }
+}
+
 static void write_strategy(struct mb_json_writer *w, const struct mb__worker *worker,
                            const struct mb_strategy *strategy, int64_t now_ms)
 {
@@ -186,6 +197,7 @@ static void write_strategy(struct mb_json_writer *w, const struct mb__worker *wo
     mb_jsonw_bool(w, mb_guard_paused(worker->parts.guard, strategy->guard_slot) ||
                          mb_guard_all_paused(worker->parts.guard));
     write_bench(w, mb_guard_benched(worker->parts.guard, strategy->guard_slot));
+    write_alarm(w, mb_guard_alarm(worker->parts.guard, strategy->guard_slot));
     key_u64(w, "calls", n->calls);
     key_u64(w, "bids", n->bids);
     key_u64(w, "wins", n->events[MB_EVENT_WIN]);

@@ -95,6 +95,9 @@ static int open_guard(const struct mb_config *config, bool offline, struct mb_gu
         options.frequency_path = frequency.data;
     }
     rc = mb_guard_open(&options, out, err);
+    if (!rc) {
+        mb_guard_set_silence(*out, config->silence_ms);
+    }
     if (!rc && !offline) {
         rc = mb__pauses_read(*out, config->data, err);
     }

@@ -1,0 +1,159 @@
+/* test_alarm.c - when a strategy is stopped because its money cannot be accounted for. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "internal.h"
+
+#define NOW INT64_C(1772442000000)
+enum { MINUTE = 60 * 1000 };
+
+struct fixture {
+    struct mb_guard *guard;
+    struct mb_strategy strategy;
+    int lines; /* of the log */
+};
+
+static void count_line(void *user, enum mb_log_level level, const char *line, size_t len)
+{
+    (void)level, (void)line, (void)len;
+    ((struct fixture *)user)->lines++;
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    assert_int_equal(mb_guard_open(&(struct mb_guard_options){0}, &f->guard, NULL), 0);
+    f->strategy.name = MB_SLICE("a");
+    f->strategy.guard_slot = mb_guard_slot(f->guard, MB_SLICE("a"));
+    mb_guard_set_silence(f->guard, 30 * MINUTE);
+    mb_log_redirect(count_line, f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    mb_log_redirect(NULL, NULL);
+    mb_guard_close(f->guard);
+    free(f);
+    return 0;
+}
+
+static enum mb_nobid may(struct fixture *f, int64_t now_ms)
+{
+    return mb_guard_may(f->guard, &f->strategy, now_ms);
+}
+
+static void bid(struct fixture *f, int64_t now_ms)
+{
+    struct mb_price price = {1000000};
+
+    assert_int_equal(mb_guard_reserve(f->guard, &f->strategy, MB_MODEL_CPM, price, now_ms),
+                     MB_NOBID_BID);
+}
+
+static void tell(struct fixture *f, enum mb_event_type type, bool books)
+{
+    struct mb_event event = {.type = type, .books = books, .time_ms = NOW, .model = MB_MODEL_CPM};
+
+    mb_guard_book(f->guard, &f->strategy, f->strategy.guard_slot, &event);
+}
+
+static void silence_stops_it_until_it_is_resumed(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int minute = 0; minute <= 30; minute++) {
+        assert_int_equal(may(f, NOW + minute * MINUTE), MB_NOBID_BID);
+        bid(f, NOW + minute * MINUTE);
+    }
+    assert_int_equal(may(f, NOW + 31 * MINUTE), MB_NOBID_MONEY_GUARD);
+    assert_int_equal(may(f, NOW + 32 * MINUTE), MB_NOBID_MONEY_GUARD);
+    assert_int_equal(mb_guard_alarm(f->guard, f->strategy.guard_slot), MB_GUARD_ALARM_SILENCE);
+    assert_int_equal(f->lines, 1); /* said once */
+    mb_guard_pause(f->guard, f->strategy.guard_slot, false);
+    assert_int_equal(may(f, NOW + 33 * MINUTE), MB_NOBID_BID);
+}
+
+static void any_notice_ends_the_silence(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int minute = 0; minute < 200; minute++) {
+        bid(f, NOW + minute * MINUTE);
+        if (minute % 29 == 28) {
+            tell(f, MB_EVENT_LOSS, false);
+        }
+        assert_int_equal(may(f, NOW + minute * MINUTE), MB_NOBID_BID);
+    }
+}
+
+static void a_night_without_bids_is_no_silence(void **state)
+{
+    struct fixture *f = *state;
+
+    bid(f, NOW);
+    assert_int_equal(may(f, NOW + 600 * MINUTE), MB_NOBID_BID);
+    bid(f, NOW + 600 * MINUTE);
+    assert_int_equal(may(f, NOW + 601 * MINUTE), MB_NOBID_BID);
+}
+
+static void it_is_off_unless_it_is_set(void **state)
+{
+    struct fixture *f = *state;
+
+    mb_guard_set_silence(f->guard, 0);
+    for (int minute = 0; minute < 2000; minute++) {
+        bid(f, NOW + minute * MINUTE);
+    }
+    assert_int_equal(may(f, NOW + 2000 * MINUTE), MB_NOBID_BID);
+}
+
+static void wins_that_never_book_stop_it(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int i = 0; i < MB_GUARD_UNBOOKED_WINS_MAX - 1; i++) {
+        tell(f, MB_EVENT_WIN, false);
+    }
+    tell(f, MB_EVENT_BILLING, true); /* one that does: all is well */
+    for (int i = 0; i < MB_GUARD_UNBOOKED_WINS_MAX - 1; i++) {
+        tell(f, MB_EVENT_WIN, false);
+    }
+    assert_int_equal(may(f, NOW), MB_NOBID_BID);
+    tell(f, MB_EVENT_WIN, false);
+    assert_int_equal(may(f, NOW), MB_NOBID_MONEY_GUARD);
+    assert_int_equal(mb_guard_alarm(f->guard, f->strategy.guard_slot), MB_GUARD_ALARM_UNBOOKED);
+    assert_int_equal(f->lines, 1);
+}
+
+static void wins_that_book_are_no_alarm(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int i = 0; i < 3 * MB_GUARD_UNBOOKED_WINS_MAX; i++) {
+        tell(f, MB_EVENT_WIN, true);
+    }
+    assert_int_equal(may(f, NOW), MB_NOBID_BID);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(silence_stops_it_until_it_is_resumed), TEST(any_notice_ends_the_silence),
+        TEST(a_night_without_bids_is_no_silence),   TEST(it_is_off_unless_it_is_set),
+        TEST(wins_that_never_book_stop_it),         TEST(wins_that_book_are_no_alarm),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
