@@ -187,7 +187,7 @@ const struct cli_command cli_try = {
         "Prints each strategy's word, then the very answer an exchange would get. Writes nothing;\n"
         "limits of spend count as untouched. `-` reads standard input.\n"
         "\n"
-        "  --endpoint NAME  as in the config: exoclick, xandr\n"
+        "  --endpoint NAME  as in the config: exoclick, xandr, openrtb\n"
         "  --query Q        the endpoint URL's query, such as zone_id=42&site_id=7\n"
         "  --trace          also strategies whose target excludes the request\n"
         "  --now TIME       2026-03-02T09:00:00Z or milliseconds; default now\n"
