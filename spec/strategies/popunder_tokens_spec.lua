@@ -36,6 +36,16 @@ describe('popunder_tokens', function()
     end
   end)
 
+  it('bids on ExoClick\'s OpenRTB as well, in its markup', function()
+    local exchange = kit.load { scripts = 'scripts', only = { 'popunder_tokens' }, config = 'moonbid.conf.lua' }
+    local answer = exchange:send {
+      method = 'POST', path = '/exoclick/openrtb', query = 'zone_id=42&src_hostname=pub.example',
+      body = '{"id":"r-1","imp":[{"id":"1","instl":1}],"site":{"domain":"pub.example"}}',
+    }
+    assert.bids(answer, { price = 0.85 })
+    assert.matches('<ad><popunderAd><url><![CDATA[https://go.example/pop?z=42&h=pub.example&', answer.http.body, 1, true)
+  end)
+
   it('takes direct links and no banners', function()
     assert.bids(bidder:bid(kit.exoclick.direct_link()))
     assert.nobids(bidder:bid(kit.exoclick.banner()), 'target')
