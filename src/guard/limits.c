@@ -11,6 +11,8 @@
  */
 #include "internal.h"
 
+__extension__ typedef __int128 wide;
+
 enum { SECOND_NS = 1000000000, MS_NS = 1000000, QPS_BURST_NS = SECOND_NS / 10 };
 
 /* --- settled spend --- */
@@ -110,7 +112,8 @@ static bool ahead_of_pace(const struct mb__slot *slot, const struct mb_zone *zon
     start_ms = mb_zone_day_start_ms(zone, now_ms);
     /* 36 hours after its start is within the next day, however long this one is. */
     length_ms = mb_zone_day_start_ms(zone, start_ms + INT64_C(36) * 3600 * 1000) - start_ms;
-    due = limits->daily.nanos / length_ms * (now_ms - start_ms) + limits->daily.nanos / 50;
+    due = (int64_t)((wide)limits->daily.nanos * (now_ms - start_ms) / length_ms) +
+          limits->daily.nanos / 50;
     spent = period_spent(slot->days, mb_zone_day_number(zone, now_ms));
     return spent + atomic_load(&slot->reserved) > due;
 }

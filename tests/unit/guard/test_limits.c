@@ -343,6 +343,27 @@ static void even_pacing_follows_the_day(void **state)
     assert_int_equal(may(f, NOW + HOUR), MB_NOBID_BID);
 }
 
+/* A nano-unit a millisecond is 0.0864 a day: what is below must not get lost in the division. */
+static void small_daily_budgets_are_paced_as_large_ones(void **state)
+{
+    static const int64_t dailies[] = {24, 24000, 24000000, 24 * UNIT, 1000000 * UNIT};
+    struct fixture *f = *state;
+
+    f->strategy.limits.pacing = MB_PACING_EVEN;
+    for (size_t i = 0; i < sizeof(dailies) / sizeof(dailies[0]); i++) {
+        int64_t day = NOW + (int64_t)i * DAY, daily = dailies[i];
+
+        f->strategy.limits.daily.nanos = daily;
+        mb_guard_add_spend(f->guard, f->strategy.guard_slot, (struct mb_amount){daily * 9 / 24}, day);
+        assert_int_equal(may(f, day), MB_NOBID_BID);
+        mb_guard_add_spend(f->guard, f->strategy.guard_slot, (struct mb_amount){daily / 24}, day);
+        assert_int_equal(may(f, day), MB_NOBID_PACING);
+        mb_guard_add_spend(f->guard, f->strategy.guard_slot, (struct mb_amount){daily * 13 / 24}, day);
+        assert_int_equal(may(f, day + 13 * HOUR), MB_NOBID_PACING);
+        assert_int_equal(may(f, day + 14 * HOUR), MB_NOBID_BID);
+    }
+}
+
 /* --- several processes at once --- */
 
 enum { CHILDREN = 4, BIDS_EACH = 20000 };
@@ -468,6 +489,7 @@ int main(void)
         CASE(counts_stop_it),
         CASE(calls_a_second_are_held),
         CASE(even_pacing_follows_the_day),
+        CASE(small_daily_budgets_are_paced_as_large_ones),
         CASE(sums_are_exact_over_processes),
         CASE(together_they_never_pass_a_limit),
         CASE(a_kill_never_frees_money),
