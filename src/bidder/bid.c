@@ -246,6 +246,9 @@ static enum mb_nobid finish(struct mb_bidder *b, const struct mb_codec *codec, s
     mb__bidder_expand(b, bid);
     mb__bidder_wrap_click(b, bid);
     reason = codec->check_bid(&b->request, bid, field);
+    if (reason == MB_NOBID_BID && late(b)) {
+        reason = MB_NOBID_DEADLINE; /* by strategies that were asked after this one, or by tokens */
+    }
     if (reason != MB_NOBID_BID || b->request.test || b->request.debug) {
         return reason; /* a test holds no money */
     }
