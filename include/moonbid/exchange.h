@@ -36,7 +36,7 @@ struct mb_wire_out {
 enum { MB_WIRE_EVENTS_MAX = 64 }; /* one notify: a tag each; more is refused */
 
 /* What a path behind the endpoint's means. */
-enum mb_wire_path { MB_WIRE_UNKNOWN, MB_WIRE_BID, MB_WIRE_NOTIFY, MB_WIRE_CLICK };
+enum mb_wire_path { MB_WIRE_UNKNOWN, MB_WIRE_BID, MB_WIRE_NOTIFY, MB_WIRE_CLICK, MB_WIRE_PIXEL, MB_WIRE_AUDIT };
 
 struct mb_codec {
     enum mb_exchange exchange;

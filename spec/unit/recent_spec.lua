@@ -53,4 +53,13 @@ describe('a Xandr call without a token', function()
     for _ = 1, 2 do bidder:send { method = 'POST', path = '/xandr/notify', body = body } end
     assert.equals(0.002, bidder:spent 'a')
   end)
+
+  it('may be about a pixel or an audit: recorded once each, of nobody', function()
+    local function post(path, body) return bidder:send { method = 'POST', path = '/xandr/' .. path, body = body } end
+    assert.equals(200, post('pixel', '{"pixel_request":{"user_id_64":9223372036854775807,"pixel_id":5}}').http.status)
+    local audit = '{"creative_id":"9007199254740993","old_audit_status":"pending","new_audit_status":"%s"}'
+    assert.equals(200, post('audit', audit:format 'audited').http.status)
+    assert.equals(400, post('audit', '{"code":"x"}').http.status)
+    assert.equals(0, bidder:count('a', 'other'))
+  end)
 end)

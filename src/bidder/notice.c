@@ -28,7 +28,10 @@ static struct mb_amount cost_of(enum mb_model model, struct mb_price price)
 /* Texts of the wire may hold zero bytes, so nothing here goes through printf. */
 static void set_key(struct mb_bidder *b, struct mb_event *e)
 {
-    const struct mb_slice parts[] = {e->auction_id, e->tag_id, e->exchange_time, e->member_id, e->reason};
+    const struct mb_slice parts[] = {e->auction_id,  e->tag_id, e->exchange_time, e->member_id, e->reason,
+                                     e->creative_id, e->result, e->user_id};
+    /* What is about no bid (a pixel, an audit) is told apart by the last three as well. */
+    size_t n = e->type == MB_EVENT_OTHER ? 8 : 5;
     struct mb_buf *key = &b->scratch;
 
     mb_buf_clear(key);
@@ -36,7 +39,7 @@ static void set_key(struct mb_bidder *b, struct mb_event *e)
     mb_xbuf_add_slice(key, e->attributed ? e->bid_id : e->endpoint);
     mb_xbuf_add_char(key, ':');
     mb_xbuf_add_text(key, mb_event_name(e->type));
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && (!e->attributed || e->type == MB_EVENT_CLICK); i++) {
+    for (size_t i = 0; i < n && (!e->attributed || e->type == MB_EVENT_CLICK); i++) {
         mb_xbuf_add_char(key, ':');
         mb_xbuf_add_slice(key, parts[i]);
     }

@@ -1,4 +1,4 @@
-/* xandr.c - Xandr's platform protocol as a codec: bid, notify and click below one prefix. */
+/* xandr.c - Xandr's platform protocol as a codec: bid, notify, click, pixel and audit below one prefix. */
 #include "internal.h"
 
 static enum mb_wire_path path(const struct mb_endpoint *endpoint, struct mb_slice asked)
@@ -6,7 +6,11 @@ static enum mb_wire_path path(const struct mb_endpoint *endpoint, struct mb_slic
     static const struct {
         const char *tail;
         enum mb_wire_path path;
-    } rows[] = {{"/bid", MB_WIRE_BID}, {"/notify", MB_WIRE_NOTIFY}, {"/click", MB_WIRE_CLICK}};
+    } rows[] = {{"/bid", MB_WIRE_BID},
+                {"/notify", MB_WIRE_NOTIFY},
+                {"/click", MB_WIRE_CLICK},
+                {"/pixel", MB_WIRE_PIXEL},
+                {"/audit", MB_WIRE_AUDIT}};
     struct mb_slice prefix = endpoint->path;
     if (mb_slice_ends(prefix, MB_SLICE("/"))) {
         prefix.len--;

@@ -1,4 +1,4 @@
-/* xandr_notice.c - Xandr's notify and click calls as events.
+/* xandr_notice.c - Xandr's notify, click, pixel and audit calls as events.
  *
  * A notify has an array of tags (what became of each auction) and an array of responses (what became of our
  * answer). They are not said to be parallel, so a response is joined to a tag only where no doubt is left: there
@@ -229,23 +229,60 @@ static void decode_click(const struct mb_wire_in *in, struct mb_json_value root,
     *count = 1;
 }
 
+/* --- pixel and audit: about no bid; recorded as what they are --- */
+
+/* The page of the pixel call is not published; its names are those of 2009 and their later forms (assumed). */
+static void decode_pixel(const struct mb_wire_in *in, struct mb_json_value root, struct mb_event *event)
+{
+    *event = start_event(in, root);
+    event->type = MB_EVENT_OTHER;
+    event->reason = MB_SLICE("pixel");
+    event->user_id = mb__exchange_either(event->user_id, id(root, "user_id"));
+    event->member_id = id(root, "member_id");
+    event->tag_id = id(root, "pixel_id");
+    event->user_agent = text(root, "user_agent");
+    event->userdata_json =
+        mb__exchange_either(document(root, "userdata_json"), document(root, "user_data"));
+}
+
+/* A creative's audit has changed; a flat document whose ids are strings. */
+static void decode_audit(const struct mb_wire_in *in, struct mb_json_value root, struct mb_event *event)
+{
+    *event = start_event(in, root);
+    event->type = MB_EVENT_OTHER;
+    event->creative_id = id(root, "creative_id");
+    event->reason = MB_SLICE("audit");
+    event->result = text(root, "new_audit_status");
+    event->error = text(root, "audit_feedback");
+}
+
 int mb__xandr_decode_notice(const struct mb_wire_in *in, enum mb_wire_path path, struct mb_event **out,
                             size_t *count, struct mb_error *err)
 {
-    const char *wrapper = path == MB_WIRE_CLICK ? "click_request" : "notify_request";
+    const char *wrapper = path == MB_WIRE_CLICK   ? "click_request"
+                          : path == MB_WIRE_PIXEL ? "pixel_request"
+                          : path == MB_WIRE_AUDIT ? NULL
+                                                  : "notify_request";
     struct mb_json *doc = NULL;
     if (in->is_get) {
-        return mb_fail(err, MB_EPROTOCOL, wrapper, "a notice is POSTed");
+        return mb_fail(err, MB_EPROTOCOL, wrapper ? wrapper : "", "a notice is POSTed");
     }
     int rc = mb__exchange_parse(in, &doc, err);
     if (rc < 0) {
         return rc;
     }
-    struct mb_json_value root = get(mb_json_root(doc), wrapper);
-    if (root.type != MB_JSON_OBJECT) {
+    struct mb_json_value root = wrapper ? get(mb_json_root(doc), wrapper) : mb_json_root(doc);
+    if (root.type != MB_JSON_OBJECT && wrapper) {
         return mb_fail(err, MB_EPROTOCOL, wrapper, "the body is no {\"%s\":{...}}", wrapper);
     }
-    if (path == MB_WIRE_CLICK) {
+    if (!wrapper && !mb_slice_present(id(root, "creative_id"))) {
+        return mb_fail(err, MB_EPROTOCOL, "creative_id", "an audit names a creative");
+    }
+    if (path == MB_WIRE_PIXEL || path == MB_WIRE_AUDIT) {
+        *out = mb_xarena_alloc(in->arena, sizeof **out);
+        *count = 1;
+        (path == MB_WIRE_PIXEL ? decode_pixel : decode_audit)(in, root, *out);
+    } else if (path == MB_WIRE_CLICK) {
         decode_click(in, root, out, count);
     } else {
         rc = decode_notify(in, root, out, count, err);

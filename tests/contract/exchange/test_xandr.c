@@ -35,7 +35,7 @@ static void paths_are_those_below_the_prefix(void **state)
         {"/xandr/bid", MB_WIRE_BID},        {"/xandr/notify", MB_WIRE_NOTIFY}, {"/xandr/click", MB_WIRE_CLICK},
         {"/xandr", MB_WIRE_UNKNOWN},        {"/xandr/", MB_WIRE_UNKNOWN},      {"/xandr/bids", MB_WIRE_UNKNOWN},
         {"/xandr/bid/", MB_WIRE_UNKNOWN},   {"/xandrbid", MB_WIRE_UNKNOWN},    {"/bid", MB_WIRE_UNKNOWN},
-        {"/xandr/ready", MB_WIRE_UNKNOWN},
+        {"/xandr/ready", MB_WIRE_UNKNOWN},  {"/xandr/pixel", MB_WIRE_PIXEL},   {"/xandr/audit", MB_WIRE_AUDIT},
     };
     struct mb_endpoint slashed = endpoint;
     slashed.path = MB_SLICE("/xandr/");
@@ -558,6 +558,9 @@ static void what_is_no_notice_is_told_where(void **state)
         {MB_WIRE_NOTIFY, "{\"notify_request\":{}}", MB_EPROTOCOL, "notify_request.tags"},
         {MB_WIRE_NOTIFY, "{\"notify_request\":{\"tags\":[],\"fail\":false}}", MB_EPROTOCOL, "notify_request.tags"},
         {MB_WIRE_CLICK, "[1]", MB_EPROTOCOL, "click_request"},
+        {MB_WIRE_PIXEL, "{}", MB_EPROTOCOL, "pixel_request"},
+        {MB_WIRE_AUDIT, "[]", MB_EPROTOCOL, "creative_id"},
+        {MB_WIRE_AUDIT, "{\"new_audit_status\":\"audited\"}", MB_EPROTOCOL, "creative_id"},
         {MB_WIRE_CLICK, "{\"notify_request\":{}}", MB_EPROTOCOL, "click_request"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
