@@ -12,7 +12,7 @@
 local core = require 'moonbid.core'
 local json = require 'dkjson'
 
-local kit = { exoclick = {}, xandr = {} }
+local kit = { exoclick = {}, xandr = {}, openrtb = {} }
 
 local PHONE = 'Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) '
   .. 'Chrome/124.0.0.0 Mobile Safari/537.36'
@@ -132,6 +132,33 @@ function kit.xandr.bid(given)
   return { method = 'POST', path = (given.path or '/xandr') .. '/bid', body = json.encode { bid_request = fields } }
 end
 
+local openrtb_count = 0
+
+-- One impression of a media type. Fields of `given`: `imp` (fields of the impression), the media type's own fields under its
+-- name (`banner = { w = 728, h = 90 }`), `tokens`, `path`, and any other top-level field, which replaces the builder's.
+local function openrtb(media, defaults)
+  return function(given)
+    given = given or {}
+    openrtb_count = openrtb_count + 1
+    local imp = merged({ id = '1', secure = 1 }, given.imp)
+    imp[media] = merged(defaults, given[media])
+    local fields = merged({
+      id = ('%032d'):format(openrtb_count), at = 1, cur = { 'USD' },
+      site = { id = '102855', domain = 'pub.example', page = 'https://pub.example/page' },
+      device = { ip = '192.0.2.1', ua = PHONE, language = 'en', geo = { country = 'DEU' } }, user = { id = 'u-1' },
+    }, given)
+    fields.imp, fields[media], fields.tokens, fields.path = { imp }, nil, nil, nil
+    return { method = 'POST', path = given.path or '/openrtb/bid', query = query_of(given.tokens), body = json.encode(fields) }
+  end
+end
+
+kit.openrtb.banner = openrtb('banner', { w = 300, h = 250 })
+kit.openrtb.video = openrtb('video', { w = 640, h = 480, mimes = { 'video/mp4' }, protocols = { 2, 3 } })
+kit.openrtb.audio = openrtb('audio', { mimes = { 'audio/mp4' } })
+kit.openrtb.native = openrtb('native', { ver = '1.2', request = json.encode { ver = '1.2', assets = {
+  { id = 1, required = 1, title = { len = 90 } }, { id = 2, img = { type = 3 } }, { id = 3, data = { type = 2 } },
+} } })
+
 -- The bidder ------------------------------------------------------------------------------------------------------
 
 local Bidder = {}
@@ -243,11 +270,18 @@ local function bid_of(answer, index)
   error(('the answer carries no bid %s, it has %d'):format(tostring(index), #answer.bids), 3)
 end
 
---- Follows the notice URL that the engine put into the answer. `kind` is 'billing'; `query` optional ("p=0.3").
+-- Where a bid has the URL of each kind; 'win' and 'loss' on OpenRTB only.
+local NOTICES = { billing = 'notice_url', win = 'win_notice', loss = 'loss_notice' }
+
+--- Follows the notice URL that the engine put into the answer. `kind` is 'billing', on OpenRTB also 'win'
+-- and 'loss'; `query` is what the exchange fills in ("p=0.3").
 function Bidder:notice(answer, kind, query)
-  if kind ~= 'billing' then error("the answers of this version carry the notice 'billing' only", 2) end
-  local url = bid_of(answer).notice_url
-  if not url then error('this bid carries no notice URL; its exchange sends notify and click requests', 2) end
+  local field = NOTICES[kind]
+  if not field then error(("a notice is 'billing', 'win' or 'loss', got %s"):format(tostring(kind)), 2) end
+  local bid = bid_of(answer)
+  local url = bid[field]
+  if not bid.notice_url then error('this bid carries no notice URL; its exchange sends notify and click requests', 2) end
+  if not url then error(("this bid carries the notice 'billing' only, its exchange knows no '%s'"):format(kind), 2) end
   return self:send { method = 'GET', path = url:match '^https?://[^/]+(/.*)$', query = query }
 end
 

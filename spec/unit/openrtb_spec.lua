@@ -77,6 +77,25 @@ describe('on OpenRTB', function()
     assert.equals(0.0035, bidder:spent 'a')
   end)
 
+  it('has builders and notices in the kit', function()
+    load [[if imp.format == 'video' or imp.format == 'audio' then return { price = 1, vast = '<VAST/>' } end
+      return { price = 1 + imp.floor, title = 'T', description = 'D', image_url = 'https://c.example/',
+        click_url = 'https://go.example/' }]]
+    for _, media in ipairs { 'banner', 'video', 'audio', 'native' } do assert.bids(bidder:bid(kit.openrtb[media]())) end
+    local answer = bidder:bid(kit.openrtb.banner { imp = { bidfloor = 0.5 }, banner = { w = 728, h = 90 } })
+    assert.bids(answer, { price = 1.5 })
+    assert.matches('"w":728', answer.http.body, 1, true)
+    local spent = bidder:spent 'a'
+    bidder:notice(answer, 'win', 'p=1.2')
+    bidder:notice(answer, 'loss', 'l=102')
+    assert.equals(spent, bidder:spent 'a')
+    bidder:notice(answer, 'billing', 'p=1.2')
+    assert.is_true(math.abs(bidder:spent 'a' - spent - 0.0012) < 1e-12)
+    assert.same({ 1, 1 }, { bidder:count('a', 'win'), bidder:count('a', 'loss') })
+    assert.has_error(function() bidder:notice(answer, 'sale') end)
+    assert.has_error(function() bidder:notice(bidder:bid(kit.exoclick.banner()), 'win') end)
+  end)
+
   it('gives each impression one bid, whatever it offers', function()
     load [[return imp.format == 'video' and { price = 3, vast = '<VAST/>' }
       or { price = 2, image_url = 'https://c.example/', click_url = 'https://go.example/' }]]

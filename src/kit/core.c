@@ -273,7 +273,11 @@ static void push_bid(lua_State *L, const struct mb_bid *bid)
     set_slice(L, "member_id", bid->member_id);
     set_slice(L, "deal_id", bid->deal_id);
     set_slice(L, "notice_url", bid->notice_url);
+    set_slice(L, "win_notice", bid->win_notice);
+    set_slice(L, "loss_notice", bid->loss_notice);
     set_slice(L, "notice_token", bid->notice_token);
+    set_slice(L, "markup", bid->markup);
+    set_slice(L, "seat", bid->seat);
     if (bid->n_icons > 0) {
         set_slice(L, "icon_url", bid->icons[0].url);
     }
