@@ -315,8 +315,8 @@ static const char full_openrtb[] =
     "\"consent\":\"C1\",\"geo\":{\"country\":\"FRA\",\"city\":\"Paris\"},"
     "\"data\":[{\"id\":\"6\",\"segment\":[{\"id\":\"g1\",\"value\":\"v1\"},{\"value\":\"v2\"}]}],"
     "\"ext\":{\"consent\":\"C2\",\"appnexus\":{\"userdata_json\":\"{\\\"a\\\":1}\"}}},"
-    "\"regs\":{\"gdpr\":1,\"coppa\":1,\"us_privacy\":\"1YNN\",\"gpp\":\"G1\","
-    "\"ext\":{\"gdpr\":0,\"us_privacy\":\"1NNN\",\"gpp\":\"G2\"}},"
+    "\"regs\":{\"gdpr\":0,\"coppa\":1,\"us_privacy\":\"1YNN\",\"gpp\":\"G1\","
+    "\"ext\":{\"gdpr\":1,\"us_privacy\":\"1NNN\",\"gpp\":\"G2\"}},"
     "\"ext\":{\"sub\":99}}";
 
 static const char full_xandr[] =
