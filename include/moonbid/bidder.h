@@ -31,6 +31,7 @@ struct mb_bidder_options {
     void (*random_bytes)(void *user, void *out, size_t len);
     int64_t (*clock_ms)(void *user);    /* for ctx.time_left and deadlines; NULL: time stands still */
     void *user;
+    bool booked_elsewhere;              /* settle leaves the guard's money alone: another process books it */
     struct mb_bidder_board *board;      /* where it counts, going on from what is there; NULL: in memory of its own */
 };
 

@@ -1,8 +1,8 @@
 /* ledger.h - events made durable, duplicates refused, spend summed up.
  *
  * Part of: ledger.  Depends on: base, json, auction, metrics; SQLite.
- * Threads:  append, pending, deliver and abandon on the owner's thread; commit and checkpoint on any
- *           one thread meanwhile, never two at once. No uv here: the owner decides where they block.
+ * Threads:  append, pending, deliver and abandon on the owner's thread; commit and checkpoint on
+ * any one thread meanwhile, never two at once. No uv here: the owner decides where they block.
  * Lifetime: open -> each_spend -> (append ... commit ... deliver)* -> close. An event is durable
  *           once commit has returned 0. One writer a data folder; readers (mb_ledger_each, the
  *           sqlite3 shell) at any time. Do not carry an open ledger over a fork.
@@ -45,7 +45,7 @@ struct mb_ledger_origin {
 enum mb_ledger_fate {
     MB_LEDGER_NEW,       /* recorded by this commit */
     MB_LEDGER_DUPLICATE, /* another event with this key was there */
-    MB_LEDGER_RESENT,    /* this very event, of the same origin, was recorded by an earlier commit */
+    MB_LEDGER_RESENT, /* this very event, of the same origin, was recorded by an earlier commit */
 };
 
 /* Queues a batch (copied; its text beyond UTF-8 is recorded as U+FFFD, keys compare in that form).

@@ -101,14 +101,47 @@ describe('the books', function()
     assert.equal(2500000, strategy('banner').spend_nanos)
   end)
 
-  it('answer 503 while the disk takes nothing, and take the same notice again afterwards', function()
+  -- As a full disk does it: no file of that process grows beyond so many bytes.
+  local function limit(pid, bytes) assert(os.execute(('prlimit --fsize=%s:unlimited --pid %d'):format(bytes, pid))) end
+
+  local function fill(server_)
+    limit(server_:bookkeeper(), #Server.read_file(server_.folder .. '/data/ledger.db-wal') + 10)
+  end
+
+  -- Makes the ledger longer than the log, which is a file of these processes too.
+  local function prepare()
+    for _ = 1, 40 do assert.equal(200, server:get(notice()).status) end
+    assert.is_true(#Server.read_file(server.folder .. '/data/ledger.db-wal') > 4 * #server:log())
+    return 40
+  end
+
+  it('answer 200 while the ledger takes nothing, for a spool keeps it until the ledger does', function()
     server:expect_error 'ledger not written'
-    local before = 40 -- make the ledger longer than the log, which is a file of this process too
-    for _ = 1, before do assert.equal(200, server:get(notice()).status) end
-    local function size() return #Server.read_file(server.folder .. '/data/ledger.db-wal') end
-    assert.is_true(size() > 4 * #server:log())
+    local before = prepare()
+    fill(server)
+    local path = notice()
+    for _ = 1, 3 do assert.equal(200, server:get(path).status) end
+    assert.matches('"ledger_failing":true', server:admin('GET', '/status').body, 1, true)
+    assert.equal(before, lines())
+    assert.matches('\nmoonbid_spooled_total 3\n', server:admin('GET', '/metrics').body, 1)
+    assert.equal(200, server:post('/exoclick/bid', banner).status)
+    limit(server:bookkeeper(), 'unlimited')
+    Server.poll('the spooled one is recorded', 3, function() return lines() == before + 1 end)
+    Server.poll('its spend too', 1, function() return strategy('banner').spend_nanos == (before + 1) * 2500000 end)
+    Server.poll('the ledger is well', 1, function()
+      return server:admin('GET', '/status').body:find('"ledger_failing":false', 1, true)
+    end)
+    local _, said = server:log():gsub('ledger not written', '')
+    assert.equal(1, said)
+  end)
+
+  it('answer 503 while spool and ledger take nothing, and take the same notice again afterwards', function()
+    server:expect_error 'ledger not written'
+    server:expect_error 'spool not written'
+    local before = prepare()
     local second, third = notice(), notice()
-    assert(os.execute(('prlimit --fsize=%d:unlimited --pid %s'):format(size() + 10, server:workers()[1].pid)))
+    fill(server)
+    limit(server:workers()[1].pid, 1)
     for _ = 1, 2 do
       for _, path in ipairs { second, third } do
         local answer = server:get(path)
@@ -118,12 +151,10 @@ describe('the books', function()
     end
     assert.equal(200, server:post('/exoclick/bid', banner).status)
     assert.matches('"ledger_failing":true', server:admin('GET', '/status').body, 1, true)
-    assert(os.execute('prlimit --fsize=unlimited:unlimited --pid ' .. server:workers()[1].pid))
+    limit(server:bookkeeper(), 'unlimited')
     for _, path in ipairs { second, third, third } do assert.equal(200, server:get(path).status) end
     assert.equal(before + 2, lines())
     assert.equal((before + 2) * 2500000, strategy('banner').spend_nanos)
-    local _, said = server:log():gsub('ledger not written', '')
-    assert.equal(1, said)
   end)
 
   it('have every acknowledged notice after a kill -9', function()

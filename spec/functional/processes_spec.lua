@@ -69,6 +69,44 @@ describe('the processes', function()
     assert.matches('worker ended worker=1 pid=' .. pid .. ' signal=9', server:log(), 1, true)
   end)
 
+  local function recorded()
+    local _, count = server:ledger():gsub('\n', '')
+    return count
+  end
+
+  it('answer every notice once it is recorded, however often the bookkeeper is killed', function()
+    start {}
+    local first = server:bookkeeper()
+    local repeated = notice()
+    for i = 1, 30 do
+      assert.equal(200, server:get(notice()).status)
+      assert.equal(200, server:get(repeated).status)
+      if i % 3 == 0 then signal(server:bookkeeper(), 'KILL') end
+    end
+    assert.equal(200, server:get(notice()).status)
+    assert.are_not.equal(first, server:bookkeeper())
+    Server.poll('all are recorded', 3, function() return recorded() == 32 end)
+    Server.poll('and booked', 1, function() return strategy('banner').spend_nanos == 32 * 2500000 end)
+  end)
+
+  it('keep what a worker had spooled when it is killed', function()
+    start {}
+    local keeper, pid = server:bookkeeper(), server:workers()[1].pid
+    local path = notice()
+    signal(keeper, 'STOP')
+    assert.equal(200, server:get(path).status) -- after a second, by the spool
+    assert.equal(0, recorded())
+    signal(pid, 'KILL')
+    replaced(pid)
+    assert.equal(200, bid().status) -- the new one does not wait for it
+    signal(keeper, 'CONT')
+    Server.poll('the spooled one is recorded', 3, function() return recorded() == 1 end)
+    assert.equal(200, server:get(path).status)
+    assert.equal(1, recorded())
+    Server.poll('and booked', 1, function() return strategy('banner').spend_nanos == 2500000 end)
+    Server.poll('its file is gone', 3, function() return server:log():find('spool taken over', 1, true) end)
+  end)
+
   it('go on counting where a killed worker stopped', function()
     start { strategies = { ['banner.lua'] = BANNER, ['shy.lua'] = [[return strategy { name = 'shy',
       bid = function() return nobid 'not_today' end }]] } }

@@ -115,6 +115,8 @@ end
 
 function Server:log() return read_file(self.log_path) end
 function Server:exit_status() return tonumber(read_file(self.folder .. '/exit'):match '%d+') end
+function Server:bookkeeper() return tonumber(self:log():match '.*bookkeeper started pid=(%d+)') end
+
 -- One event as JSON a line.
 function Server:ledger()
   local lines, status = Server.run('ledger dump --data ' .. quote(self.folder .. '/data'))

@@ -316,19 +316,14 @@ static const struct mb_strategy *strategy_of(const struct mb_bidder *b,
     return b->script && event->attributed ? mb_script_strategy(b->script, event->strategy) : NULL;
 }
 
-static void book(struct mb_bidder *b, const struct mb_event *event)
+static void book(struct mb_bidder *b, const struct mb_strategy *strategy,
+                 const struct mb_event *event)
 {
-    const struct mb_strategy *strategy = strategy_of(b, event);
-    uint32_t slot;
+    uint32_t slot = strategy ? strategy->guard_slot : mb_guard_slot(b->options.guard, event->strategy);
 
-    if (!event->attributed) {
-        return;
-    }
-    slot = strategy ? strategy->guard_slot : mb_guard_slot(b->options.guard, event->strategy);
     if (slot != MB_GUARD_NO_SLOT) {
         mb_guard_book(b->options.guard, strategy, slot, event);
     }
-    mb__bidder_state(b, event->strategy)->counts->events[event->type]++;
 }
 
 void mb_bidder_settle(struct mb_bidder *b, const struct mb_event *event, bool duplicate,
@@ -343,7 +338,12 @@ void mb_bidder_settle(struct mb_bidder *b, const struct mb_event *event, bool du
         }
         return;
     }
-    book(b, event);
+    if (event->attributed) {
+        if (!b->options.booked_elsewhere) {
+            book(b, strategy, event);
+        }
+        mb__bidder_state(b, event->strategy)->counts->events[event->type]++;
+    }
     if (strategy) {
         mb_guard_count_shown(b->options.guard, strategy->guard_slot, event);
         tell(b, strategy, event, now_ms);

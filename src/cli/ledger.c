@@ -67,17 +67,18 @@ const struct cli_command cli_ledger = {
     .summary = "print what is recorded; save what a damaged ledger still has",
     .flags = " config data set ",
     .operand = "dump or salvage",
-    .help = "usage: moonbid ledger dump|salvage [--data DIR] [--config FILE]\n"
-            "\n"
-            "dump     prints every recorded event as JSON, one a line, in the order of their keys:\n"
-            "         by the time of the bid. Also beside a running server.\n"
-            "salvage  reads what can be read in a damaged DIR/ledger.db, writes it to the new file\n"
-            "         DIR/ledger.salvaged.db and says how many records these are. Changes nothing\n"
-            "         else; needs room for two copies. If the number is right: stop the server, put\n"
-            "         ledger.db, ledger.db-wal and ledger.db-shm aside, rename ledger.salvaged.db\n"
-            "         to ledger.db, start the server.\n"
-            "\n"
-            "exit:    0 done, 2 usage, 3 no ledger, or nothing in it can be read\n"
-            "example: moonbid ledger dump --data var | jq -c 'select(.type == \"win\")'\n",
+    .help =
+        "usage: moonbid ledger dump|salvage [--data DIR] [--config FILE]\n"
+        "\n"
+        "dump     prints every recorded event as JSON, one a line, in the order of their keys:\n"
+        "         by the time of the bid. Also beside a running server.\n"
+        "salvage  reads what can be read in a damaged DIR/ledger.db, writes it to the new file\n"
+        "         DIR/ledger.salvaged.db and says how many records these are. Changes nothing\n"
+        "         else; needs room for two copies. If the number is right: stop the server, put\n"
+        "         ledger.db, ledger.db-wal and ledger.db-shm aside, rename ledger.salvaged.db\n"
+        "         to ledger.db, start the server.\n"
+        "\n"
+        "exit:    0 done, 2 usage, 3 no ledger, or nothing in it can be read\n"
+        "example: moonbid ledger dump --data var | jq -c 'select(.type == \"win\")'\n",
     .run = run,
 };

@@ -17,8 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DAMAGED                                                                                    \
-    "the ledger is damaged (%s): `moonbid ledger salvage` saves what can be read of it"
+#define DAMAGED "the ledger is damaged (%s): `moonbid ledger salvage` saves what can be read of it"
 
 enum {
     PAGE_BYTES = 4096,
@@ -128,8 +127,8 @@ static int connect(struct mb__ledger_file *file, const char *path, int flags, st
 {
     *file = (struct mb__ledger_file){0};
     snprintf(file->path, sizeof file->path, "%s", path);
-    int code = sqlite3_open_v2(path, &file->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-                               NULL);
+    int code =
+        sqlite3_open_v2(path, &file->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
     if (code != SQLITE_OK) {
         int rc = mb__ledger_failed(file, code, err);
         mb__ledger_file_close(file);
@@ -191,7 +190,8 @@ static int set_up(struct mb__ledger_file *file, struct mb_error *err)
     char settings[320];
     sqlite3_stmt *mode = NULL;
     snprintf(settings, sizeof settings,
-             "PRAGMA page_size=%d; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-%d;"
+             "PRAGMA page_size=%d; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA "
+             "cache_size=-%d;"
              "PRAGMA journal_size_limit=67108864; PRAGMA cell_size_check=ON;"
              "PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY",
              PAGE_BYTES, CACHE_KIB);

@@ -1,8 +1,8 @@
 /* import.c - takes over ledger.ndjson, the file of an earlier version: one event as JSON a line.
  *
  * A kill in the middle does no harm: the next start begins again, and what was taken over before is
- * a duplicate by its key. Only when all is on the disk is the file renamed. Its last line may be torn
- * (a power cut; it was never acknowledged); damage elsewhere stops the start.
+ * a duplicate by its key. Only when all is on the disk is the file renamed. Its last line may be
+ * torn (a power cut; it was never acknowledged); damage elsewhere stops the start.
  */
 #include "internal.h"
 
@@ -91,9 +91,9 @@ int mb__ledger_import(struct mb__ledger_file *file, const char *dir, struct mb_e
     }
     FILE *lines = fopen(import.path, "re");
     if (!lines) {
-        return errno == ENOENT ? 0
-                               : mb_fail(err, MB_EIO, import.path, "cannot be read: %s",
-                                         strerror(errno));
+        return errno == ENOENT
+                   ? 0
+                   : mb_fail(err, MB_EIO, import.path, "cannot be read: %s", strerror(errno));
     }
     mb_arena_init(&import.arena, LINE_ARENA_BYTES);
     rc = take_lines(&import, lines, err);

@@ -1,8 +1,8 @@
 /* internal.h - what the files of ledger share.
  *
  * Files: record.c has the table of an event's fields and their form as JSON; rows.c the same as
- *        rows of a table; file.c opens the database; ledger.c queues and commits; sums.c tells spend;
- *        import.c takes over the file of an earlier version; read.c and salvage.c are for commands.
+ *        rows of a table; file.c opens the database; ledger.c queues and commits; sums.c tells
+ * spend; import.c takes over the file of an earlier version; read.c and salvage.c are for commands.
  */
 #ifndef MB_LEDGER_INTERNAL_H
 #define MB_LEDGER_INTERNAL_H
@@ -44,7 +44,8 @@ bool mb__field_is_absent(const struct mb_event *event, const struct mb__field *f
 struct mb_slice mb__field_text(const struct mb_event *event, const struct mb__field *field);
 int64_t mb__field_integer(const struct mb_event *event, const struct mb__field *field);
 /* False where the field cannot have that value. The text is lent. */
-bool mb__field_set_text(struct mb_event *event, const struct mb__field *field, struct mb_slice text);
+bool mb__field_set_text(struct mb_event *event, const struct mb__field *field,
+                        struct mb_slice text);
 bool mb__field_set_integer(struct mb_event *event, const struct mb__field *field, int64_t value);
 
 /* An event of which nothing is known. */
@@ -65,11 +66,11 @@ struct mb__ledger_file {
 };
 
 /* Makes the path DIR/NAME. Fails: MB_EIO where it is too long. */
-int mb__ledger_path(const char *dir, const char *name, char out[PATH_MAX], struct mb_error *err)
-    MB_MUST_USE;
+int mb__ledger_path(const char *dir, const char *name, char out[PATH_MAX],
+                    struct mb_error *err) MB_MUST_USE;
 /* `path` for writing: made where it is missing, brought to this version's tables. */
-int mb__ledger_file_open(struct mb__ledger_file *file, const char *path, struct mb_error *err)
-    MB_MUST_USE;
+int mb__ledger_file_open(struct mb__ledger_file *file, const char *path,
+                         struct mb_error *err) MB_MUST_USE;
 /* For reading only; the file must be there and have this version's tables. */
 int mb__ledger_file_open_to_read(struct mb__ledger_file *file, const char *path,
                                  struct mb_error *err) MB_MUST_USE;
@@ -78,7 +79,8 @@ int mb__ledger_file_open_to_read(struct mb__ledger_file *file, const char *path,
 int mb__ledger_file_check(struct mb__ledger_file *file, struct mb_error *err) MB_MUST_USE;
 void mb__ledger_file_close(struct mb__ledger_file *file); /* safe on zeroed and twice */
 
-int mb__ledger_exec(struct mb__ledger_file *file, const char *sql, struct mb_error *err) MB_MUST_USE;
+int mb__ledger_exec(struct mb__ledger_file *file, const char *sql,
+                    struct mb_error *err) MB_MUST_USE;
 int mb__ledger_prepare(struct mb__ledger_file *file, const char *sql, sqlite3_stmt **out,
                        struct mb_error *err) MB_MUST_USE;
 /* The failure that SQLite's result code stands for: MB_ESYNTAX for damage, else MB_EIO. */
@@ -111,7 +113,7 @@ int mb__ledger_each_per_key(struct mb__ledger_file *file,
 /* --- import.c --- */
 
 /* Takes over DIR/ledger.ndjson, if there is one. */
-int mb__ledger_import(struct mb__ledger_file *file, const char *dir, struct mb_error *err)
-    MB_MUST_USE;
+int mb__ledger_import(struct mb__ledger_file *file, const char *dir,
+                      struct mb_error *err) MB_MUST_USE;
 
 #endif /* MB_LEDGER_INTERNAL_H */

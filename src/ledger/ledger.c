@@ -10,7 +10,8 @@
  * disk. A batch is one transaction: it is there as a whole or not at all, and the database tells
  * which of its events are duplicates, of earlier ones in the same batch too.
  *
- * Checkpoints run on a connection of their own, passively: they never make a commit wait for a lock.
+ * Checkpoints run on a connection of their own, passively: they never make a commit wait for a
+ * lock.
  */
 #include <pthread.h>
 #include <stdio.h>

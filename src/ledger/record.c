@@ -1,10 +1,10 @@
 /* record.c - the fields of an event, and the event as one line of JSON.
  *
- * One table says how each field is recorded; docs/ledger.md is its other half, rows.c uses it for the
- * database. What is absent is not written. Money is an integer with its unit in the name, ids are
- * strings, and JSON from outside (raw, tags ...) stands as text in a string, so that a record is whole
- * whatever an exchange sent. Reading is strict, for only we write here: a wrong type is damage.
- * Unknown names are skipped, so that an older engine reads what a newer one has written.
+ * One table says how each field is recorded; docs/ledger.md is its other half, rows.c uses it for
+ * the database. What is absent is not written. Money is an integer with its unit in the name, ids
+ * are strings, and JSON from outside (raw, tags ...) stands as text in a string, so that a record
+ * is whole whatever an exchange sent. Reading is strict, for only we write here: a wrong type is
+ * damage. Unknown names are skipped, so that an older engine reads what a newer one has written.
  */
 #include "internal.h"
 
@@ -14,7 +14,7 @@ const struct mb__field mb__ledger_fields[] = {
 #define AT(member) offsetof(struct mb_event, member)
 /* clang-format off */
 #define TEXT(member, column) {#member, MB__FIELD_TEXT, column, AT(member), 0, 0}
-/* clang-format on */
+    /* clang-format on */
     {"type", MB__FIELD_TYPE, true, AT(type), 0, MB_EVENT_NONE},
     {"time_ms", MB__FIELD_I64, true, AT(time_ms), 0, 0},
     TEXT(key, true),
@@ -36,7 +36,8 @@ const struct mb__field mb__ledger_fields[] = {
     TEXT(currency, true),
     {"price_bid_micros", MB__FIELD_MICROS, true, AT(price_bid.micros), AT(has_price_bid), 0},
     {"price_paid_micros", MB__FIELD_MICROS, true, AT(price_paid.micros), AT(has_price_paid), 0},
-    {"price_sold_for_micros", MB__FIELD_MICROS, true, AT(price_sold_for.micros), AT(has_price_sold_for), 0},
+    {"price_sold_for_micros", MB__FIELD_MICROS, true, AT(price_sold_for.micros),
+     AT(has_price_sold_for), 0},
     {"min_to_win_micros", MB__FIELD_MICROS, true, AT(min_to_win.micros), AT(has_min_to_win), 0},
     TEXT(exchange_time, true),
     TEXT(auction_id, true),

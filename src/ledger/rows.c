@@ -96,9 +96,9 @@ static struct mb_slice clean(struct mb_slice text, struct mb_buf *scratch)
 
 static int bind_text(sqlite3_stmt *statement, int at, struct mb_slice text)
 {
-    return mb_slice_present(text) ? sqlite3_bind_text64(statement, at, text.data, text.len,
-                                                        SQLITE_STATIC, SQLITE_UTF8)
-                                  : sqlite3_bind_null(statement, at);
+    return mb_slice_present(text)
+               ? sqlite3_bind_text64(statement, at, text.data, text.len, SQLITE_STATIC, SQLITE_UTF8)
+               : sqlite3_bind_null(statement, at);
 }
 
 /* An event without a key gets one that nothing else has, and that is the same when it is sent
@@ -257,8 +257,7 @@ static bool read_column(sqlite3_stmt *row, int at, const struct mb__field *field
 }
 
 int mb__ledger_read_row(struct mb__ledger_file *file, sqlite3_stmt *row, struct mb_arena *arena,
-                        struct mb_event *out, struct mb_ledger_origin *origin,
-                        struct mb_error *err)
+                        struct mb_event *out, struct mb_ledger_origin *origin, struct mb_error *err)
 {
     int at = 0;
     *out = mb__ledger_no_event();

@@ -45,11 +45,12 @@ static void add_recent(struct summing *s, int64_t start_ms, int64_t nanos)
     s->recent[s->spend.n_recent++] = (struct mb_spend_part){start_ms, {nanos}};
 }
 
-/* strategy, start_ms or NULL for all that is older, type, events, impressions, clicks, cost_nanos */
+/* strategy, start_ms or NULL for all that is older, type, events, impressions, clicks, cost_nanos
+ */
 static void take_row(struct summing *s, sqlite3_stmt *row)
 {
-    struct mb_slice strategy = mb_slice((const char *)sqlite3_column_text(row, 0),
-                                        (size_t)sqlite3_column_bytes(row, 0));
+    struct mb_slice strategy =
+        mb_slice((const char *)sqlite3_column_text(row, 0), (size_t)sqlite3_column_bytes(row, 0));
     enum mb_event_type type = mb_event_of(mb_slice_of((const char *)sqlite3_column_text(row, 2)));
     int64_t nanos = sqlite3_column_int64(row, 6);
     if (!mb_slice_eq(strategy, mb_buf_slice(&s->strategy))) {

@@ -102,14 +102,15 @@ void mb__boards_request_time(const struct mb__boards *boards, struct mb_histogra
     }
 }
 
-void mb__boards_commit_time(const struct mb__boards *boards, struct mb_histogram *out)
+uint64_t mb__boards_spooled(const struct mb__boards *boards)
 {
+    uint64_t sum = 0;
     uint32_t i;
 
-    memset(out, 0, sizeof(*out));
     for (i = 0; i < boards->count; i++) {
-        mb_histogram_merge(out, &mb__boards_at(boards, i)->commit_time);
+        sum += mb_metrics_read(&mb__boards_at(boards, i)->spooled);
     }
+    return sum;
 }
 
 uint64_t mb__boards_lua_bytes(const struct mb__boards *boards)
@@ -123,20 +124,8 @@ uint64_t mb__boards_lua_bytes(const struct mb__boards *boards)
     return sum;
 }
 
-bool mb__boards_ledger_failing(const struct mb__boards *boards)
-{
-    bool failing = false;
-    uint32_t i;
-
-    for (i = 0; i < boards->count; i++) {
-        failing = failing || atomic_load(&mb__boards_at(boards, i)->ledger_failing);
-    }
-    return failing;
-}
-
 void mb__board_clear_gauges(struct mb__board *board)
 {
     atomic_store(&board->lua_bytes, 0);
     atomic_store(&board->connections, 0);
-    atomic_store(&board->ledger_failing, false);
 }

@@ -1,24 +1,26 @@
-/* books.c - a notice is answered only after its events are on disk.
+/* books.c - a notice is answered only after its events are safe.
  *
- *     take -> ledger's queue -> [commit on a helper thread] -> deliver on the loop: settle, answer
+ *     take -> post -> [the bookkeeper commits] -> fate: settle, answer
+ *                 \-> [spool, on a helper thread, where no fate comes] -> answer; settle when it
+ * comes
  *
- * One commit at a time: it starts at once when none runs, and what arrives meanwhile is the next
- * one's batch. So an idle server answers after one sync, and a busy one shares each sync among many
- * notices.
- *
- * A commit that fails answers 503 to all that wait: the exchange sends the notice again, and as
- * nothing of the batch was recorded, the repeat is no duplicate.
+ * What can be neither recorded nor spooled is answered 503: the exchange sends it again, and its
+ * key tells whether the first one was recorded after all.
  */
 #include "internal.h"
 
 #include <stdlib.h>
 
-#define RECENT_MS (INT64_C(5) * 24 * 3600 * 1000) /* more days than the guard keeps apart */
+enum {
+    TICK_MS = 20,
+    SLOW_MS = 1000,
+    START_MS = 120000, /* a ledger of an earlier version is taken over within the start */
+};
 
 /* A notice that waits: its exchange and a copy of the answer. */
 struct waiting {
     struct mb_http_exchange *exchange; /* NULL: it has its answer */
-    size_t left; /* events without a fate */
+    size_t left;                       /* events that are not safe yet */
     bool failed;
     struct mb_http_response response; /* slices point to `bytes` */
     char bytes[];
@@ -64,7 +66,7 @@ static struct waiting *new_waiting(struct mb_http_exchange *exchange,
     return waiting;
 }
 
-/* One event of a notice has met its fate; the last one answers. */
+/* One event of a notice is safe, or cannot be; the last one answers. */
 static void one_less(struct waiting *waiting, bool failed)
 {
     waiting->failed = waiting->failed || failed;
@@ -83,138 +85,164 @@ static void one_less(struct waiting *waiting, bool failed)
     free(waiting);
 }
 
-static void on_durable(void *user, void *ticket, const struct mb_event *event,
-                       enum mb_ledger_fate fate)
+static void on_safe(void *user, void *ticket)
 {
-    struct mb__worker *worker = user;
-
-    mb_bidder_settle(worker->bidder, event, fate != MB_LEDGER_NEW, mb_time_now_ms());
+    (void)user;
     one_less(ticket, false);
 }
 
-static void on_failed(void *user, void *ticket, const struct mb_event *event)
+static void on_failed(void *user, void *ticket)
 {
     (void)user;
-    (void)event;
     one_less(ticket, true);
 }
 
-static void commit(uv_work_t *work)
+static void on_fate(void *user, const struct mb_event *event, bool duplicate)
 {
-    struct mb__books *books = &((struct mb__worker *)work->data)->books;
+    struct mb__worker *worker = user;
 
-    if (books->tidying) {
-        mb_ledger_checkpoint(books->ledger);
-    } else {
-        books->rc = mb_ledger_commit(books->ledger, &books->err);
-    }
+    mb_bidder_settle(worker->bidder, event, duplicate, mb_time_now_ms());
 }
 
-/* Logs the first failure and the recovery, not each of a thousand tries between them. */
-static void note_outcome(struct mb__worker *worker)
-{
-    struct mb__books *books = &worker->books;
+/* --- the loop --- */
 
-    mb_histogram_record(&worker->board->commit_time, (uint64_t)(mb_time_boot_ns() - books->started_ns));
-    if (books->rc && !books->failing) {
-        mb_log(MB_LOG_ERROR, "process", "ledger not written, notices are answered 503",
-               "where=%s error=%s", books->err.where, books->err.what);
-    } else if (!books->rc && books->failing) {
-        mb_log(MB_LOG_INFO, "process", "ledger written again", NULL);
-    }
-    books->failing = books->rc != 0;
+static int64_t clock_ms(void)
+{
+    return (int64_t)mb__shared_clock_ms();
 }
 
-static void start_commit(struct mb__worker *worker);
+static void start_spooling(struct mb__worker *worker);
 
-static void on_committed(uv_work_t *work, int status)
+/* After anything that may have called back. */
+static void look_around(struct mb__worker *worker)
 {
-    struct mb__worker *worker = work->data;
-    struct mb__books *books = &worker->books;
-
-    (void)status;
-    books->committing = false;
-    if (!books->tidying) {
-        note_outcome(worker);
-        mb_ledger_deliver(books->ledger, on_durable, worker);
-    }
-    if (!books->tidying && books->rc) {
-        mb_ledger_abandon(books->ledger, on_failed, worker);
-    }
-    start_commit(worker);
+    start_spooling(worker);
     mb__reload_replace_if_spent(worker);
     mb__worker_stop_if_drained(worker);
 }
 
-static void start_commit(struct mb__worker *worker)
+static void spool(uv_work_t *work)
+{
+    mb__post_spool_run(((struct mb__worker *)work->data)->books.post);
+}
+
+static void publish(struct mb__worker *worker)
 {
     struct mb__books *books = &worker->books;
-    bool pending = mb_ledger_pending(books->ledger);
+    uint64_t spooled = mb__post_counts(books->post)->spooled;
 
-    if (books->committing) {
-        return;
-    }
-    books->tidying = mb_ledger_wants_checkpoint(books->ledger, !pending);
-    if (!pending && !books->tidying) {
-        return;
-    }
-    books->committing = true;
-    books->started_ns = mb_time_boot_ns();
-    books->work.data = worker;
-    uv_queue_work(&worker->loop, &books->work, commit, on_committed);
+    mb_metrics_add(&worker->board->spooled, spooled - books->spooled);
+    books->spooled = spooled;
 }
+
+static void on_spooled(uv_work_t *work, int status)
+{
+    struct mb__worker *worker = work->data;
+
+    (void)status;
+    worker->books.spooling = false;
+    mb__post_spool_end(worker->books.post);
+    publish(worker);
+    look_around(worker);
+}
+
+static void start_spooling(struct mb__worker *worker)
+{
+    struct mb__books *books = &worker->books;
+
+    if (!books->spooling && !worker->stopping && mb__post_spool_begin(books->post, clock_ms())) {
+        books->spooling = true;
+        books->work.data = worker;
+        uv_queue_work(&worker->loop, &books->work, spool, on_spooled);
+    }
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct mb__worker *worker = timer->data;
+
+    mb__post_tick(worker->books.post, clock_ms());
+    look_around(worker);
+}
+
+static void on_post(uv_poll_t *handle, int status, int events)
+{
+    struct mb__worker *worker = handle->data;
+
+    (void)status;
+    (void)events;
+    mb__post_ready(worker->books.post, clock_ms());
+    look_around(worker);
+}
+
+/* --- what others call --- */
 
 void mb__books_take(struct mb__worker *worker, struct mb_http_exchange *exchange,
                     const struct mb_bidder_out *out)
 {
     struct waiting *waiting = new_waiting(exchange, out);
 
-    if (mb_ledger_append(worker->books.ledger, out->events, out->n_events,
-                         (struct mb_ledger_origin){0, 0}, waiting)) {
+    mb_http_defer(exchange);
+    if (mb__post_send(worker->books.post, out->events, out->n_events, waiting, clock_ms())) {
         free(waiting);
         ask_again_later(exchange);
-        return;
     }
-    mb_http_defer(exchange);
-    start_commit(worker);
 }
 
 void mb__books_note(struct mb__worker *worker, const struct mb_bidder_out *out)
 {
     struct waiting *waiting = new_waiting(NULL, out);
 
-    if (mb_ledger_append(worker->books.ledger, out->events, out->n_events,
-                         (struct mb_ledger_origin){0, 0}, waiting)) {
+    if (mb__post_send(worker->books.post, out->events, out->n_events, waiting, clock_ms())) {
         free(waiting);
         mb_log(MB_LOG_WARN, "process", "a click could not be recorded: too many wait", NULL);
-        return;
     }
-    start_commit(worker);
 }
 
 bool mb__books_idle(const struct mb__worker *worker)
 {
-    return !worker->books.committing && !mb_ledger_pending(worker->books.ledger);
+    return !worker->books.spooling && mb__post_idle(worker->books.post);
 }
 
-static void on_spend(void *user, const struct mb_spend *spend)
-{
-    mb_guard_restore(((struct mb__worker *)user)->parts.guard, spend);
-}
-
-static void on_per_key(void *user, uint64_t key, struct mb_amount spent)
-{
-    mb_guard_restore_per(((struct mb__worker *)user)->parts.guard, key, spent);
-}
-
-/* The guard outlives the worker: it then lacks no more than a batch that was durable when the worker
- * before this one died. */
+/* The first worker bids only when the guard knows what was spent; later ones need not wait. */
 int mb__books_open(struct mb__worker *worker, struct mb_error *err)
 {
     struct mb__books *books = &worker->books;
-    int rc = mb_ledger_open(worker->config->data, &books->ledger, err);
+    struct mb__post_options options = {.address = *worker->options->books_address,
+                                       .data_dir = worker->config->data,
+                                       .slow_ms = SLOW_MS,
+                                       .on_safe = on_safe,
+                                       .on_failed = on_failed,
+                                       .on_fate = on_fate,
+                                       .user = worker};
+    int rc;
 
-    return rc ? rc
-              : mb_ledger_each_spend(books->ledger, mb_time_now_ms(), RECENT_MS, on_spend,
-                                     on_per_key, worker, err);
+    books->post = mb__xpost_new(&options);
+    if (!atomic_load(&worker->shared->books.restored) &&
+        (rc = mb__post_wait(books->post, START_MS, err))) {
+        return rc;
+    }
+    mb__post_tick(books->post, clock_ms());
+    uv_timer_init(&worker->loop, &books->timer);
+    uv_poll_init(&worker->loop, &books->poll, mb__post_fd(books->post));
+    books->timer.data = books->poll.data = worker;
+    uv_timer_start(&books->timer, on_tick, TICK_MS, TICK_MS);
+    uv_poll_start(&books->poll, UV_READABLE, on_post);
+    books->watching = true;
+    return 0;
+}
+
+void mb__books_stop(struct mb__worker *worker)
+{
+    if (worker->books.watching) {
+        uv_close((uv_handle_t *)&worker->books.timer, NULL);
+        uv_close((uv_handle_t *)&worker->books.poll, NULL);
+        worker->books.watching = false;
+    }
+}
+
+void mb__books_close(struct mb__worker *worker)
+{
+    mb__post_free(worker->books.post);
+    worker->books.post = NULL;
 }

@@ -62,17 +62,8 @@ static void child_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void be_worker(struct mb__supervisor *supervisor, uint32_t seat, int channel)
+void mb__crew_be_child(struct mb__supervisor *supervisor)
 {
-    struct mb__worker_options options = {.config = supervisor->config,
-                                         .parts = &supervisor->parts,
-                                         .shared = supervisor->shared,
-                                         .boards = &supervisor->boards,
-                                         .sockets = &supervisor->sockets,
-                                         .seat = seat,
-                                         .channel = channel,
-                                         .life_fd = supervisor->life_fds[0],
-                                         .bundle_fd = supervisor->generations.bundle_fd};
     uint32_t i;
 
     child_signals();
@@ -83,6 +74,23 @@ static void be_worker(struct mb__supervisor *supervisor, uint32_t seat, int chan
             close(supervisor->crew[i].channel);
         }
     }
+}
+
+static void be_worker(struct mb__supervisor *supervisor, uint32_t seat, int channel)
+{
+    struct mb__worker_options options = {.config = supervisor->config,
+                                         .parts = &supervisor->parts,
+                                         .shared = supervisor->shared,
+                                         .boards = &supervisor->boards,
+                                         .sockets = &supervisor->sockets,
+                                         .seat = seat,
+                                         .channel = channel,
+                                         .books_address = &supervisor->bookseat.address,
+                                         .life_fd = supervisor->life_fds[0],
+                                         .bundle_fd = supervisor->generations.bundle_fd};
+
+    mb__crew_be_child(supervisor);
+    mb__bookseat_forget(&supervisor->bookseat);
     exit(mb__worker_run(&options));
 }
 
@@ -209,6 +217,9 @@ void mb__crew_reap(struct mb__supervisor *supervisor)
     uint32_t i;
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        if (mb__bookseat_reap(supervisor, pid, status)) {
+            continue;
+        }
         for (i = 0; i < supervisor->n_crew; i++) {
             if (supervisor->crew[i].pid == pid) {
                 take_note(supervisor, i, status);

@@ -38,25 +38,27 @@ uint64_t mb__chance_seed(struct mb__chance *chance);
 /* --- books.c: events on their way to the ledger --- */
 
 struct mb__books {
-    struct mb_ledger *ledger;
+    struct mb__post *post;
+    uv_poll_t poll;
+    uv_timer_t timer;
+    bool watching; /* poll and timer are open */
     uv_work_t work;
-    bool committing;
-    bool tidying; /* what runs is no commit, but a checkpoint */
-    bool failing; /* the last commit failed: said once */
-    int rc;       /* of the commit in work */
-    struct mb_error err;
-    int64_t started_ns;
+    bool spooling;    /* `work` runs */
+    uint64_t spooled; /* events that the board knows of */
 };
 
+/* Waits until the guard knows what was spent. Fails: what is wrong with the ledger; MB_ETIMEOUT. */
 int mb__books_open(struct mb__worker *worker, struct mb_error *err);
-/* Answers `exchange` with what `out` says once all its events are durable; 503 where they cannot
+void mb__books_stop(struct mb__worker *worker);  /* closes its handles */
+void mb__books_close(struct mb__worker *worker); /* the loop has ended */
+/* Answers `exchange` with what `out` says once all its events are safe; 503 where they cannot
  * be. Copies. */
 void mb__books_take(struct mb__worker *worker, struct mb_http_exchange *exchange,
                     const struct mb_bidder_out *out);
 /* Records events of a request that has its answer already: what cannot be recorded is lost, and
  * said in the log. Copies. */
 void mb__books_note(struct mb__worker *worker, const struct mb_bidder_out *out);
-/* Nothing queued and nothing being written? */
+/* Is every event that was taken safe, or given up? */
 bool mb__books_idle(const struct mb__worker *worker);
 
 /* --- reload.c --- */

@@ -221,8 +221,11 @@ void mb__pages_metrics(const struct mb__worker *worker, struct mb_buf *out)
               &times);
     write_strategies(worker, out);
     write_reloads(worker->shared, out);
-    mb__boards_commit_time(boards, &times);
-    histogram(out, "moonbid_ledger_commit_seconds", "Time of the ledger's commits.", &times);
+    histogram(out, "moonbid_ledger_commit_seconds", "Time of the ledger's commits.",
+              &worker->shared->books.commit_time);
+    single(out, "moonbid_spooled_total", "counter",
+           "Events that a spool made safe while the ledger took none.",
+           mb__boards_spooled(boards));
     mb__boards_totals(boards, &totals);
     single(out, "moonbid_ledger_duplicates_total", "counter", "Events that were recorded before.",
            totals.duplicates);

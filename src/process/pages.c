@@ -228,7 +228,7 @@ void mb__pages_status(const struct mb__worker *worker, struct mb_buf *out)
     mb_jsonw_bool(&w, worker->draining);
     key_u64(&w, "connections", http.open);
     mb_jsonw_key(&w, "ledger_failing");
-    mb_jsonw_bool(&w, mb__boards_ledger_failing(boards));
+    mb_jsonw_bool(&w, atomic_load(&worker->shared->books.failing));
     write_scripts(&w, worker);
     write_last_reload(&w, worker->shared);
     write_workers(&w, worker->shared);

@@ -93,6 +93,7 @@ static int start(struct mb__supervisor *supervisor, struct mb_error *err)
         (rc = config->user ? mb__become_user(config->user, err) : 0) ||
         (rc = mb_process_open_parts(config, false, &supervisor->parts, err)) ||
         (rc = mb__shared_map(supervisor->n_crew, &supervisor->shared, err)) ||
+        (rc = mb__bookseat_open(&supervisor->bookseat, err)) ||
         (rc = mb__boards_map(supervisor->n_crew, config->n_endpoints, &supervisor->boards, err))) {
         return rc;
     }
@@ -274,13 +275,20 @@ static void run(struct mb__supervisor *supervisor)
     if (!fds) {
         abort();
     }
-    while (!supervisor->stopping || !mb__crew_gone(supervisor)) {
+    while (!supervisor->stopping || !mb__crew_gone(supervisor) ||
+           !mb__bookseat_end(&supervisor->bookseat)) {
         uint64_t now_ms = mb__shared_clock_ms();
         int look_ms = mb__watch_scripts(supervisor, now_ms);
+        uint64_t books_ms = mb__bookseat_tend(supervisor, now_ms);
         uint64_t due_ms = mb__crew_tend(supervisor, now_ms);
+
+        due_ms = due_ms == 0 || (books_ms > 0 && books_ms < due_ms) ? books_ms : due_ms;
 
         mb__generations_tend(supervisor, now_ms);
         if (supervisor->stopping && now_ms >= supervisor->kill_ms) {
+            if (mb__crew_gone(supervisor)) {
+                mb__bookseat_kill(&supervisor->bookseat);
+            }
             mb__crew_kill(supervisor);
             supervisor->kill_ms = now_ms + DRAIN_SLACK_MS;
         }
@@ -301,6 +309,7 @@ static void close_fd(int fd)
 static void fini(struct mb__supervisor *supervisor)
 {
     mb__crew_close(supervisor);
+    mb__bookseat_close(&supervisor->bookseat);
     mb__generations_fini(supervisor);
     mb__sockets_close(&supervisor->sockets);
     mb__shared_unmap(supervisor->shared);
@@ -325,6 +334,8 @@ int mb_process_serve(struct mb_config *config, struct mb_error *err)
     supervisor->lock_fd = supervisor->signal_fd = -1;
     supervisor->life_fds[0] = supervisor->life_fds[1] = -1;
     supervisor->sockets.admin_fd = -1;
+    supervisor->bookseat.listener = -1;
+    supervisor->bookseat.life_fds[0] = supervisor->bookseat.life_fds[1] = -1;
     supervisor->generations.bundle_fd = -1;
     rc = start(supervisor, err);
     if (!rc) {

@@ -3,7 +3,7 @@
  * Part of: process (private). Depends on no loop: the supervisor has none.
  * Files:    supervisor.c starts, waits, stops; crew.c forks and replaces workers; watch.c ends a
  *           worker that is stuck in a script; generations.c passes reloads on; sockets.c binds;
- *           folder.c locks; shared.c, board.c and channel.c are used on both sides.
+ *           folder.c locks; bookseat.c has the bookkeeper (books.h); shared.c, board.c and channel.c are used on both sides.
  */
 #ifndef MB_PROCESS_SUPERVISOR_H
 #define MB_PROCESS_SUPERVISOR_H
@@ -15,6 +15,7 @@
 #include "moonbid/bidder.h"
 #include "moonbid/metrics.h"
 #include "moonbid/net.h"
+#include "books.h"
 #include "moonbid/process.h"
 
 /* --- shared.c: memory that is mapped before the fork --- */
@@ -54,6 +55,7 @@ struct mb__shared {
     _Atomic uint64_t reloads[MB__RELOAD_COUNT];
     _Atomic uint32_t last_version; /* of `last`: odd while it is written */
     struct mb__last_reload last;
+    struct mb__books_page books;
     struct mb__seat seats[];
 };
 
@@ -77,11 +79,9 @@ struct mb__board {
     /* gauges, of the present worker: published with its heartbeat */
     _Atomic uint64_t lua_bytes;
     _Atomic uint32_t connections;
-    _Atomic bool ledger_failing;
-
     struct mb_http_counters http; /* published with the heartbeat; of all workers here so far */
     struct mb_histogram request_time; /* of bid requests */
-    struct mb_histogram commit_time;
+    uint64_t spooled; /* events that the spool made safe */
     struct mb_bidder_board bidder;
     uint64_t outcomes[][MB__OUTCOME_COUNT]; /* by endpoint */
 };
@@ -105,9 +105,8 @@ void mb__boards_strategy(const struct mb__boards *boards, uint32_t slot,
 void mb__boards_http(const struct mb__boards *boards, struct mb_http_counters *out); /* `open` too */
 uint64_t mb__boards_outcome(const struct mb__boards *boards, size_t endpoint, int outcome);
 void mb__boards_request_time(const struct mb__boards *boards, struct mb_histogram *out);
-void mb__boards_commit_time(const struct mb__boards *boards, struct mb_histogram *out);
+uint64_t mb__boards_spooled(const struct mb__boards *boards);
 uint64_t mb__boards_lua_bytes(const struct mb__boards *boards);
-bool mb__boards_ledger_failing(const struct mb__boards *boards);
 /* Nobody is there any more who has open connections or memory. */
 void mb__board_clear_gauges(struct mb__board *board);
 
@@ -204,6 +203,17 @@ struct mb__member {
     uint32_t asked, asked_before; /* tickets: the last; the last one that the running reload serves */
 };
 
+/* bookseat.c: the bookkeeper's place. */
+struct mb__bookseat {
+    pid_t pid; /* 0: none */
+    int listener;
+    struct mb__line_address address;
+    int life_fds[2]; /* the bookkeeper's only */
+    bool ending;     /* no other will be forked */
+    uint64_t forked_ms, due_ms;
+    uint32_t young_deaths; /* in a row */
+};
+
 /* generations.c: idle -> one member after the other has been told, its outcome is waited for -> idle */
 struct mb__generations {
     int bundle_fd;    /* what bids, for those who start later; -1 before the first */
@@ -226,6 +236,7 @@ struct mb__supervisor {
     struct mb__shared *shared;
     struct mb__boards boards;
     struct mb__sockets sockets;
+    struct mb__bookseat bookseat;
     struct mb__member *crew; /* one a seat */
     uint32_t n_crew;
     int lock_fd;
@@ -251,6 +262,21 @@ void mb__crew_reap(struct mb__supervisor *supervisor);
 void mb__crew_drain(struct mb__supervisor *supervisor);
 void mb__crew_kill(struct mb__supervisor *supervisor);
 bool mb__crew_gone(const struct mb__supervisor *supervisor);
+/* In a child just forked: signals as a child has them; closes what is the supervisor's. */
+void mb__crew_be_child(struct mb__supervisor *supervisor);
+
+/* bookseat.c */
+int mb__bookseat_open(struct mb__bookseat *seat, struct mb_error *err) MB_MUST_USE;
+void mb__bookseat_close(struct mb__bookseat *seat);
+void mb__bookseat_forget(struct mb__bookseat *seat); /* in a worker: closes what is not its own */
+/* As mb__crew_tend, for the bookkeeper. */
+uint64_t mb__bookseat_tend(struct mb__supervisor *supervisor, uint64_t now_ms);
+/* Was it the bookkeeper that ended? */
+bool mb__bookseat_reap(struct mb__supervisor *supervisor, pid_t pid, int status);
+/* Lets it end when its last connection has gone. True: it has. */
+bool mb__bookseat_end(struct mb__bookseat *seat);
+void mb__bookseat_kill(struct mb__bookseat *seat);
+
 /* Ends everything with that failure. */
 void mb__supervisor_fail(struct mb__supervisor *supervisor, int code, const char *where,
                          const char *what);
@@ -281,6 +307,7 @@ struct mb__worker_options {
     const struct mb__sockets *sockets;
     uint32_t seat;
     int channel; /* taken */
+    const struct mb__line_address *books_address;
     int life_fd; /* readable when the supervisor has gone */
     int bundle_fd; /* the scripts to start with; -1: read the folder */
 };

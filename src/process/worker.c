@@ -1,7 +1,7 @@
 /* worker.c - one process that bids: starts, serves, drains, stops.
  *
- * One libuv loop does everything but what blocks: commits of the ledger, building and closing Lua
- * states run on libuv's helper threads, one commit and one build at a time. What it has in common
+ * One libuv loop does everything but what blocks: writing the spool, building and closing Lua
+ * states run on libuv's helper threads, one of each at a time. What it has in common
  * with others was made by the supervisor and is inherited: sockets, the guard, the shared page.
  *
  *     start   scripts -> ledger -> accept -> tell the supervisor
@@ -48,6 +48,7 @@ static void stop(struct mb__worker *worker)
         mb_http_server_close(worker->admin);
     }
     mb__control_close(worker);
+    mb__books_stop(worker);
 }
 
 void mb__worker_stop_if_drained(struct mb__worker *worker)
@@ -99,8 +100,6 @@ void mb__worker_publish(struct mb__worker *worker)
     atomic_store_explicit(&worker->board->lua_bytes,
                           mb_script_lua_bytes(mb_bidder_script(worker->bidder)),
                           memory_order_relaxed);
-    atomic_store_explicit(&worker->board->ledger_failing, worker->books.failing,
-                          memory_order_relaxed);
 }
 
 /* --- starting --- */
@@ -126,6 +125,7 @@ static int make_bidder(struct mb__worker *worker, struct mb_error *err)
                                         .random_bytes = random_bytes,
                                         .clock_ms = clock_ms,
                                         .user = worker,
+                                        .booked_elsewhere = true,
                                         .board = &worker->board->bidder};
 
     mb__chance_init(&worker->chance);
@@ -204,9 +204,7 @@ static void fini(struct mb__worker *worker)
 {
     mb_script_set_beacon(NULL);
     mb_limiter_stop();
-    if (worker->books.ledger) {
-        mb_ledger_close(worker->books.ledger);
-    }
+    mb__books_close(worker);
     mb_bidder_free(worker->bidder);
     mb__reload_close(worker);
     close(worker->options->channel);

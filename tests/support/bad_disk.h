@@ -11,7 +11,8 @@
 
 static struct {
     sqlite3_vfs vfs, *real;
-    /* A database's methods, and those of the files beside it: they lock otherwise, but write alike. */
+    /* A database's methods, and those of the files beside it: they lock otherwise, but write alike.
+     */
     struct {
         const sqlite3_io_methods *of;
         sqlite3_io_methods methods; /* `of` with ours in between */

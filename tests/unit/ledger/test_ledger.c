@@ -410,7 +410,8 @@ static void record_numbers(struct fixture *f, bool checkpoints)
 }
 
 /* A copy of the ledger in another folder, with both its files cut or changed: it must open with
- * whole commits from the first on, or be refused as damaged. Gives how many commits; -1: refused. */
+ * whole commits from the first on, or be refused as damaged. Gives how many commits; -1: refused.
+ */
 static int commits_in_copy(const struct fixture *f, struct bytes file, struct bytes log)
 {
     struct fixture copy = {.told = f->told, .read = f->read};
@@ -514,8 +515,9 @@ static void cuts_of_file_and_log_never_leave_a_gap(void **state)
 static void what_is_no_ledger_is_refused_and_left_alone(void **state)
 {
     struct fixture *f = *state;
-    static const char rubbish[] = "this is a text, longer than the hundred bytes that the header of "
-                                  "a database has, and no database at all";
+    static const char rubbish[] =
+        "this is a text, longer than the hundred bytes that the header of "
+        "a database has, and no database at all";
     struct bytes bytes = {(char *)rubbish, sizeof rubbish}, after;
     struct mb_error err = {0};
     mb_ledger_close(f->ledger);
@@ -766,8 +768,8 @@ static void hundred_thousand_events(void **state)
         }
     }
     double seconds = seconds_since(start_ns);
-    print_message("  %.0f events/s in batches of %d, %.0f bytes an event\n", EVENTS / seconds, BATCH,
-                  (double)(size_of(f, "") + size_of(f, "-wal")) / EVENTS);
+    print_message("  %.0f events/s in batches of %d, %.0f bytes an event\n", EVENTS / seconds,
+                  BATCH, (double)(size_of(f, "") + size_of(f, "-wal")) / EVENTS);
     start_ns = mb_time_boot_ns();
     for (int i = 0; i < 200; i++) {
         assert_int_equal(append(f, "", NULL), 0);
@@ -847,9 +849,8 @@ static void spend_is_summed_up_as_it_was_booked(void **state)
         reopen_after_commit(f);
     }
     struct summed s = {0};
-    assert_int_equal(mb_ledger_each_spend(f->ledger, now_ms, 50 * HOUR_MS, on_spend, on_per_key, &s,
-                                          NULL),
-                     0);
+    assert_int_equal(
+        mb_ledger_each_spend(f->ledger, now_ms, 50 * HOUR_MS, on_spend, on_per_key, &s, NULL), 0);
     assert_int_equal(s.n_strategies, 1);
     assert_string_equal(s.strategy, "de_push");
     assert_int_equal(s.spend.total.nanos, 1234);
@@ -888,9 +889,9 @@ static void the_file_of_the_version_before_is_taken_over_once(void **state)
                  "{\"type\":\"other\",\"time_ms\":3}\n"
                  "{\"type\":\"win\",\"key\":\"torn");
     reopen(f);
-    assert_keys(f->read, f->n_read,
-                KEYS("000000000000:x", "000000000003:~0-4", "000000000003:~0-5",
-                     "000000000010:b:win"));
+    assert_keys(
+        f->read, f->n_read,
+        KEYS("000000000000:x", "000000000003:~0-4", "000000000003:~0-5", "000000000010:b:win"));
     snprintf(path, sizeof path, "%s/ledger.ndjson.imported", f->dir);
     assert_int_equal(access(path, F_OK), 0);
     reopen(f);

@@ -1,0 +1,501 @@
+/* bookkeeper.c - the one process that writes the ledger.
+ *
+ *     a turn   take what workers have sent -> one commit -> book in the guard -> tell the fates
+ *
+ * One thread: while a commit blocks, the next batch gathers in the sockets, whose size bounds it.
+ * An idle bookkeeper so commits a single event at once, a busy one hundreds with one sync.
+ *
+ * The guard learns of spend here only, after the commit. Killed between the two, the next
+ * bookkeeper finds the difference in the ledger's sums (mb_guard_restore).
+ *
+ * The first restore waits for the first worker's hello: zones and pools must be in the guard, and
+ * these come with the scripts.
+ */
+#include "books.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RECENT_MS (INT64_C(5) * 24 * 3600 * 1000) /* more days than the guard keeps apart */
+
+enum {
+    CONNS_MAX = 1024,
+    PACKETS_A_TURN = 2048, /* of one worker */
+    TURN_MS = 500,         /* at least so often */
+    REFUSE_MS = 5000,      /* how long to wait for somebody to tell that there is no ledger */
+    SPOOL_MS = 1000,       /* between looks for spools of the dead */
+    SPOOL_BATCH = 4096,
+    DUES_MAX = 32768, /* events in one commit */
+};
+
+struct conn {
+    int fd;
+    bool gone;
+    int64_t sender;         /* 0: has not said hello */
+    struct mb__fate *fates; /* not sent yet */
+    size_t n_fates, room;
+};
+
+/* Whose is the n-th of the events that are queued? */
+struct due {
+    struct conn *conn;
+    int64_t sequence;
+};
+
+struct keeper {
+    const struct mb__bookkeeper_options *options;
+    struct mb_ledger *ledger;
+    struct conn *conns[CONNS_MAX];
+    size_t n_conns;
+    struct due *dues;
+    size_t n_dues, dues_room, told;
+    struct mb_arena arena;
+    uint64_t spool_ms;    /* when to look for spools; 0: no need */
+    uint64_t end_ms;      /* life is over: the end at the latest; 0: it is not */
+    uint64_t from_spools; /* events of the spool being taken */
+    char room[MB__LINE_TEXT_MAX];
+};
+
+static uint64_t clock_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* --- the guard --- */
+
+static void on_spend(void *user, const struct mb_spend *spend)
+{
+    mb_guard_restore(((struct keeper *)user)->options->guard, spend);
+}
+
+static void on_per_key(void *user, uint64_t key, struct mb_amount spent)
+{
+    mb_guard_restore_per(((struct keeper *)user)->options->guard, key, spent);
+}
+
+static int restore(struct keeper *k, struct mb_error *err)
+{
+    int rc =
+        mb_ledger_each_spend(k->ledger, mb_time_now_ms(), RECENT_MS, on_spend, on_per_key, k, err);
+
+    if (!rc) {
+        atomic_store(&k->options->page->restored, true);
+        k->spool_ms = clock_ms();
+    }
+    return rc;
+}
+
+static void book(struct keeper *k, const struct mb_event *event)
+{
+    struct mb_guard *guard = k->options->guard;
+    uint32_t slot = event->attributed ? mb_guard_slot(guard, event->strategy) : MB_GUARD_NO_SLOT;
+
+    if (slot != MB_GUARD_NO_SLOT) {
+        mb_guard_book(guard, NULL, slot, event);
+    }
+}
+
+/* --- fates --- */
+
+static void tell(struct conn *conn, int64_t sequence, enum mb__fate_kind kind)
+{
+    if (conn->n_fates == conn->room) {
+        conn->room = conn->room ? conn->room * 2 : 256;
+        conn->fates = realloc(conn->fates, conn->room * sizeof(*conn->fates));
+        if (!conn->fates) {
+            abort();
+        }
+    }
+    conn->fates[conn->n_fates++] = (struct mb__fate){sequence, kind};
+}
+
+/* Where nobody listens any more, what was sent before may still lie unread: the connection is over
+ * when reading says so. */
+static void send_fates(struct conn *conn)
+{
+    struct mb__packet packet = {.type = MB__PACKET_FATES};
+    size_t sent = 0;
+
+    while (sent < conn->n_fates) {
+        size_t n = conn->n_fates - sent;
+        int rc;
+
+        n = n < MB__LINE_FATES_MAX ? n : MB__LINE_FATES_MAX;
+        rc = mb__line_send(conn->fd, &packet,
+                           mb_slice((const char *)&conn->fates[sent], n * sizeof(*conn->fates)));
+        if (rc == 0) {
+            break;
+        }
+        sent = rc < 0 ? conn->n_fates : sent + n;
+    }
+    conn->n_fates -= sent;
+    if (sent > 0 && conn->n_fates > 0) {
+        memmove(conn->fates, conn->fates + sent, conn->n_fates * sizeof(*conn->fates));
+    }
+}
+
+/* --- committing --- */
+
+/* Fates are told in the order of appending, so a counter is ticket enough. */
+static void add_due(struct keeper *k, struct conn *conn, int64_t sequence)
+{
+    if (k->n_dues == k->dues_room) {
+        k->dues_room = k->dues_room ? k->dues_room * 2 : 1024;
+        k->dues = realloc(k->dues, k->dues_room * sizeof(*k->dues));
+        if (!k->dues) {
+            abort();
+        }
+    }
+    k->dues[k->n_dues++] = (struct due){conn, sequence};
+}
+
+static void on_durable(void *user, void *ticket, const struct mb_event *event,
+                       enum mb_ledger_fate fate)
+{
+    struct keeper *k = user;
+    const struct due *due = &k->dues[k->told++];
+
+    (void)ticket;
+    if (fate == MB_LEDGER_NEW) {
+        book(k, event);
+    }
+    if (due->conn) {
+        tell(due->conn, due->sequence,
+             fate == MB_LEDGER_DUPLICATE ? MB__FATE_DUPLICATE : MB__FATE_NEW);
+    }
+}
+
+static void on_failed(void *user, void *ticket, const struct mb_event *event)
+{
+    struct keeper *k = user;
+    const struct due *due = &k->dues[k->told++];
+
+    (void)ticket;
+    (void)event;
+    if (due->conn) {
+        tell(due->conn, due->sequence, MB__FATE_FAILED);
+    }
+}
+
+/* Logs the first failure and the recovery, not each of a thousand tries between them. */
+static void note_outcome(struct keeper *k, int rc, const struct mb_error *err)
+{
+    bool failing = atomic_load(&k->options->page->failing);
+
+    if (rc && !failing) {
+        mb_log(MB_LOG_ERROR, "process", "ledger not written", "where=%s error=%s", err->where,
+               err->what);
+    } else if (!rc && failing) {
+        mb_log(MB_LOG_INFO, "process", "ledger written again", NULL);
+    }
+    atomic_store(&k->options->page->failing, rc != 0);
+}
+
+static int commit(struct keeper *k)
+{
+    int64_t started_ns = mb_time_boot_ns();
+    struct mb_error err = {0};
+    int rc;
+
+    if (!mb_ledger_pending(k->ledger)) {
+        return 0;
+    }
+    rc = mb_ledger_commit(k->ledger, &err);
+    mb_histogram_record(&k->options->page->commit_time, (uint64_t)(mb_time_boot_ns() - started_ns));
+    note_outcome(k, rc, &err);
+    k->told = 0;
+    if (rc) {
+        mb_ledger_abandon(k->ledger, on_failed, k);
+    } else {
+        mb_ledger_deliver(k->ledger, on_durable, k);
+    }
+    k->n_dues = 0;
+    return rc;
+}
+
+/* --- what workers send --- */
+
+static void take_event(struct keeper *k, struct conn *conn, int64_t sequence, struct mb_slice text)
+{
+    struct mb_event event;
+
+    mb_arena_reset(&k->arena);
+    if (mb_ledger_read_event(text, &k->arena, &event, NULL)) {
+        conn->gone = true; /* it talks nonsense */
+    } else if (mb_ledger_append(k->ledger, &event, 1,
+                                (struct mb_ledger_origin){conn->sender, sequence}, NULL)) {
+        tell(conn, sequence, MB__FATE_FAILED);
+    } else {
+        add_due(k, conn, sequence);
+    }
+}
+
+/* `err` NULL: welcome. */
+static void greet(struct conn *conn, const struct mb_error *err)
+{
+    struct mb__packet packet = {.type = err ? MB__PACKET_REFUSED : MB__PACKET_WELCOME};
+    char text[sizeof(err->where) + sizeof(err->what) + 2] = "";
+
+    if (err) {
+        packet.code = err->code;
+        snprintf(text, sizeof(text), "%s\n%s", err->where, err->what);
+    }
+    (void)mb__line_send(conn->fd, &packet, mb_slice_of(text));
+    conn->gone = err != NULL;
+}
+
+static void take_hello(struct keeper *k, struct conn *conn, int64_t sender)
+{
+    struct mb_error err = {0};
+    bool restored = atomic_load(&k->options->page->restored);
+
+    conn->sender = sender;
+    greet(conn, restored || restore(k, &err) == 0 ? NULL : &err);
+}
+
+static void read_conn(struct keeper *k, struct conn *conn)
+{
+    struct mb__packet packet;
+    struct mb_slice text;
+    int got = 0, i;
+
+    for (i = 0; i < PACKETS_A_TURN && !conn->gone && k->n_dues < DUES_MAX &&
+                (got = mb__line_receive(conn->fd, &packet, k->room, &text)) > 0;
+         i++) {
+        if (packet.type == MB__PACKET_HELLO && packet.sequence > 0) {
+            take_hello(k, conn, packet.sequence);
+        } else if (packet.type == MB__PACKET_EVENT && conn->sender > 0) {
+            take_event(k, conn, packet.sequence, text);
+        } else {
+            conn->gone = true;
+        }
+    }
+    conn->gone = conn->gone || got < 0;
+}
+
+/* --- spools of the dead --- */
+
+static bool on_spooled(void *user, const struct mb_event *event, struct mb_ledger_origin origin)
+{
+    struct keeper *k = user;
+
+    if (mb_ledger_append(k->ledger, event, 1, origin, NULL)) {
+        return false;
+    }
+    add_due(k, NULL, 0);
+    k->from_spools++;
+    return k->n_dues < SPOOL_BATCH || commit(k) == 0;
+}
+
+static bool on_spool_end(void *user, const char *path)
+{
+    struct keeper *k = user;
+
+    if (commit(k) != 0) {
+        return false;
+    }
+    mb_log(MB_LOG_INFO, "process", "spool taken over", "file=%s events=%llu", path,
+           (unsigned long long)k->from_spools);
+    k->from_spools = 0;
+    return true;
+}
+
+/* What a failed commit leaves behind is told to nobody: the file has it still. */
+static void take_spools(struct keeper *k, uint64_t now_ms)
+{
+    bool left;
+
+    if (k->spool_ms == 0 || now_ms < k->spool_ms || !atomic_load(&k->options->page->restored)) {
+        return;
+    }
+    k->from_spools = 0;
+    mb__spool_take(k->options->data_dir, on_spooled, on_spool_end, k, &left);
+    (void)commit(k);
+    k->spool_ms = left ? now_ms + SPOOL_MS : 0;
+}
+
+/* --- connections --- */
+
+static void accept_all(struct keeper *k)
+{
+    int fd;
+
+    while (k->n_conns < CONNS_MAX && (fd = mb__line_accept(k->options->listener)) >= 0) {
+        struct conn *conn = calloc(1, sizeof(*conn));
+
+        if (!conn) {
+            abort();
+        }
+        conn->fd = fd;
+        k->conns[k->n_conns++] = conn;
+    }
+}
+
+static void free_conn(struct conn *conn)
+{
+    close(conn->fd);
+    free(conn->fates);
+    free(conn);
+}
+
+/* A worker that has gone may have left a spool. */
+static void drop_gone(struct keeper *k)
+{
+    size_t i, kept = 0;
+
+    for (i = 0; i < k->n_conns; i++) {
+        if (k->conns[i]->gone) {
+            free_conn(k->conns[i]);
+            k->spool_ms = k->spool_ms ? k->spool_ms : clock_ms() + SPOOL_MS / 10;
+        } else {
+            k->conns[kept++] = k->conns[i];
+        }
+    }
+    k->n_conns = kept;
+}
+
+/* --- turns --- */
+
+static void wait_for_something(struct keeper *k, struct pollfd *fds, int timeout)
+{
+    size_t i;
+
+    fds[0] = (struct pollfd){.fd = k->options->listener, .events = POLLIN};
+    fds[1] = (struct pollfd){.fd = k->end_ms ? -1 : k->options->life_fd, .events = POLLIN};
+    for (i = 0; i < k->n_conns; i++) {
+        short more = k->conns[i]->n_fates > 0 ? POLLOUT : 0;
+
+        fds[i + 2] = (struct pollfd){.fd = k->conns[i]->fd, .events = (short)(POLLIN | more)};
+    }
+    if (poll(fds, k->n_conns + 2, timeout) <= 0) {
+        for (i = 0; i < k->n_conns + 2; i++) {
+            fds[i].revents = 0;
+        }
+    }
+}
+
+static void note_life(struct keeper *k, const struct pollfd *life)
+{
+    if (life->revents && !k->end_ms) {
+        k->end_ms = clock_ms() + (uint64_t)k->options->grace_ms;
+    }
+}
+
+static void turn(struct keeper *k, struct pollfd *fds)
+{
+    bool idle = true;
+    size_t i;
+
+    wait_for_something(k, fds, mb_ledger_wants_checkpoint(k->ledger, true) ? 0 : TURN_MS);
+    atomic_store(&k->options->page->heartbeat_ms, clock_ms());
+    for (i = 0; i < k->n_conns; i++) {
+        if (fds[i + 2].revents & (POLLIN | POLLHUP | POLLERR)) {
+            read_conn(k, k->conns[i]);
+            idle = false;
+        }
+    }
+    (void)commit(k);
+    for (i = 0; i < k->n_conns; i++) {
+        send_fates(k->conns[i]);
+    }
+    drop_gone(k);
+    accept_all(k);
+    take_spools(k, clock_ms());
+    if (mb_ledger_wants_checkpoint(k->ledger, idle)) {
+        mb_ledger_checkpoint(k->ledger);
+    }
+    note_life(k, &fds[1]);
+}
+
+static bool is_over(const struct keeper *k)
+{
+    return k->end_ms && (k->n_conns == 0 || clock_ms() >= k->end_ms);
+}
+
+static struct pollfd *new_fds(void)
+{
+    struct pollfd *fds = calloc(CONNS_MAX + 2, sizeof(*fds));
+
+    if (!fds) {
+        abort();
+    }
+    return fds;
+}
+
+static void serve(struct keeper *k)
+{
+    struct pollfd *fds = new_fds();
+
+    while (!is_over(k)) {
+        turn(k, fds);
+    }
+    free(fds);
+}
+
+/* Tells the first who asks what is wrong with the ledger, for that is who can stop the start. */
+static void refuse(struct keeper *k, const struct mb_error *err)
+{
+    struct pollfd *fds = new_fds();
+    uint64_t until_ms = clock_ms() + REFUSE_MS;
+    bool told = false;
+
+    while (!told && !k->end_ms && clock_ms() < until_ms) {
+        struct mb__packet packet;
+        struct mb_slice text;
+        size_t i;
+
+        wait_for_something(k, fds, TURN_MS);
+        accept_all(k);
+        for (i = 0; i < k->n_conns; i++) {
+            if (mb__line_receive(k->conns[i]->fd, &packet, k->room, &text) > 0 &&
+                packet.type == MB__PACKET_HELLO) {
+                greet(k->conns[i], err);
+                told = true;
+            }
+        }
+        note_life(k, &fds[1]);
+    }
+    free(fds);
+}
+
+static void fini(struct keeper *k)
+{
+    while (k->n_conns > 0) {
+        free_conn(k->conns[--k->n_conns]);
+    }
+    mb_ledger_close(k->ledger);
+    mb_arena_fini(&k->arena);
+    free(k->dues);
+    free(k);
+}
+
+int mb__bookkeeper_run(const struct mb__bookkeeper_options *options)
+{
+    struct keeper *k = calloc(1, sizeof(*k));
+    struct mb_error err = {0};
+    int rc;
+
+    if (!k) {
+        abort();
+    }
+    k->options = options;
+    mb_arena_init(&k->arena, 65536);
+    rc = mb_ledger_open(options->data_dir, &k->ledger, &err);
+    if (!rc && atomic_load(&options->page->restored)) {
+        rc = restore(k, &err); /* what the one before committed and did not book */
+    }
+    if (rc) {
+        refuse(k, &err);
+    } else {
+        serve(k);
+    }
+    fini(k);
+    return rc ? EXIT_FAILURE : EXIT_SUCCESS;
+}

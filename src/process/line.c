@@ -1,0 +1,140 @@
+/* line.c - packets between workers and the bookkeeper, over a local socket that keeps their bounds.
+ *
+ * The listener is the supervisor's, so connecting works, and waits, while no bookkeeper lives.
+ */
+#include "books.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum { BACKLOG = 512, BUFFER_BYTES = 1 << 20 };
+
+/* The system gives as much as it allows; the usual 208 KiB is enough for any packet. */
+static void widen(int fd)
+{
+    int bytes = BUFFER_BYTES;
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
+int mb__line_listen(int *fd, struct mb__line_address *address, struct mb_error *err)
+{
+    struct sockaddr_un any = {.sun_family = AF_UNIX};
+
+    *fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    address->len = sizeof(address->name);
+    /* A name of no bytes: the system picks one that is free. */
+    if (*fd < 0 || bind(*fd, (struct sockaddr *)&any, offsetof(struct sockaddr_un, sun_path)) ||
+        listen(*fd, BACKLOG) ||
+        getsockname(*fd, (struct sockaddr *)&address->name, &address->len)) {
+        int rc = mb_fail(err, MB_EIO, NULL, "no socket for the books: %s", strerror(errno));
+
+        if (*fd >= 0) {
+            close(*fd);
+        }
+        *fd = -1;
+        return rc;
+    }
+    return 0;
+}
+
+int mb__line_connect(const struct mb__line_address *address)
+{
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)&address->name, address->len) != 0) {
+        int why = errno;
+
+        close(fd);
+        errno = why;
+        return -1;
+    }
+    if (fd >= 0) {
+        widen(fd);
+    }
+    return fd;
+}
+
+/* The address is no secret on this machine. */
+static bool is_one_of_us(int fd)
+{
+    struct ucred peer;
+    socklen_t len = sizeof(peer);
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && peer.uid == geteuid();
+}
+
+int mb__line_accept(int listener)
+{
+    int fd;
+
+    while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+        if (is_one_of_us(fd)) {
+            widen(fd);
+            return fd;
+        }
+        mb_log(MB_LOG_WARN, "process", "another user's process wanted to write the books", NULL);
+        close(fd);
+    }
+    return -1;
+}
+
+int mb__line_send(int fd, const struct mb__packet *packet, struct mb_slice text)
+{
+    struct iovec parts[2] = {{(void *)(uintptr_t)packet, sizeof(*packet)},
+                             {(void *)(uintptr_t)text.data, text.len}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = text.len > 0 ? 2 : 1};
+    ssize_t sent;
+
+    do {
+        sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    } while (sent < 0 && errno == EINTR);
+    if (sent < 0) {
+        return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? 0 : -1;
+    }
+    return 1;
+}
+
+int mb__line_receive(int fd, struct mb__packet *packet, char room[MB__LINE_TEXT_MAX],
+                     struct mb_slice *text)
+{
+    struct iovec parts[2] = {{packet, sizeof(*packet)}, {room, MB__LINE_TEXT_MAX}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+    ssize_t got;
+
+    do {
+        got = recvmsg(fd, &message, MSG_DONTWAIT);
+        /* A reset, told once, is an end before it had read all of ours; what it sent is still
+         * there. */
+    } while (got < 0 && (errno == EINTR || errno == ECONNRESET));
+    if (got < 0) {
+        return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -1;
+    }
+    if ((size_t)got < sizeof(*packet) || (message.msg_flags & MSG_TRUNC)) {
+        return -1;
+    }
+    *text = mb_slice(room, (size_t)got - sizeof(*packet));
+    return 1;
+}
+
+bool mb__line_write_event(const struct mb_event *event, struct mb_buf *out, bool *cut)
+{
+    struct mb_event less = *event;
+    struct mb_slice *const spare[] = {&less.raw,      &less.full_tag_info, &less.responses,
+                                      &less.bid_info, &less.tags,          &less.userdata_json,
+                                      &less.referrer, &less.user_agent,    &less.custom_data};
+    size_t i = 0;
+
+    *cut = false;
+    mb_xledger_write_event(&less, out);
+    for (; out->len > MB__LINE_TEXT_MAX && i < sizeof(spare) / sizeof(spare[0]); i++) {
+        *cut = *cut || mb_slice_present(*spare[i]);
+        *spare[i] = MB_SLICE_NONE;
+        mb_buf_clear(out);
+        mb_xledger_write_event(&less, out);
+    }
+    return out->len <= MB__LINE_TEXT_MAX;
+}
