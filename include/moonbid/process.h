@@ -79,11 +79,12 @@ void mb_process_add_place(const char *dir, const struct mb_script_problem *probl
 /* Serves until SIGTERM or SIGINT, then drains.
  *
  * Wants:  config  lent until the return; a notice_url with port 0 gets the first listener's port.
+ *         watch   reload by itself whenever somebody has edited the scripts.
  * Gives:  0 after a drain.
  * Fails:  MB_ESCRIPT          the scripts were refused; all problems are in the log.
  *         MB_EBUSY            the port or the data folder is another's.
  *         MB_EIO, MB_ESYNTAX  with the file. Everything is closed.
  */
-int mb_process_serve(struct mb_config *config, struct mb_error *err) MB_MUST_USE;
+int mb_process_serve(struct mb_config *config, bool watch, struct mb_error *err) MB_MUST_USE;
 
 #endif /* MB_PROCESS_H */

@@ -99,6 +99,59 @@ describe('a reload', function()
   end)
 end)
 
+describe('serve --watch', function()
+  local server
+  local request = Server.shared_data 'exoclick-samples/banner-300x250.json'
+
+  local function bids(price)
+    Server.poll('it bids ' .. price, 5, function()
+      return dkjson.decode(server:post('/exoclick/bid', request).body).bid.value == price
+    end)
+  end
+
+  before_each(function()
+    server = Server.start { flags = '--watch', strategies = { ['banner.lua'] = banner(0.5) } }
+  end)
+  after_each(function() server:finish() end)
+
+  it('takes an edit by itself, again and again, and survives a broken one', function()
+    bids(0.5)
+    server:strategy('banner.lua', banner(0.75))
+    bids(0.75)
+    server:expect_error 'strategies/banner.lua'
+    server:strategy('banner.lua', 'return strategy {')
+    Server.poll('it is refused', 5, function() return server:log():match 'reload refused' end)
+    bids(0.75)
+    server:strategy('banner.lua', banner(0.9))
+    bids(0.9)
+  end)
+
+  it('sees into folders that are made later', function()
+    os.execute('mkdir -p ' .. server.folder .. '/scripts/lib/deep')
+    Server.write_file(server.folder .. '/scripts/lib/deep/price.lua', 'return 0.6')
+    server:strategy('banner.lua', "local price = require 'lib.deep.price'\n" .. banner 'price')
+    bids(0.6)
+    Server.write_file(server.folder .. '/scripts/lib/deep/price.lua', 'return 0.7')
+    bids(0.7)
+  end)
+
+  it('takes many edits in a row as one', function()
+    for i = 1, 40 do server:strategy('banner.lua', banner(0.5 + i / 100)) end
+    bids(0.9)
+    local _, reloads = server:log():gsub(' process reload ', '')
+    assert.is_true(reloads <= 2, reloads .. ' reloads')
+  end)
+
+  it('goes on where the folder is replaced', function()
+    local scripts = server.folder .. '/scripts'
+    os.execute(('mv %s %s.old && mkdir -p %s/strategies'):format(scripts, scripts, scripts))
+    server:strategy('banner.lua', banner(0.8))
+    bids(0.8)
+    server:strategy('banner.lua', banner(0.85))
+    bids(0.85)
+  end)
+end)
+
 describe('a strategy out of bounds', function()
   local server
   local request = Server.shared_data 'exoclick-samples/banner-300x250.json'

@@ -78,9 +78,9 @@ return {
 ]]):format(options.folder, options.folder, options.config or '')
 end
 
--- options: strategies (file name -> text), config (more lines of the table)
+-- options: strategies (file name -> text), config (more lines of the table), flags (of `serve`)
 function Server.start(options)
-  local self = setmetatable({ expected = {} }, Server)
+  local self = setmetatable({ expected = {}, flags = options.flags or '' }, Server)
   self.folder = shell('mktemp -d'):match '%S+'
   options.folder = self.folder
   os.execute('mkdir -p ' .. quote(self.folder .. '/scripts/strategies'))
@@ -97,12 +97,12 @@ function Server:spawn()
   write_file(self.log_path, '')
   write_file(self.folder .. '/run.sh', ([[
 cd %s || exit
-%s serve --config moonbid.conf.lua 2>log &
+%s serve --config moonbid.conf.lua %s 2>log &
 echo $! >pid
 wait $!
 echo $? >exit.new
 mv exit.new exit
-]]):format(quote(self.folder), quote(BINARY)))
+]]):format(quote(self.folder), quote(BINARY), self.flags))
   assert(os.execute(('sh %s >/dev/null 2>&1 &'):format(quote(self.folder .. '/run.sh'))))
   poll('the server listens', START_SECONDS, function()
     if self:exit_status() then error('the server has ended:\n' .. self:log(), 0) end

@@ -17,7 +17,7 @@ struct cli_args {
     const char *config;                        /* --config, or NULL */
     const char *endpoint, *query, *now, *seed; /* of try, or NULL */
     const char *by, *since, *format;           /* of report, or NULL */
-    bool trace, all;
+    bool trace, all, watch;
     enum mb_log_format log_format;
     const char *operand;                          /* the one argument that is no flag, or NULL */
     struct mb_setting settings[CLI_SETTINGS_MAX]; /* --set, and the flags that stand for a key */

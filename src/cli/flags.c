@@ -36,6 +36,7 @@ static const struct flag flags[] = {
     {"format", TEXT, offsetof(struct cli_args, format)},
     {"trace", SWITCH, offsetof(struct cli_args, trace)},
     {"all", SWITCH, offsetof(struct cli_args, all)},
+    {"watch", SWITCH, offsetof(struct cli_args, watch)},
     {"admin", KEY, 0},
     {"scripts", KEY, 0},
     {"data", KEY, 0},

@@ -11,7 +11,7 @@ static int run(const struct cli_args *args)
     if (code != CLI_OK) {
         return code;
     }
-    if (mb_process_serve(config, &err)) {
+    if (mb_process_serve(config, args->watch, &err)) {
         code = cli_fail(&err);
     }
     mb_config_free(config);
@@ -21,7 +21,7 @@ static int run(const struct cli_args *args)
 const struct cli_command cli_serve = {
     .name = "serve",
     .summary = "run the server in the foreground",
-    .flags = " config listen admin workers scripts data set log-format ",
+    .flags = " config listen admin workers scripts data set watch log-format ",
     .help =
         "usage: moonbid serve [FLAGS]\n"
         "\n"
@@ -36,6 +36,7 @@ const struct cli_command cli_serve = {
         "  --data DIR          ledger, counters, key; made if missing\n"
         "  --set KEY=VALUE     any key of the config: script.cpu_ms=10, "
         "endpoints.1.timeout_ms=200\n"
+        "  --watch             development: reloads 200 ms after the last edit of the scripts\n"
         "  --log-format text|json\n"
         "\n"
         "signals: SIGHUP reloads the scripts, SIGTERM and SIGINT stop, SIGUSR2 logs a status line\n"

@@ -69,6 +69,7 @@ void mb__crew_be_child(struct mb__supervisor *supervisor)
     child_signals();
     close(supervisor->life_fds[1]);
     close(supervisor->signal_fd);
+    mb__edits_close(&supervisor->edits);
     for (i = 0; i < supervisor->n_crew; i++) {
         if (supervisor->crew[i].channel >= 0) {
             close(supervisor->crew[i].channel);

@@ -26,6 +26,7 @@ enum {
     OWN_DESCRIPTORS = 64,    /* ledger, loop, script files, admin connections */
     DRAIN_SLACK_MS = 1000,   /* beyond the grace, for the ledger and the end itself */
     PATIENCE_SLACK_MS = 2000,
+    OWN_POLLED = 2, /* signals, edits */
 };
 
 /* --- starting --- */
@@ -79,7 +80,7 @@ static uint32_t count_workers(const struct mb_config *config)
     return config->workers > 0 ? config->workers : cores > 0 ? (uint32_t)cores : 1;
 }
 
-static int start(struct mb__supervisor *supervisor, struct mb_error *err)
+static int start(struct mb__supervisor *supervisor, bool watch, struct mb_error *err)
 {
     struct mb_config *config = supervisor->config;
     int rc;
@@ -91,6 +92,7 @@ static int start(struct mb__supervisor *supervisor, struct mb_error *err)
                               &supervisor->lock_fd, err)) ||
         (rc = mb__sockets_open(config, supervisor->n_crew, &supervisor->sockets, err)) ||
         (rc = config->user ? mb__become_user(config->user, err) : 0) ||
+        (rc = watch ? mb__edits_open(&supervisor->edits, config->scripts, err) : 0) ||
         (rc = mb_process_open_parts(config, false, &supervisor->parts, err)) ||
         (rc = mb__shared_map(supervisor->n_crew, &supervisor->shared, err)) ||
         (rc = mb__bookseat_open(&supervisor->bookseat, err)) ||
@@ -235,12 +237,18 @@ void mb__supervisor_read(struct mb__supervisor *supervisor, uint32_t seat)
 
 /* --- waiting --- */
 
+/* Of two times of which 0 means never. */
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+    return a == 0 || (b > 0 && b < a) ? b : a;
+}
+
 static int timeout_ms(const struct mb__supervisor *supervisor, uint64_t due_ms, int look_ms)
 {
     uint64_t now_ms = mb__shared_clock_ms();
 
-    if (supervisor->stopping && (due_ms == 0 || supervisor->kill_ms < due_ms)) {
-        due_ms = supervisor->kill_ms;
+    if (supervisor->stopping) {
+        due_ms = sooner(due_ms, supervisor->kill_ms);
     }
     if (due_ms == 0 || due_ms >= now_ms + (uint64_t)look_ms) {
         return look_ms;
@@ -254,14 +262,18 @@ static void wait_for_something(struct mb__supervisor *supervisor, struct pollfd 
     uint32_t i;
 
     fds[0] = (struct pollfd){.fd = supervisor->signal_fd, .events = POLLIN};
+    fds[1] = (struct pollfd){.fd = supervisor->edits.fd, .events = POLLIN};
     for (i = 0; i < supervisor->n_crew; i++) {
-        fds[i + 1] = (struct pollfd){.fd = supervisor->crew[i].channel, .events = POLLIN};
+        fds[i + OWN_POLLED] = (struct pollfd){.fd = supervisor->crew[i].channel, .events = POLLIN};
     }
-    if (poll(fds, supervisor->n_crew + 1, timeout) <= 0) {
+    if (poll(fds, supervisor->n_crew + OWN_POLLED, timeout) <= 0) {
         return;
     }
+    if (fds[1].revents & POLLIN) {
+        mb__edits_read(&supervisor->edits, mb__shared_clock_ms());
+    }
     for (i = 0; i < supervisor->n_crew; i++) {
-        if (fds[i + 1].revents & POLLIN) {
+        if (fds[i + OWN_POLLED].revents & POLLIN) {
             mb__supervisor_read(supervisor, i);
         }
     }
@@ -270,7 +282,7 @@ static void wait_for_something(struct mb__supervisor *supervisor, struct pollfd 
 
 static void run(struct mb__supervisor *supervisor)
 {
-    struct pollfd *fds = calloc(supervisor->n_crew + 1, sizeof(*fds));
+    struct pollfd *fds = calloc(supervisor->n_crew + OWN_POLLED, sizeof(*fds));
 
     if (!fds) {
         abort();
@@ -282,9 +294,11 @@ static void run(struct mb__supervisor *supervisor)
         uint64_t books_ms = mb__bookseat_tend(supervisor, now_ms);
         uint64_t due_ms = mb__crew_tend(supervisor, now_ms);
 
-        due_ms = due_ms == 0 || (books_ms > 0 && books_ms < due_ms) ? books_ms : due_ms;
-
         mb__generations_tend(supervisor, now_ms);
+        if (mb__edits_over(&supervisor->edits, now_ms)) {
+            mb__generations_ask(supervisor);
+        }
+        due_ms = sooner(sooner(due_ms, books_ms), supervisor->edits.due_ms);
         if (supervisor->stopping && now_ms >= supervisor->kill_ms) {
             if (mb__crew_gone(supervisor)) {
                 mb__bookseat_kill(&supervisor->bookseat);
@@ -319,9 +333,10 @@ static void fini(struct mb__supervisor *supervisor)
     close_fd(supervisor->life_fds[1]);
     close_fd(supervisor->signal_fd);
     close_fd(supervisor->lock_fd);
+    mb__edits_close(&supervisor->edits);
 }
 
-int mb_process_serve(struct mb_config *config, struct mb_error *err)
+int mb_process_serve(struct mb_config *config, bool watch, struct mb_error *err)
 {
     struct mb__supervisor *supervisor = calloc(1, sizeof(*supervisor));
     int rc;
@@ -333,11 +348,11 @@ int mb_process_serve(struct mb_config *config, struct mb_error *err)
     supervisor->err = err;
     supervisor->lock_fd = supervisor->signal_fd = -1;
     supervisor->life_fds[0] = supervisor->life_fds[1] = -1;
-    supervisor->sockets.admin_fd = -1;
+    supervisor->sockets.admin_fd = supervisor->edits.fd = -1;
     supervisor->bookseat.listener = -1;
     supervisor->bookseat.life_fds[0] = supervisor->bookseat.life_fds[1] = -1;
     supervisor->generations.bundle_fd = -1;
-    rc = start(supervisor, err);
+    rc = start(supervisor, watch, err);
     if (!rc) {
         run(supervisor);
         rc = supervisor->rc;

@@ -3,7 +3,8 @@
  * Part of: process (private). Depends on no loop: the supervisor has none.
  * Files:    supervisor.c starts, waits, stops; crew.c forks and replaces workers; watch.c ends a
  *           worker that is stuck in a script; generations.c passes reloads on; sockets.c binds;
- *           folder.c locks; bookseat.c has the bookkeeper (books.h); shared.c, board.c and channel.c are used on both sides.
+ *           edits.c sees edits of the scripts; folder.c locks; bookseat.c has the bookkeeper
+ *           (books.h); shared.c, board.c and channel.c are used on both sides.
  */
 #ifndef MB_PROCESS_SUPERVISOR_H
 #define MB_PROCESS_SUPERVISOR_H
@@ -187,6 +188,24 @@ int mb__folder_lock(const char *path, const char *owner, uint32_t patience_ms, i
 /* The process becomes that user, with the groups it has. Fails: MB_ENOTFOUND, MB_EIO. */
 int mb__become_user(const char *name, struct mb_error *err) MB_MUST_USE;
 
+/* --- edits.c: `serve --watch` --- */
+
+enum { MB__EDITS_PAUSE_MS = 200 }; /* this long nothing has changed: the edit is over */
+
+struct mb__edits {
+    int fd;           /* readable when something changes; -1: not watched */
+    int root;         /* the scripts folder's own watch; -1: it has gone */
+    uint64_t due_ms;  /* when to look again; 0: nothing has changed */
+    const char *path; /* borrowed */
+};
+
+/* Watches the scripts folder and all below it. Fails: MB_EIO. Close it in any case. */
+int mb__edits_open(struct mb__edits *edits, const char *path, struct mb_error *err) MB_MUST_USE;
+void mb__edits_close(struct mb__edits *edits);
+void mb__edits_read(struct mb__edits *edits, uint64_t now_ms);
+/* True once after each edit: a reload is due. */
+bool mb__edits_over(struct mb__edits *edits, uint64_t now_ms);
+
 /* --- the supervisor --- */
 
 /* States of a crew member: away (pid 0, due_ms says when the next is forked) -> starting -> serving
@@ -241,6 +260,7 @@ struct mb__supervisor {
     uint32_t n_crew;
     int lock_fd;
     int signal_fd;
+    struct mb__edits edits;
     int life_fds[2]; /* nobody writes: children read it to learn of our end */
     bool serving;    /* the first worker has served: failures are no longer the start's */
     bool all_served; /* said once */
