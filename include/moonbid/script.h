@@ -91,6 +91,7 @@ struct mb_script_result {
     struct mb_bid *bids;          /* in the arena; prices as given in bid->currency (house where absent) in .price */
     size_t n_bids;
     struct mb_pairs notes;        /* of ctx.note */
+    bool blameless;               /* of SCRIPT_MEMORY: others have filled the state, the call itself wanted little */
     uint64_t cpu_ns;              /* spent in the call; 0 where nobody measures */
 };
 

@@ -91,9 +91,9 @@ describe('scripts that misbehave', function()
     return rows
   end
 
-  local function start(files)
+  local function start(files, config)
     files['good.lua'] = GOOD
-    server = Server.start { config = CONFIG, strategies = files }
+    server = Server.start { config = config or CONFIG, strategies = files }
     for _, text in ipairs { 'strategy=', 'worker killed' } do server:expect_error(text) end
   end
 
@@ -143,6 +143,25 @@ describe('scripts that misbehave', function()
     end)
     check_good(load:stop())
     check_resident(server)
+  end)
+
+  it('and fill the state are benched, but nobody who finds it full', function()
+    local fills = bad('fills', "while true do kept[#kept + 1] = ('x'):rep(1e5) .. #kept end")
+    local wants = bad('wants', "return nobid('has' .. #('x'):rep(6e5))")
+    -- On a busy machine 16 MiB take longer than the usual limit.
+    start({ ['fills.lua'] = fills, ['wants.lua'] = wants }, (CONFIG:gsub('memory_mb', 'cpu_ms = 200, %0')))
+    local load = Load.start(server, request, { rate = 500 / SLOWDOWN })
+    Server.poll('the one that fills it is benched', 20, function()
+      local row = by_name().fills
+      return row and row.benched
+    end)
+    Server.poll('the other has what it wants again', 20, function()
+      local row = by_name().wants
+      return row and (row.own_nobids.has600000 or 0) > 100
+    end)
+    assert.is_true(by_name().wants.nobids.script_memory > 0)
+    assert.is_nil(by_name().wants.benched)
+    check_good(load:stop())
   end)
 
   it('in a pattern that nothing can stop are ended with their worker, and benched the third time', function()

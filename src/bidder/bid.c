@@ -85,10 +85,17 @@ static bool is_breach(enum mb_nobid outcome)
 }
 
 /* A hundred breaches in a row bench the strategy until the next generation, for all workers. The
- * count starts again then, for a generation with the same files may end the bench. */
+ * count starts again then, for a generation with the same files may end the bench. A call that
+ * found the memory filled by others is neither a breach nor the end of a row. */
 static void note_breach(struct mb_bidder *b, struct strategy_state *state,
-                        const struct mb_strategy *strategy, enum mb_nobid outcome)
+                        const struct mb_strategy *strategy,
+                        const struct mb_script_result *result)
 {
+    enum mb_nobid outcome = result->outcome;
+
+    if (result->blameless) {
+        return;
+    }
     state->breaches = is_breach(outcome) ? state->breaches + 1 : 0;
     if (state->breaches == BIDDER_BREACHES_TO_BENCH) {
         state->breaches = 0;
@@ -115,7 +122,7 @@ static void call_script(struct mb_bidder *b, const struct mb_codec *codec,
 
     state->counts->calls++;
     mb_script_bid(b->script, strategy, imp, &result);
-    note_breach(b, state, strategy, result.outcome);
+    note_breach(b, state, strategy, &result);
     b->decisions[decision].outcome = result.outcome;
     b->decisions[decision].own_reason = result.own_reason;
     b->decisions[decision].problem = result.problem;

@@ -25,6 +25,7 @@ struct mb__script_state {
     size_t used_bytes;   /* held by Lua */
     size_t limit_bytes;  /* a growth beyond it fails; 0: no limit (outside protected calls) */
     bool breached;       /* the limit was hit in the present call */
+    size_t wanted_bytes; /* held, and the allocation with which that happened */
     bool timed_out;      /* the hook fired in the present call */
     char *stack_top;     /* C stack where the present call began */
     struct mb_buf error; /* text of the last failure, with file:line */
@@ -192,6 +193,7 @@ struct mb__strategy {
     struct mb_script_counts counts;
     int64_t log_second; /* of the rate limit of log.* */
     uint32_t logged;    /* lines in that second */
+    bool filled;        /* a call of it has filled this state */
 };
 
 /* What the present call works on; set before it, read by the functions that Lua calls. */

@@ -62,6 +62,18 @@ static enum mb__script_end run(struct mb_script *script, int kept)
     return end;
 }
 
+/* Whether the call that breached, and held `before_bytes` at its start, is to blame for that: it
+ * took more than an eighth of the cap, or belongs to a strategy that did so in this state. Others
+ * find the state full and fail for want of what they may well have. */
+static bool is_to_blame(struct mb_script *script, size_t before_bytes)
+{
+    struct mb__strategy *strategy = script->call.strategy;
+    size_t wanted_bytes = script->state.wanted_bytes;
+    if (wanted_bytes > before_bytes && wanted_bytes - before_bytes > script->cap_bytes / 8)
+        strategy->filled = true;
+    return strategy->filled;
+}
+
 static enum mb_nobid count_failure(struct mb_script_counts *counts, enum mb__script_end end)
 {
     switch (end) {
@@ -172,9 +184,11 @@ void mb_script_bid(struct mb_script *script, const struct mb_strategy *strategy,
     call->function_ref = call->strategy->bid_ref;
     mb__script_seed(script, script->request.seed, imp->index, strategy->name);
     call->strategy->counts.calls++;
+    size_t before_bytes = script->state.used_bytes;
     enum mb__script_end end = run(script, script->run_bid);
     if (end != MB__END_OK) {
         *out = (struct mb_script_result){.outcome = count_failure(&call->strategy->counts, end)};
+        out->blameless = end == MB__END_MEMORY && !is_to_blame(script, before_bytes);
         out->problem = mb_xarena_copy(script->request.arena, mb_buf_slice(&script->state.error));
         log_failure(script, "bid failed");
     }

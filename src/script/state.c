@@ -27,6 +27,8 @@ static void *capped_alloc(void *user, void *block, size_t old_bytes, size_t new_
     struct mb__script_state *state = user;
     if (new_bytes > old_bytes && state->limit_bytes > 0 &&
         state->used_bytes + (new_bytes - old_bytes) > state->limit_bytes) {
+        if (!state->breached)
+            state->wanted_bytes = state->used_bytes + (new_bytes - old_bytes);
         state->breached = true;
         return NULL;
     }
@@ -123,6 +125,7 @@ enum mb__script_end mb__script_state_run(struct mb__script_state *state, int kep
 {
     lua_State *L = state->L;
     state->breached = false;
+    state->wanted_bytes = 0;
     state->timed_out = false;
     mb_buf_clear(&state->error);
     mb_buf_clear(&state->trace);

@@ -118,6 +118,30 @@ static void kept_memory_leaves_room_for_the_innocent(void **state)
     assert_true(mb_script_lua_bytes(script) < (size_t)80 * 1024 * 1024);
 }
 
+/* One that wants 3 MB finds the state full: the one that filled it is to blame, each time. */
+static void who_fills_the_state_is_to_blame(void **state)
+{
+    (void)state;
+    put_text("strategies/b.lua",
+             "local keep = {} return strategy { name = 'b', bid = function() "
+             "while true do keep[#keep + 1] = ('x'):rep(1e5) .. #keep end end }");
+    load_body("local s = ('x'):rep(3e6) return { price = 1 }");
+    bid("a");
+    assert_int_equal(result.outcome, MB_NOBID_BID);
+    for (int i = 0; i < 3; i++) {
+        bid("b");
+        assert_int_equal(result.outcome, MB_NOBID_SCRIPT_MEMORY);
+        assert_false(result.blameless);
+        bid("a");
+        assert_int_equal(result.outcome, MB_NOBID_SCRIPT_MEMORY);
+        assert_true(result.blameless);
+    }
+    load_body("return ('x'):rep(1e9)");
+    bid("a");
+    assert_int_equal(result.outcome, MB_NOBID_SCRIPT_MEMORY);
+    assert_false(result.blameless);
+}
+
 static void nesting_too_deep_is_an_error(void **state)
 {
     (void)state;
@@ -262,6 +286,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(filling_the_memory_is_stopped, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(kept_memory_leaves_room_for_the_innocent, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(who_fills_the_state_is_to_blame, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(nesting_too_deep_is_an_error, fixture_setup,
                                         fixture_teardown),
