@@ -15,6 +15,8 @@
 
 #include "internal.h"
 
+#define ALLOW_BOTH MB_SLICE("Allow: GET, HEAD, POST\r\n")
+
 int mb_bidder_new(const struct mb_bidder_options *options, struct mb_bidder **out,
                   struct mb_error *err)
 {
@@ -140,11 +142,11 @@ void mb__bidder_refuse_error(struct mb_bidder *b, struct mb_bidder_out *out,
     mb__bidder_refuse(b, out, 400, text, err->at < 0 ? 0 : err->at);
 }
 
-static void refuse_method(struct mb_bidder *b, struct mb_bidder_out *out, bool get_too)
+/* `allow`: the header that names the methods of the path. */
+static void refuse_method(struct mb_bidder *b, struct mb_bidder_out *out, struct mb_slice allow)
 {
     mb__bidder_refuse(b, out, 405, "method not allowed", -1);
-    out->extra_headers =
-        get_too ? MB_SLICE("Allow: GET, HEAD, POST\r\n") : MB_SLICE("Allow: POST\r\n");
+    out->extra_headers = allow;
 }
 
 /* The sender keeps the notice and repeats it: nothing is lost. */
@@ -332,6 +334,9 @@ static bool is_ready_path(const struct mb_bidder *b, struct mb_slice path)
     for (i = 0; i < config->n_endpoints; i++) {
         struct mb_slice prefix = config->endpoints[i].path;
 
+        if (mb_slice_ends(prefix, MB_SLICE("/"))) {
+            prefix.len--;
+        }
         if (config->endpoints[i].exchange == MB_EXCHANGE_XANDR && mb_slice_starts(path, prefix) &&
             mb_slice_is(mb_slice(path.data + prefix.len, path.len - prefix.len), "/ready")) {
             return true;
@@ -379,7 +384,7 @@ static void answer_endpoint(struct mb_bidder *b, const struct mb_endpoint *endpo
         mb__bidder_refuse(b, out, 403, "this address may not call here", -1);
     } else if (in->method == MB_BIDDER_OTHER ||
         (in->method == MB_BIDDER_GET && !takes_get(endpoint))) {
-        refuse_method(b, out, takes_get(endpoint));
+        refuse_method(b, out, takes_get(endpoint) ? ALLOW_BOTH : MB_SLICE("Allow: POST\r\n"));
     } else if (what == MB_WIRE_BID) {
         answer_bid(b, codec, endpoint, in, out);
     } else if (in->overloaded) {
@@ -416,8 +421,10 @@ void mb_bidder_handle(struct mb_bidder *b, const struct mb_bidder_in *in, struct
         mb__bidder_conversion(b, in, out);
     } else if (is_ready_path(b, in->path) && in->method != MB_BIDDER_OTHER) {
         answer_ready(b, in->draining || in->overloaded || in->busy, out);
-    } else if (is_own_path(in->path) || is_ready_path(b, in->path)) {
-        refuse_method(b, out, true);
+    } else if (is_ready_path(b, in->path)) {
+        refuse_method(b, out, ALLOW_BOTH);
+    } else if (is_own_path(in->path)) {
+        refuse_method(b, out, MB_SLICE("Allow: GET, HEAD\r\n"));
     } else {
         mb__bidder_refuse(b, out, 404, "no such path", -1);
     }
