@@ -129,15 +129,15 @@ static bool verify(const struct mb_bidder *b, struct mb_slice token, struct mb_a
     return false;
 }
 
-/* A price of the URL's parameter, in house currency. What cannot be read ("AUDIT", an unfilled macro, nothing) is
- * no price. Where the currency is not told it is that of the bid. */
+/* A price of the URL's parameter, in house currency. What cannot be read ("AUDIT", an unfilled macro, nothing) or is below
+ * nothing is no price. Where the currency is not told it is that of the bid. */
 static bool told_price(const struct mb_bidder *b, struct mb_pairs query, struct mb_slice name,
                        const struct mb_notice *n, struct mb_price *out)
 {
     struct mb_price told;
     struct mb_rate rate;
 
-    if (!mb_money_parse_price(mb_pairs_get(query, name), &told)) {
+    if (!mb_money_parse_price(mb_pairs_get(query, name), &told) || told.micros < 0) {
         return false;
     }
     if (mb_config_rate(b->options.config, mb_pairs_get(query, MB_SLICE("c")), &rate)) {
