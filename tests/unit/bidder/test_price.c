@@ -42,6 +42,7 @@ static void prices_are_converted_exactly(void **state)
         {1000000, "EUR", "USD", 1080000, 1080000},
         {100000000, "JPY", "EUR", 654300, 605833}, /* 0.6543 / 1.08 = 0.60583333 */
         {100000000, "JPY", "JPY", 654300, 100000000},
+        {123456789, "JPY", "JPY", 807778, 123456789}, /* through house and back it would be 123.456824 */
         {3, "EUR", "USD", 3, 3},                   /* 3.24 micro-units */
         {50, "EUR", "USD", 54, 54},
         {25, NULL, "EUR", 25, 23},                 /* 23.148 */
