@@ -11,13 +11,12 @@
  * The first restore waits for the first worker's hello: zones and pools must be in the guard, and
  * these come with the scripts.
  */
-#include "books.h"
+#include "supervisor.h"
 
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define RECENT_MS (INT64_C(5) * 24 * 3600 * 1000) /* more days than the guard keeps apart */
@@ -60,14 +59,6 @@ struct keeper {
     char room[MB__LINE_TEXT_MAX];
 };
 
-static uint64_t clock_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* --- the guard --- */
 
 static void on_spend(void *user, const struct mb_spend *spend)
@@ -87,7 +78,7 @@ static int restore(struct keeper *k, struct mb_error *err)
 
     if (!rc) {
         atomic_store(&k->options->page->restored, true);
-        k->spool_ms = clock_ms();
+        k->spool_ms = mb__shared_clock_ms();
     }
     return rc;
 }
@@ -353,7 +344,7 @@ static void drop_gone(struct keeper *k)
     for (i = 0; i < k->n_conns; i++) {
         if (k->conns[i]->gone) {
             free_conn(k->conns[i]);
-            k->spool_ms = k->spool_ms ? k->spool_ms : clock_ms() + SPOOL_MS / 10;
+            k->spool_ms = k->spool_ms ? k->spool_ms : mb__shared_clock_ms() + SPOOL_MS / 10;
         } else {
             k->conns[kept++] = k->conns[i];
         }
@@ -384,7 +375,7 @@ static void wait_for_something(struct keeper *k, struct pollfd *fds, int timeout
 static void note_life(struct keeper *k, const struct pollfd *life)
 {
     if (life->revents && !k->end_ms) {
-        k->end_ms = clock_ms() + (uint64_t)k->options->grace_ms;
+        k->end_ms = mb__shared_clock_ms() + (uint64_t)k->options->grace_ms;
     }
 }
 
@@ -394,7 +385,7 @@ static void turn(struct keeper *k, struct pollfd *fds)
     size_t i;
 
     wait_for_something(k, fds, mb_ledger_wants_checkpoint(k->ledger, true) ? 0 : TURN_MS);
-    atomic_store(&k->options->page->heartbeat_ms, clock_ms());
+    atomic_store(&k->options->page->heartbeat_ms, mb__shared_clock_ms());
     for (i = 0; i < k->n_conns; i++) {
         if (fds[i + 2].revents & (POLLIN | POLLHUP | POLLERR)) {
             read_conn(k, k->conns[i]);
@@ -407,7 +398,7 @@ static void turn(struct keeper *k, struct pollfd *fds)
     }
     drop_gone(k);
     accept_all(k);
-    take_spools(k, clock_ms());
+    take_spools(k, mb__shared_clock_ms());
     if (mb_ledger_wants_checkpoint(k->ledger, idle)) {
         mb_ledger_checkpoint(k->ledger);
     }
@@ -416,7 +407,7 @@ static void turn(struct keeper *k, struct pollfd *fds)
 
 static bool is_over(const struct keeper *k)
 {
-    return k->end_ms && (k->n_conns == 0 || clock_ms() >= k->end_ms);
+    return k->end_ms && (k->n_conns == 0 || mb__shared_clock_ms() >= k->end_ms);
 }
 
 static struct pollfd *new_fds(void)
@@ -443,10 +434,10 @@ static void serve(struct keeper *k)
 static void refuse(struct keeper *k, const struct mb_error *err)
 {
     struct pollfd *fds = new_fds();
-    uint64_t until_ms = clock_ms() + REFUSE_MS;
+    uint64_t until_ms = mb__shared_clock_ms() + REFUSE_MS;
     bool told = false;
 
-    while (!told && !k->end_ms && clock_ms() < until_ms) {
+    while (!told && !k->end_ms && mb__shared_clock_ms() < until_ms) {
         struct mb__packet packet;
         struct mb_slice text;
         size_t i;

@@ -102,7 +102,8 @@ void mb__spool_drop(struct mb__spool *spool);
 void mb__spool_close(struct mb__spool *spool); /* the file stays */
 
 /* For each spool in `dir` whose writer is dead: `on_event` for each of its records, until it gives
- * false; then `on_end`, and where that gives true, the file is removed. *left: some are still
+ * false; then `on_end`, and where that gives true, the file is removed (where its end is
+ * torn it becomes torn-spool-*, and stays). *left: some are still
  * written to, or could not be taken. */
 void mb__spool_take(const char *dir,
                     bool (*on_event)(void *user, const struct mb_event *event,

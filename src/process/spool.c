@@ -16,6 +16,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -156,6 +157,7 @@ struct taking {
     int64_t sender;
     struct mb_arena arena;
     char *text;
+    bool torn; /* the file did not end behind a whole record */
 };
 
 /* False where taking must end: not at a torn or strange record, which ends the file. */
@@ -163,9 +165,10 @@ static bool take_records(struct taking *t, FILE *file)
 {
     struct head head;
     struct mb_event event;
+    size_t got = 0;
 
-    while (fread(&head, sizeof(head), 1, file) == 1 && head.bytes <= MB__LINE_TEXT_MAX &&
-           fread(t->text, 1, head.bytes, file) == head.bytes &&
+    while ((got = fread(&head, 1, sizeof(head), file)) == sizeof(head) &&
+           head.bytes <= MB__LINE_TEXT_MAX && fread(t->text, 1, head.bytes, file) == head.bytes &&
            head.sum == checksum(head.sequence, mb_slice(t->text, head.bytes))) {
         mb_arena_reset(&t->arena);
         if (mb_ledger_read_event(mb_slice(t->text, head.bytes), &t->arena, &event, NULL) == 0 &&
@@ -173,11 +176,24 @@ static bool take_records(struct taking *t, FILE *file)
             return false;
         }
     }
+    t->torn = got > 0;
     return true;
 }
 
-/* Whether it is gone: taken over and removed. */
-static bool take_file(struct taking *t, const char *path,
+/* What stands behind a torn record was most likely never answered. It is kept, for somebody to look
+ * at in case a disk has lied. */
+static void put_aside(const char *dir, const char *path)
+{
+    char aside[PATH_MAX];
+
+    snprintf(aside, sizeof(aside), "%s/torn-%s", dir, strrchr(path, '/') + 1);
+    if (rename(path, aside) == 0) {
+        mb_log(MB_LOG_WARN, "process", "the end of a spool is torn", "kept=%s", aside);
+    }
+}
+
+/* Whether it is gone: taken over, and removed. */
+static bool take_file(struct taking *t, const char *dir, const char *path,
                       bool (*on_end)(void *user, const char *path))
 {
     int fd = open(path, O_RDWR | O_CLOEXEC);
@@ -193,7 +209,9 @@ static bool take_file(struct taking *t, const char *path,
     if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
         taken = take_records(t, file) && on_end(t->user, path);
     }
-    if (taken) {
+    if (taken && t->torn) {
+        put_aside(dir, path);
+    } else if (taken) {
         unlink(path);
     }
     fclose(file);
@@ -225,7 +243,7 @@ void mb__spool_take(const char *dir,
         if (sscanf(entry->d_name, NAME_SCAN, &sender) == 1) {
             t.sender = (int64_t)sender;
             snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
-            *left = !take_file(&t, path, on_end) || *left;
+            *left = !take_file(&t, dir, path, on_end) || *left;
         }
     }
     mb_arena_fini(&t.arena);

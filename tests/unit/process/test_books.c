@@ -531,6 +531,8 @@ static void the_spool_of_a_dead_worker_is_taken_over(void **state)
         turn(&f->worker, 5);
     }
     assert_int_equal(read_ledger(f), 5001);
+    snprintf(torn, sizeof(torn), "%s/torn-spool-00000000000004d2", f->dir);
+    assert_int_equal(access(torn, F_OK), 0);
     assert_int_equal(spent(f), 5000 * 1000);
 }
 
