@@ -9,5 +9,6 @@ files['scripts/strategies'] = { read_globals = sandbox }
 files['scripts/lib'] = { read_globals = sandbox }
 files['bench/strategies'] = { read_globals = sandbox }
 files['tests/fuzz/scripts'] = { read_globals = sandbox }
+files['tests/validator/scripts'] = { read_globals = sandbox }
 files['bench/decision.lua'] = { globals = { 'ngx' } }
 files['spec'] = { std = '+busted' }

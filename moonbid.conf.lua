@@ -11,7 +11,7 @@ return {
   admin = '127.0.0.1:9090',
   -- admin_token = 'a long random text',
 
-  workers = 'auto', -- processes that bid: this version runs one beside the supervisor; 1 means the same
+  workers = 'auto', -- processes that bid: one a core, beside the supervisor and the bookkeeper
   -- user = 'moonbid', -- whom to become once the ports are bound, where root starts it
   scripts = 'scripts', -- strategies/*.lua, lib/, lists/
   data = 'var', -- ledger, script counters, lock; made on first start
@@ -91,6 +91,7 @@ return {
     body = '10s', -- from there to the end of its body
     write = '10s', -- in which a caller must take its answer, or a good part of it
     grace = '10s', -- what a stop leaves open requests
+    money_guard = '10s', -- bidding stops when spend has not been recorded for so long (a full disk, a hung ledger)
     backlog_ms = 50, -- a request that waited longer for its worker is overload: no bid, a notice 503, and ready says 0
   },
 

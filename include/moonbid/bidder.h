@@ -54,6 +54,7 @@ struct mb_bidder_in {
     int64_t now_ms;
     uint64_t seed;
     bool draining;   /* ready says 0, bids are no-bids */
+    bool money_unknown; /* nobody can say what has been spent: bids are no-bids, all else goes on */
     bool overloaded; /* this one has waited too long: a bid is a no-bid, a notice 503; clicks are served */
     bool busy;       /* others have, a moment ago: ready says 0 */
 };

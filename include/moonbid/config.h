@@ -24,6 +24,7 @@ struct mb_config {
     struct mb_slice click_url;    /* likewise, of click redirects; the same where none is given */
     struct mb_slices notice_keys; /* "file:var/notice.key", or 32 hex digits */
     const char *geoip;            /* path, or NULL */
+    uint32_t money_guard_ms;      /* bids go on for so long while spend is not recorded */
     uint32_t silence_ms;          /* how long a strategy's bids may go without any notice; 0: for ever */
     struct mb_cidrs trusted_proxies; /* whose X-Forwarded-For is believed */
     struct mb_endpoint *endpoints;

@@ -31,7 +31,6 @@ struct mb_setting {
  *         settings  borrowed.
  * Fails:  MB_ENOTFOUND                no such file.
  *         MB_ESCRIPT, MB_EINVAL       what is in it; file:line or the key's path in err->where.
- *         MB_EUNSUPPORTED             more than one worker.
  * Owns:   mb_config_free.
  */
 int mb_process_read_config(const char *path, const struct mb_setting *settings, size_t count,

@@ -63,7 +63,7 @@ describe('the command line', function()
   it('refuses config values with the path of the key', function()
     for setting, path in pairs {
       ['script.cpu_ms=0'] = 'script.cpu_ms', ['nonsense=1'] = 'nonsense',
-      ['endpoints.1.timeout_ms=x'] = 'endpoints[1].timeout_ms', ['workers=4'] = 'workers',
+      ['endpoints.1.timeout_ms=x'] = 'endpoints[1].timeout_ms', ['workers=0'] = 'workers', ['workers=many'] = 'workers',
       ['listen.1.x=1'] = 'listen.1.x',
     } do
       local output, status = run(('check --scripts %s/scripts --config %s/moonbid.conf.lua --set %s')

@@ -19,16 +19,17 @@ Load.RATE = tonumber(os.getenv 'MOONBID_LOAD_RATE' or '5000') / SLOWDOWN
 
 local n_started = 0
 
--- options: rate (0: each connection sends again at once), connections, path
+-- options: rate (0: each connection sends again at once), connections, path, close (a new connection for each request)
 function Load.start(server, body, options)
   options = options or {}
   n_started = n_started + 1
   local self = setmetatable({ result = ('%s/load-%d'):format(server.folder, n_started) }, Load)
   Server.write_file(self.result .. '.body', body)
   assert(os.execute(([[
-( '%s' %d '%s' '%s.body' %d %d %g >'%s.new' 2>&1 &
+( '%s' %d '%s' '%s.body' %d %d %g %s >'%s.new' 2>&1 &
   echo $! >'%s.pid'; wait $!; mv '%s.new' '%s' ) >/dev/null 2>&1 &]]):format(TOOL, server.port,
     options.path or '/exoclick/bid', self.result, SECONDS, options.connections or 16, options.rate or Load.RATE,
+    options.close and 'close' or '',
     self.result, self.result, self.result, self.result)))
   self.pid = Server.poll('the load starts', 5, function() return Server.read_file(self.result .. '.pid'):match '%d+' end)
   return self

@@ -71,7 +71,7 @@ end
 local function config_text(options)
   return ([[
 return {
-  listen = { '127.0.0.1:0' }, admin = '127.0.0.1:0',
+  listen = { '127.0.0.1:0' }, admin = '127.0.0.1:0', workers = 1,
   data = '%s/data', scripts = '%s/scripts', notice_keys = { '00112233445566778899aabbccddeeff' },
   %s
 }

@@ -339,10 +339,11 @@ void mb__bidder_bid(struct mb_bidder *b, const struct mb_codec *codec, const str
     size_t count, n_bids = 0;
 
     strategies = b->script ? mb_script_strategies(b->script, &count) : NULL;
-    if (!strategies || count == 0 || in->draining || in->overloaded) {
-        out->outcome = in->draining     ? MB_NOBID_DRAINING
-                       : in->overloaded ? MB_NOBID_OVERLOAD
-                                        : MB_NOBID_NO_STRATEGY;
+    if (!strategies || count == 0 || in->draining || in->overloaded || in->money_unknown) {
+        out->outcome = in->draining        ? MB_NOBID_DRAINING
+                       : in->overloaded    ? MB_NOBID_OVERLOAD
+                       : in->money_unknown ? MB_NOBID_MONEY_GUARD
+                                           : MB_NOBID_NO_STRATEGY;
         b->totals->nobids++;
     } else {
         decide(b, codec, strategies, count);

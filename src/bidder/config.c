@@ -405,6 +405,7 @@ static int take_limits(struct table *outer)
 {
     static const char *const known[] = {"header_bytes", "body_bytes", "connections", "idle",
                                         "header",       "body",       "grace",       "backlog_ms", "write",
+                                        "money_guard",
                                         NULL};
     struct table t = inner(outer, "limits");
     struct mb_config *c = outer->config;
@@ -422,6 +423,7 @@ static int take_limits(struct table *outer)
         (rc = take_duration(&t, "header", &c->header_ms)) ||
         (rc = take_duration(&t, "body", &c->body_ms)) ||
         (rc = take_duration(&t, "write", &c->write_ms)) ||
+        (rc = take_duration(&t, "money_guard", &c->money_guard_ms)) ||
         (rc = take_duration(&t, "grace", &c->grace_ms))) {
         return rc;
     }
@@ -645,6 +647,7 @@ struct mb_config *mb_xconfig_default(void)
     c->header_ms = c->body_ms = c->write_ms = 10000;
     c->grace_ms = 10000;
     c->backlog_ms = 50;
+    c->money_guard_ms = 10000;
     c->script_cpu_ms = 5;
     c->script_memory_mb = 64;
     c->script_hard_ms = 250;

@@ -31,7 +31,7 @@ const struct cli_command cli_serve = {
         "  --config FILE       config; default ./moonbid.conf.lua if there is one\n"
         "  --listen ADDR:PORT  where exchanges call; port 0 takes a free one (logged: listening)\n"
         "  --admin ADDR:PORT   status, metrics, reload\n"
-        "  --workers N|auto    processes that bid: this version runs one\n"
+        "  --workers N|auto    processes that bid; auto: one a core\n"
         "  --scripts DIR       folder with strategies/*.lua\n"
         "  --data DIR          ledger, counters, key; made if missing\n"
         "  --set KEY=VALUE     any key of the config: script.cpu_ms=10, "

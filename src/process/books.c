@@ -199,6 +199,35 @@ void mb__books_note(struct mb__worker *worker, const struct mb_bidder_out *out)
     }
 }
 
+/* A word is fresh for so long: the bookkeeper gives one at least every half second. */
+enum { FRESH_MS = 1500 };
+
+static bool spend_is_known(const struct mb__books_page *page, uint64_t now_ms)
+{
+    return !atomic_load_explicit(&page->failing, memory_order_relaxed) &&
+           now_ms <= atomic_load_explicit(&page->heartbeat_ms, memory_order_relaxed) + FRESH_MS;
+}
+
+void mb__books_watch_money(struct mb__worker *worker, uint64_t now_ms)
+{
+    struct mb__books *books = &worker->books;
+    bool was_unknown = books->money_unknown;
+
+    if (spend_is_known(&worker->shared->books, now_ms)) {
+        books->unknown_since_ms = 0;
+    } else if (books->unknown_since_ms == 0) {
+        books->unknown_since_ms = now_ms;
+    }
+    books->money_unknown = books->unknown_since_ms > 0 &&
+                           now_ms - books->unknown_since_ms > worker->config->money_guard_ms;
+    if (books->money_unknown != was_unknown) {
+        mb_log(books->money_unknown ? MB_LOG_ERROR : MB_LOG_INFO, "process",
+               books->money_unknown ? "no bids: what is spent is not recorded any more"
+                                    : "what is spent is recorded again: bidding goes on",
+               NULL);
+    }
+}
+
 bool mb__books_idle(const struct mb__worker *worker)
 {
     return !worker->books.spooling && mb__post_idle(worker->books.post);

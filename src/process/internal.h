@@ -45,6 +45,8 @@ struct mb__books {
     uv_work_t work;
     bool spooling;    /* `work` runs */
     uint64_t spooled; /* events that the board knows of */
+    uint64_t unknown_since_ms; /* no word of what is spent since; 0: there is one */
+    bool money_unknown;        /* for longer than the config bears */
 };
 
 /* Waits until the guard knows what was spent. Fails: what is wrong with the ledger; MB_ETIMEOUT. */
@@ -58,6 +60,9 @@ void mb__books_take(struct mb__worker *worker, struct mb_http_exchange *exchange
 /* Records events of a request that has its answer already: what cannot be recorded is lost, and
  * said in the log. Copies. */
 void mb__books_note(struct mb__worker *worker, const struct mb_bidder_out *out);
+/* Looks whether the bookkeeper still books spend: without a word of it for limits.money_guard
+ * nobody bids. Call several times a second; `now_ms` is of the shared clock. */
+void mb__books_watch_money(struct mb__worker *worker, uint64_t now_ms);
 /* Is every event that was taken safe, or given up? */
 bool mb__books_idle(const struct mb__worker *worker);
 

@@ -54,7 +54,8 @@ void mb__request_handle(void *user, struct mb_http_exchange *exchange,
                                   mb_http_header(request, MB_SLICE("x-openrtb-version")),
                               .now_ms = mb_time_now_ms(),
                               .seed = mb__chance_seed(&worker->chance),
-                              .draining = worker->draining};
+                              .draining = worker->draining,
+                              .money_unknown = worker->books.money_unknown};
     struct mb_bidder_out out;
     int64_t started_ns = mb_time_boot_ns();
 

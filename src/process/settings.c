@@ -130,15 +130,6 @@ int mb_process_read_config(const char *path, const struct mb_setting *settings, 
         let_notices_come_back(root);
         rc = mb_config_from_doc(root, out, err);
     }
-    if (!rc && (*out)->workers > 1) {
-        rc = mb_fail(err, MB_EUNSUPPORTED, "workers",
-                     "this version runs one worker: expected 1 or 'auto', got %u", (*out)->workers);
-        mb_config_free(*out);
-        *out = NULL;
-    }
-    if (!rc) {
-        (*out)->workers = 1; /* 'auto', as long as one process alone can write the ledger */
-    }
     mb_doc_free(root);
     return rc;
 }

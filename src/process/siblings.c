@@ -63,6 +63,7 @@ static void on_beat(uv_timer_t *timer)
 
     atomic_store_explicit(&worker->seat->heartbeat_ms, now_ms, memory_order_relaxed);
     mb__worker_publish(worker);
+    mb__books_watch_money(worker, now_ms);
     for (i = 0; i < worker->shared->n_seats && !worker->draining; i++) {
         const struct mb__seat *seat = &worker->shared->seats[i];
         uint64_t beat_ms = atomic_load_explicit(&seat->heartbeat_ms, memory_order_relaxed);

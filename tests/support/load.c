@@ -1,6 +1,8 @@
 /* load.c - the traffic of specs that want a server under load.
  *
- *   load PORT PATH BODY_FILE SECONDS CONNECTIONS RATE
+ *   load PORT PATH BODY_FILE SECONDS CONNECTIONS RATE [close]
+ *
+ * With `close` each request asks for the end of its connection, so that each has a new one.
  *
  * RATE requests a second are due at even distances, whatever the server does (an open loop); a
  * request that finds every connection busy waits for one, and its latency is counted from when it
@@ -89,7 +91,7 @@ static int64_t now_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-static void make_request(const char *path, const char *body_file)
+static void make_request(const char *path, const char *body_file, bool close_after)
 {
     static char body[REQUEST_MAX / 2];
     FILE *file = fopen(body_file, "rb");
@@ -100,9 +102,9 @@ static void make_request(const char *path, const char *body_file)
         fail("%s: must hold between 1 and %zu bytes", body_file, sizeof(body) - 1);
     fclose(file);
     int head = snprintf(request, sizeof(request) - body_bytes,
-                        "POST %s HTTP/1.1\r\nHost: bidder.example\r\n"
+                        "POST %s HTTP/1.1\r\nHost: bidder.example\r\n%s"
                         "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
-                        path, body_bytes);
+                        path, close_after ? "Connection: close\r\n" : "", body_bytes);
     if (head < 0 || (size_t)head >= sizeof(request) - body_bytes)
         fail("the path is too long");
     memcpy(request + head, body, body_bytes);
@@ -346,10 +348,10 @@ static void on_term(int number)
 int main(int argc, char **argv)
 {
     struct sigaction action = {.sa_handler = on_term};
-    if (argc != 7)
-        fail("PORT PATH BODY_FILE SECONDS CONNECTIONS RATE");
+    if (argc != 7 && !(argc == 8 && strcmp(argv[7], "close") == 0))
+        fail("PORT PATH BODY_FILE SECONDS CONNECTIONS RATE [close]");
     sigaction(SIGTERM, &action, NULL);
-    make_request(argv[2], argv[3]);
+    make_request(argv[2], argv[3], argc == 8);
     server = (struct sockaddr_in){.sin_family = AF_INET,
                                   .sin_port = htons((uint16_t)atoi(argv[1])),
                                   .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};

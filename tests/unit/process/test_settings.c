@@ -130,7 +130,7 @@ static void what_is_wrong_is_named(void **state)
         {{"script.", "1"}, MB_EINVAL, "script."},
         {{".", "1"}, MB_EINVAL, "."},
         {{"", "1"}, MB_EINVAL, ""},
-        {{"workers", "2"}, MB_EUNSUPPORTED, "workers"},
+        {{"workers", "0"}, MB_EINVAL, "workers"},
         {{"limits.grace", "2d"}, MB_EINVAL, "limits.grace"},
         {{"user", "5"}, MB_EINVAL, "user"},
     };
