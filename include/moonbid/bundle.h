@@ -46,4 +46,20 @@ struct mb_slice mb_bundle_file(const struct mb_bundle *bundle, struct mb_slice p
  * one? */
 bool mb_bundle_is_strategy(const struct mb_bundle *bundle, size_t place);
 
+/* `bundle` with the file of that path as `before` has it. What it was in `bundle` is kept beside it as
+ * the version that failed.
+ * Fails:  MB_ENOTFOUND  one of them has no such file, or both have the same.
+ *         MB_EIO        no room.
+ * Owns:   mb_bundle_free. Both bundles stay as they are, and are needed no longer. */
+int mb_bundle_roll_back(const struct mb_bundle *bundle, const struct mb_bundle *before,
+                        struct mb_slice path, struct mb_bundle **out,
+                        struct mb_error *err) MB_MUST_USE;
+/* A folder that was read anew may hold what was rolled back in what bids: such a file becomes as it
+ * bids, as long as it is byte for byte the one that failed. *fresh is replaced where there is one.
+ * Fails: MB_EIO. */
+int mb_bundle_keep_rolled_back(struct mb_bundle **fresh, const struct mb_bundle *bids,
+                               struct mb_error *err) MB_MUST_USE;
+/* Does that file bid in an earlier version, because its newest failed? */
+bool mb_bundle_rolled_back(const struct mb_bundle *bundle, struct mb_slice path);
+
 #endif /* MB_BUNDLE_H */

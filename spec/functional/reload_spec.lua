@@ -203,3 +203,94 @@ describe('a strategy out of bounds', function()
     assert.is_true(scripts.lua_bytes < 8 * 1024 * 1024)
   end)
 end)
+
+describe('a new version that fails', function()
+  local server
+  local request = Server.shared_data 'exoclick-samples/banner-300x250.json'
+  local push = Server.shared_data 'exoclick-samples/push-720x480.json'
+
+  local function strategy(name, format, bid)
+    return ([[return strategy { name = '%s', target = { format = { '%s' } },
+      bid = function(ctx, req, imp) %s end }]]):format(name, format, bid)
+  end
+
+  local function banner_at(price)
+    return ("return { price = %s, image_url = 'https://cdn.example/b.png', click_url = 'https://go.example/' }"
+      ):format(price)
+  end
+
+  local function push_at(price)
+    return ([[return { price = %s, title = 't', description = 'd',
+      icon_url = 'https://cdn.example/i.png', click_url = 'https://go.example/' }]]):format(price)
+  end
+
+  local function status() return dkjson.decode(server:admin('GET', '/status').body) end
+  local function row(name)
+    for _, strategy_row in ipairs(status().strategies) do
+      if strategy_row.name == name then return strategy_row end
+    end
+  end
+
+  local function ask(count)
+    local connection = server:connect()
+    local answer
+    for _ = 1, count do answer = server:post('/exoclick/bid', request, connection) end
+    connection:close()
+    return answer.status == 200 and dkjson.decode(answer.body).bid or nil -- 204: no bid
+  end
+
+  local function push_price() return dkjson.decode(server:post('/exoclick/bid', push).body).bid.value end
+
+  local function back() return row('banner').rolled_back end
+
+  before_each(function()
+    server = Server.start { strategies = {
+      ['banner.lua'] = strategy('banner', 'banner', banner_at(0.5)),
+      ['push.lua'] = strategy('push', 'push', push_at(0.5)) } }
+    server:expect_error 'strategy=banner'
+  end)
+  after_each(function() server:finish() end)
+
+  local function swap()
+    assert.equal(0.5, ask(20).value)
+    server:strategy('banner.lua', strategy('banner', 'banner', 'error "on purpose"'))
+    server:strategy('push.lua', strategy('push', 'push', push_at(0.75)))
+    server:reload()
+    assert.equal(0.75, push_price())
+    assert.is_nil(ask(60))
+    Server.poll('it goes back', 5, back)
+  end
+
+  it('goes back by itself, and the others stay new', function()
+    swap()
+    assert.equal(0.5, ask(1).value)
+    assert.equal(0.75, push_price())
+    assert.matches('goes back to its old version strategy=banner failed=60 calls=60', server:log(), 1, true)
+    local said = status()
+    assert.equal('rolled_back', said.last_reload.outcome)
+    assert.matches('strategy banner failed', said.last_reload.error, 1, true)
+    assert.is_false(row('push').rolled_back)
+  end)
+
+  it('stays back over reloads and restarts of its worker, until its file changes', function()
+    swap()
+    server:reload()
+    assert.matches('"outcome":"unchanged"', server:admin('POST', '/reload').body, 1, true)
+    assert.matches('strategies/banner.lua problem=as it was when it failed', server:log(), 1, true)
+    server:strategy('push.lua', strategy('push', 'push', push_at(0.8)))
+    server:reload()
+    assert.equal(0.8, push_price())
+    assert.equal(0.5, ask(1).value)
+    local pid = server:workers()[1].pid
+    os.execute('kill -KILL ' .. pid)
+    Server.poll('another worker serves', 5, function()
+      local worker = server:workers()
+      return worker and worker[1].pid ~= pid and worker[1].state == 'serving'
+    end)
+    assert.equal(0.5, ask(1).value)
+    server:strategy('banner.lua', strategy('banner', 'banner', banner_at(0.9)))
+    server:reload()
+    assert.equal(0.9, ask(1).value)
+    assert.is_false(back())
+  end)
+end)

@@ -25,6 +25,27 @@ static void take_bundle(struct mb__worker *worker, struct mb__letter *letter)
     }
 }
 
+/* The strategy may have gone meanwhile, with a reload. */
+static void roll_back(struct mb__worker *worker, struct mb__letter *letter)
+{
+    struct mb__letter_head refused = {.type = MB__LETTER_OUTCOME,
+                                      .ticket = letter->head.ticket,
+                                      .outcome = MB__RELOAD_REFUSED,
+                                      .error = "the strategy or its bundle is not there"};
+    const struct mb_strategy *strategy =
+        mb_script_strategy(mb_bidder_script(worker->bidder), mb_slice(letter->text,
+                                                                       letter->head.text_len));
+    struct mb_bundle *before = NULL;
+    struct mb_error err;
+
+    if (strategy && letter->fd >= 0 && mb_bundle_map(letter->fd, &before, &err) == 0) {
+        letter->fd = -1;
+        mb__reload_roll_back(worker, before, strategy->file, letter->head.ticket);
+    } else {
+        mb__control_send(worker, &refused, MB_SLICE_NONE, -1);
+    }
+}
+
 static void take(struct mb__worker *worker, struct mb__letter *letter)
 {
     switch (letter->head.type) {
@@ -33,6 +54,9 @@ static void take(struct mb__worker *worker, struct mb__letter *letter)
         break;
     case MB__LETTER_TAKE:
         take_bundle(worker, letter);
+        break;
+    case MB__LETTER_ROLL_BACK:
+        roll_back(worker, letter);
         break;
     case MB__LETTER_RELOADED:
         mb__reload_answer(worker, letter);

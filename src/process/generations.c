@@ -5,6 +5,9 @@
  *         loaded, with its bundle -> the others take the same bundle, one after the other
  *     -> everybody who asked is answered
  *
+ *     a strategy fails after a swap (probation.c) -> the first worker builds what bids with that
+ *         strategy's file as it was before, tries it, takes it -> the others as above
+ *
  * The files are read once: what the first worker took is what all take, and what a worker that
  * starts later starts with, whatever the folder holds by then. A request that comes while one runs
  * is served by another one behind it, because the running one may have read a file before it was
@@ -39,12 +42,18 @@ static void log_outcome(const struct mb__supervisor *supervisor)
         mb_log(MB_LOG_ERROR, "process", "reload refused, the scripts before go on bidding",
                "version=%s first=%s", g->version, g->outcome.error);
     } else {
-        mb_log(MB_LOG_INFO, "process", "reload",
-               "outcome=%s version=%s strategies=%u generation=%u ms=%llu",
-               mb__reload_outcome_name(outcome), g->version, g->outcome.n_strategies,
+        mb_log(outcome == MB__RELOAD_ROLLED_BACK ? MB_LOG_WARN : MB_LOG_INFO, "process", "reload",
+               "outcome=%s%s%s version=%s strategies=%u generation=%u ms=%llu",
+               mb__reload_outcome_name(outcome), g->back[0] ? " strategy=" : "", g->back,
+               g->version, g->outcome.n_strategies,
                atomic_load(&supervisor->shared->generation),
                (unsigned long long)(mb__shared_clock_ms() - g->begun_ms));
     }
+}
+
+static bool is_new(enum mb__reload_outcome outcome)
+{
+    return outcome == MB__RELOAD_LOADED || outcome == MB__RELOAD_ROLLED_BACK;
 }
 
 static void remember(struct mb__supervisor *supervisor)
@@ -55,7 +64,12 @@ static void remember(struct mb__supervisor *supervisor)
 
     if (last.outcome == MB__RELOAD_REFUSED) {
         snprintf(last.error, sizeof(last.error), "%s", g->outcome.error);
-    } else if (last.outcome == MB__RELOAD_LOADED) {
+    } else if (is_new(last.outcome)) {
+        if (last.outcome == MB__RELOAD_ROLLED_BACK) {
+            snprintf(last.error, sizeof(last.error),
+                     "strategy %s failed after the last reload: its version before bids again",
+                     g->back);
+        }
         atomic_fetch_add(&supervisor->shared->generation, 1);
         mb_guard_unbench_all(supervisor->parts.guard);
     }
@@ -90,6 +104,7 @@ static void finish(struct mb__supervisor *supervisor)
     remember(supervisor);
     log_outcome(supervisor);
     answer(supervisor);
+    g->back[0] = '\0';
     if (g->again) {
         begin(supervisor);
     }
@@ -130,13 +145,22 @@ static void tell_next(struct mb__supervisor *supervisor, uint32_t seat)
     finish(supervisor);
 }
 
+static uint32_t first_that_serves(const struct mb__supervisor *supervisor)
+{
+    uint32_t seat = 0;
+
+    while (seat < supervisor->n_crew && !serves(supervisor, seat)) {
+        seat++;
+    }
+    return seat;
+}
+
 static void begin(struct mb__supervisor *supervisor)
 {
     struct mb__generations *g = &supervisor->generations;
     uint32_t i;
 
-    for (g->at = 0; g->at < supervisor->n_crew && !serves(supervisor, g->at); g->at++) {
-    }
+    g->at = first_that_serves(supervisor);
     g->again = g->at == supervisor->n_crew; /* nobody to try it: the next who is ready */
     if (g->again) {
         return;
@@ -167,14 +191,29 @@ void mb__generations_ask(struct mb__supervisor *supervisor)
     }
 }
 
+void mb__generations_roll_back(struct mb__supervisor *supervisor, struct mb_slice strategy,
+                               int bundle_fd)
+{
+    struct mb__generations *g = &supervisor->generations;
+    struct mb__letter_head head = {.type = MB__LETTER_ROLL_BACK, .ticket = ++g->ticket};
+
+    g->at = first_that_serves(supervisor);
+    g->running = true;
+    g->taken = false;
+    g->begun_ms = g->told_ms = mb__shared_clock_ms();
+    g->awaited = g->ticket;
+    snprintf(g->back, sizeof(g->back), "%.*s", MB_SLICE_ARG(strategy));
+    if (g->at == supervisor->n_crew ||
+        !mb__channel_send(supervisor->crew[g->at].channel, &head, strategy, bundle_fd)) {
+        refuse(supervisor, "no worker to take a strategy's old version");
+    }
+}
+
 /* --- letters --- */
 
 static void keep_bundle(struct mb__generations *g, struct mb__letter *letter)
 {
     if (letter->fd >= 0) {
-        if (g->bundle_fd >= 0) {
-            close(g->bundle_fd);
-        }
         g->bundle_fd = letter->fd;
         letter->fd = -1;
         memcpy(g->version, letter->head.version, sizeof(g->version));
@@ -217,8 +256,15 @@ static void take_outcome(struct mb__supervisor *supervisor, uint32_t seat,
     }
     g->outcome = letter->head;
     memcpy(g->text, letter->text, letter->head.text_len);
-    if (letter->head.outcome == MB__RELOAD_LOADED) {
+    if (is_new((enum mb__reload_outcome)letter->head.outcome)) {
+        int before_fd = g->bundle_fd;
+
         keep_bundle(g, letter);
+        if (letter->head.outcome == MB__RELOAD_LOADED && before_fd != g->bundle_fd) {
+            mb__probation_begin(supervisor, before_fd);
+        } else if (before_fd >= 0 && before_fd != g->bundle_fd) {
+            close(before_fd); /* the probation of the reload before goes on */
+        }
         g->taken = true;
         tell_next(supervisor, seat + 1);
     } else {

@@ -75,14 +75,21 @@ struct mb__waiter {
 };
 
 /* What a build is for. */
-enum mb__build { MB__BUILD_NONE, MB__BUILD_REPLACE, MB__BUILD_TAKE, MB__BUILD_RELOAD };
+enum mb__build {
+    MB__BUILD_NONE,
+    MB__BUILD_REPLACE,
+    MB__BUILD_TAKE,
+    MB__BUILD_ROLL_BACK,
+    MB__BUILD_RELOAD
+};
 
 struct mb__reload {
     uv_work_t work;
     enum mb__build running;
     uint32_t number;            /* of the running one, for the supervisor */
-    struct mb_bundle *given;    /* of the running TAKE */
-    enum mb__build due;         /* RELOAD or TAKE, told while another ran */
+    struct mb_bundle *given;    /* of the running TAKE or ROLL_BACK */
+    struct mb_buf back;         /* ROLL_BACK: path of the file */
+    enum mb__build due;         /* all but REPLACE, told while another ran */
     uint32_t due_number;
     struct mb_bundle *due_given;
     int64_t replaced_ms;        /* when the last replacement began; 0: none yet */
@@ -106,6 +113,10 @@ void mb__reload_ask(struct mb__worker *worker, struct mb_http_exchange *exchange
 /* The supervisor wants a build; `given` is taken (NULL: read the folder). An OUTCOME
  * with that number goes back. */
 void mb__reload_build(struct mb__worker *worker, struct mb_bundle *given, uint32_t number);
+/* The supervisor wants what bids with the file of that path as in `before`, which is taken. An
+ * OUTCOME with that number goes back. */
+void mb__reload_roll_back(struct mb__worker *worker, struct mb_bundle *before, struct mb_slice path,
+                          uint32_t number);
 /* All have it, or nobody: answers who asked. */
 void mb__reload_answer(struct mb__worker *worker, const struct mb__letter *letter);
 /* Answers who still waits; nothing will come any more. */

@@ -198,6 +198,8 @@ static void write_strategy(struct mb_json_writer *w, const struct mb__worker *wo
                          mb_guard_all_paused(worker->parts.guard));
     write_bench(w, mb_guard_benched(worker->parts.guard, strategy->guard_slot));
     write_alarm(w, mb_guard_alarm(worker->parts.guard, strategy->guard_slot));
+    mb_jsonw_key(w, "rolled_back");
+    mb_jsonw_bool(w, mb_bundle_rolled_back(worker->reload.bundle, strategy->file));
     key_u64(w, "calls", n->calls);
     key_u64(w, "bids", n->bids);
     key_u64(w, "wins", n->events[MB_EVENT_WIN]);

@@ -63,24 +63,64 @@ static void describe_failure(const struct mb__reload *reload, const char *dir, c
 
 /* --- building and freeing, on a helper thread --- */
 
-/* A generation from what the folder holds now, tried on its golden requests. */
-static int load_from_disk(const struct mb_process_parts *parts, struct mb__reload *reload)
+/* Who edits the folder shall know why an edit of another file does not wake this one up. */
+static void report_kept(struct mb__reload *reload)
 {
-    struct mb_error err = {.at = -1};
-    size_t n_strategies;
-    int rc = mb_bundle_read(parts->config->scripts, &reload->fresh_bundle, &err);
+    size_t i;
 
-    if (rc) {
-        mb_script_report_add(&reload->report, false, mb_slice_of(err.where), 0, "%s", err.what);
-        return rc;
+    for (i = 0; i < mb_bundle_count(reload->fresh_bundle); i++) {
+        struct mb_slice path = mb_bundle_path(reload->fresh_bundle, i);
+
+        if (mb_bundle_rolled_back(reload->fresh_bundle, path)) {
+            mb_script_report_add(&reload->report, true, path, 0,
+                                 "as it was when it failed and was rolled back: the version before "
+                                 "goes on bidding until this file changes");
+        }
     }
-    rc = mb_process_check_bundle(parts, reload->fresh_bundle, &reload->report, &n_strategies);
+}
+
+/* Tries fresh_bundle on its golden requests, then loads it. */
+static int try_fresh(const struct mb_process_parts *parts, struct mb__reload *reload)
+{
+    size_t n_strategies;
+    int rc = mb_process_check_bundle(parts, reload->fresh_bundle, &reload->report, &n_strategies);
     if (!rc) {
         mb_script_report_fini(&reload->report); /* its warnings come again */
         reload->report = (struct mb_script_report){0};
         rc = mb_process_load_bundle(parts, reload->fresh_bundle, &reload->fresh, &reload->report);
     }
     return rc;
+}
+
+/* A generation from what the folder holds now. */
+static int load_from_disk(const struct mb_process_parts *parts, struct mb__reload *reload)
+{
+    struct mb_error err = {.at = -1};
+    int rc = mb_bundle_read(parts->config->scripts, &reload->fresh_bundle, &err);
+
+    if (!rc && reload->bundle) {
+        rc = mb_bundle_keep_rolled_back(&reload->fresh_bundle, reload->bundle, &err);
+    }
+    if (rc) {
+        mb_script_report_add(&reload->report, false, mb_slice_of(err.where), 0, "%s", err.what);
+        return rc;
+    }
+    rc = try_fresh(parts, reload);
+    report_kept(reload);
+    return rc;
+}
+
+static int load_rolled_back(const struct mb_process_parts *parts, struct mb__reload *reload)
+{
+    struct mb_error err = {.at = -1};
+    int rc = mb_bundle_roll_back(reload->bundle, reload->given, mb_buf_slice(&reload->back),
+                                 &reload->fresh_bundle, &err);
+
+    if (rc) {
+        mb_script_report_add(&reload->report, false, mb_buf_slice(&reload->back), 0, "%s", err.what);
+        return rc;
+    }
+    return try_fresh(parts, reload);
 }
 
 static void build(uv_work_t *work)
@@ -94,6 +134,8 @@ static void build(uv_work_t *work)
     }
     if (reload->running == MB__BUILD_RELOAD) {
         reload->rc = load_from_disk(&worker->parts, reload);
+    } else if (reload->running == MB__BUILD_ROLL_BACK) {
+        reload->rc = load_rolled_back(&worker->parts, reload);
     } else {
         reload->rc = mb_process_load_bundle(
             &worker->parts, reload->running == MB__BUILD_TAKE ? reload->given : reload->bundle,
@@ -163,6 +205,9 @@ static enum mb__reload_outcome judge(struct mb__worker *worker)
     if (reload->running == MB__BUILD_REPLACE) {
         return MB__RELOAD_REPLACED;
     }
+    if (reload->running == MB__BUILD_ROLL_BACK) {
+        return MB__RELOAD_ROLLED_BACK;
+    }
     same = current && mb_slice_eq(mb_script_version(current), mb_script_version(reload->fresh));
     return same && !mb_script_wants_replacing(current) ? MB__RELOAD_UNCHANGED : MB__RELOAD_LOADED;
 }
@@ -184,11 +229,17 @@ static void note_replacement(struct mb__worker *worker, enum mb__reload_outcome 
     }
 }
 
+static bool is_new(enum mb__reload_outcome outcome)
+{
+    return outcome == MB__RELOAD_LOADED || outcome == MB__RELOAD_ROLLED_BACK ||
+           outcome == MB__RELOAD_REPLACED;
+}
+
 /* Long lists of problems are cut by leaving them out: the first stands in the error. */
 static void report_outcome(struct mb__worker *worker, enum mb__reload_outcome outcome)
 {
     const struct mb_script *script = mb_bidder_script(worker->bidder);
-    bool reread = worker->reload.running == MB__BUILD_RELOAD;
+    bool composed = worker->reload.running != MB__BUILD_TAKE;
     struct mb__letter_head head = {.type = MB__LETTER_OUTCOME, .outcome = (int)outcome,
                                    .ticket = worker->reload.number};
     struct mb_buf text = {0};
@@ -203,7 +254,7 @@ static void report_outcome(struct mb__worker *worker, enum mb__reload_outcome ou
     mb__pages_reload(worker, outcome, head.error, &text);
     mb__control_send(
         worker, &head, text.len <= MB__LETTER_TEXT_MAX ? mb_buf_slice(&text) : MB_SLICE_NONE,
-        reread && outcome == MB__RELOAD_LOADED ? mb_bundle_fd(worker->reload.bundle) : -1);
+        composed && is_new(outcome) ? mb_bundle_fd(worker->reload.bundle) : -1);
     mb_buf_fini(&text);
 }
 
@@ -215,10 +266,8 @@ static void clean_up(struct mb__worker *worker)
     reload->fresh = NULL;
     mb_bundle_free(reload->fresh_bundle);
     reload->fresh_bundle = NULL;
-    if (reload->running == MB__BUILD_TAKE) {
-        mb_bundle_free(reload->given);
-        reload->given = NULL;
-    }
+    mb_bundle_free(reload->given);
+    reload->given = NULL;
     mb_script_report_fini(&reload->report);
     reload->report = (struct mb_script_report){0};
 }
@@ -232,10 +281,10 @@ static void on_built(uv_work_t *work, int status)
     enum mb__reload_outcome outcome = judge(worker);
 
     (void)status;
-    if (reload->running == MB__BUILD_RELOAD) {
+    if (reload->running == MB__BUILD_RELOAD || reload->running == MB__BUILD_ROLL_BACK) {
         log_problems(worker->config->scripts, &reload->report);
     }
-    if (outcome == MB__RELOAD_LOADED || outcome == MB__RELOAD_REPLACED) {
+    if (is_new(outcome)) {
         take(worker);
     }
     if (reload->running == MB__BUILD_REPLACE) {
@@ -273,17 +322,31 @@ static void start_due(struct mb__worker *worker)
 
 /* --- from outside --- */
 
-void mb__reload_build(struct mb__worker *worker, struct mb_bundle *given, uint32_t number)
+static void make_due(struct mb__worker *worker, enum mb__build what, struct mb_bundle *given,
+                     uint32_t number)
 {
     struct mb__reload *reload = &worker->reload;
 
     mb_bundle_free(reload->due_given); /* one that is old by now */
     reload->due_given = given;
     reload->due_number = number;
-    reload->due = given ? MB__BUILD_TAKE : MB__BUILD_RELOAD;
+    reload->due = what;
     if (reload->running == MB__BUILD_NONE) {
         start_due(worker);
     }
+}
+
+void mb__reload_build(struct mb__worker *worker, struct mb_bundle *given, uint32_t number)
+{
+    make_due(worker, given ? MB__BUILD_TAKE : MB__BUILD_RELOAD, given, number);
+}
+
+void mb__reload_roll_back(struct mb__worker *worker, struct mb_bundle *before, struct mb_slice path,
+                          uint32_t number)
+{
+    mb_buf_clear(&worker->reload.back);
+    mb_xbuf_add(&worker->reload.back, path.data, path.len);
+    make_due(worker, MB__BUILD_ROLL_BACK, before, number);
 }
 
 void mb__reload_ask(struct mb__worker *worker, struct mb_http_exchange *exchange)
@@ -349,6 +412,7 @@ void mb__reload_close(struct mb__worker *worker)
     mb_bundle_free(worker->reload.fresh_bundle);
     mb_bundle_free(worker->reload.given);
     mb_bundle_free(worker->reload.due_given);
+    mb_buf_fini(&worker->reload.back);
 }
 
 void mb__reload_replace_if_spent(struct mb__worker *worker)

@@ -75,6 +75,7 @@ const char *mb__seat_state_name(uint32_t state)
 const char *mb__reload_outcome_name(enum mb__reload_outcome outcome)
 {
     static const char *const names[MB__RELOAD_COUNT] = {"none", "loaded", "unchanged", "refused",
+                                                        "rolled_back",
                                                         "replaced"};
 
     return names[outcome];

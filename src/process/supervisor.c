@@ -298,6 +298,7 @@ static void run(struct mb__supervisor *supervisor)
         if (mb__edits_over(&supervisor->edits, now_ms)) {
             mb__generations_ask(supervisor);
         }
+        due_ms = sooner(due_ms, mb__probation_tend(supervisor, now_ms));
         due_ms = sooner(sooner(due_ms, books_ms), supervisor->edits.due_ms);
         if (supervisor->stopping && now_ms >= supervisor->kill_ms) {
             if (mb__crew_gone(supervisor)) {
@@ -325,6 +326,7 @@ static void fini(struct mb__supervisor *supervisor)
     mb__crew_close(supervisor);
     mb__bookseat_close(&supervisor->bookseat);
     mb__generations_fini(supervisor);
+    mb__probation_fini(&supervisor->probation);
     mb__sockets_close(&supervisor->sockets);
     mb__shared_unmap(supervisor->shared);
     mb__boards_unmap(&supervisor->boards);
@@ -351,7 +353,7 @@ int mb_process_serve(struct mb_config *config, bool watch, struct mb_error *err)
     supervisor->sockets.admin_fd = supervisor->edits.fd = -1;
     supervisor->bookseat.listener = -1;
     supervisor->bookseat.life_fds[0] = supervisor->bookseat.life_fds[1] = -1;
-    supervisor->generations.bundle_fd = -1;
+    supervisor->generations.bundle_fd = supervisor->probation.bundle_fd = -1;
     rc = start(supervisor, watch, err);
     if (!rc) {
         run(supervisor);

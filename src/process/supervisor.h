@@ -3,8 +3,8 @@
  * Part of: process (private). Depends on no loop: the supervisor has none.
  * Files:    supervisor.c starts, waits, stops; crew.c forks and replaces workers; watch.c ends a
  *           worker that is stuck in a script; generations.c passes reloads on; sockets.c binds;
- *           edits.c sees edits of the scripts; folder.c locks; bookseat.c has the bookkeeper
- *           (books.h); shared.c, board.c and channel.c are used on both sides.
+ *           edits.c sees edits of the scripts; probation.c compares strategies before and
+ *           after a swap; folder.c locks; bookseat.c has the bookkeeper (books.h); shared.c, board.c and channel.c are used on both sides.
  */
 #ifndef MB_PROCESS_SUPERVISOR_H
 #define MB_PROCESS_SUPERVISOR_H
@@ -26,6 +26,7 @@ enum mb__reload_outcome {
     MB__RELOAD_LOADED,
     MB__RELOAD_UNCHANGED,
     MB__RELOAD_REFUSED,
+    MB__RELOAD_ROLLED_BACK, /* one strategy's file as it was before */
     MB__RELOAD_REPLACED, /* the same scripts in a new state, after a breach of the memory limit */
     MB__RELOAD_COUNT
 };
@@ -46,7 +47,7 @@ struct mb__seat {
 struct mb__last_reload {
     enum mb__reload_outcome outcome;
     int64_t time_ms;
-    char error[800]; /* "" after success */
+    char error[800]; /* "" after success; rolled back: which strategy */
 };
 
 struct mb__shared {
@@ -117,12 +118,14 @@ enum mb__letter_type {
     /* to a worker */
     MB__LETTER_RELOAD,   /* read the folder and take it if it is good; an OUTCOME follows */
     MB__LETTER_TAKE,     /* take the bundle whose descriptor comes along; an OUTCOME follows */
+    MB__LETTER_ROLL_BACK, /* take what bids with the file of one strategy, whose name is the text,
+                             as in the bundle that comes along; an OUTCOME follows */
     MB__LETTER_RELOADED, /* everybody has it, or nobody: answer those who asked */
     MB__LETTER_DRAIN,
     /* to the supervisor */
     MB__LETTER_READY,   /* serves; with its bundle */
     MB__LETTER_FAILED,  /* could not start, and ends */
-    MB__LETTER_OUTCOME, /* of RELOAD or TAKE; with its bundle where that is new */
+    MB__LETTER_OUTCOME, /* of these; with its bundle where that is new */
     MB__LETTER_ASK,     /* somebody wants a reload */
 };
 
@@ -130,7 +133,7 @@ enum { MB__LETTER_TEXT_MAX = 60000 };
 
 struct mb__letter_head {
     enum mb__letter_type type;
-    uint32_t ticket; /* RELOAD, TAKE: its number, which the OUTCOME repeats; ASK: of who asks;
+    uint32_t ticket; /* RELOAD, TAKE, ROLL_BACK: its number, which the OUTCOME repeats; ASK: of who asks;
                         RELOADED: the last that this answers */
     int outcome;     /* OUTCOME, RELOADED: enum mb__reload_outcome; FAILED: an error code */
     uint32_t n_strategies;
@@ -239,14 +242,24 @@ struct mb__generations {
     bool running;
     bool again;       /* asked for meanwhile */
     uint32_t at;      /* member whose outcome is waited for */
-    uint32_t ticket;  /* of the last RELOAD or TAKE that was sent */
+    uint32_t ticket;  /* of the last letter that wants an outcome */
     uint32_t awaited; /* of the one whose outcome is waited for */
     bool taken;       /* the first has taken it, the rest follow */
+    char back[65]; /* strategy that goes back; "": it is a reload */
     uint64_t begun_ms;
     uint64_t told_ms; /* when the one that is waited for was told */
     char version[24];               /* of the bundle */
     struct mb__letter_head outcome; /* of the first */
     char text[MB__LETTER_TEXT_MAX];
+};
+
+/* probation.c: from a swap on, for MB__PROBATION_MS. */
+enum { MB__PROBATION_MS = 600000 };
+
+struct mb__probation {
+    int bundle_fd; /* what bid before the swap; -1: no probation */
+    uint64_t look_ms, until_ms;
+    struct mb__probation_row *rows; /* by the guard's slot */
 };
 
 struct mb__supervisor {
@@ -269,6 +282,7 @@ struct mb__supervisor {
     int rc;           /* why it stops, 0: asked to */
     struct mb_error *err;
     struct mb__generations generations;
+    struct mb__probation probation;
     struct mb__letter letter; /* the one being read */
 };
 
@@ -309,6 +323,9 @@ int mb__watch_scripts(struct mb__supervisor *supervisor, uint64_t now_ms);
 
 /* generations.c: the seam between what a new generation is and who must take it. */
 void mb__generations_ask(struct mb__supervisor *supervisor); /* SIGHUP */
+/* Sends one strategy back to its file in that bundle. Not while another one runs. */
+void mb__generations_roll_back(struct mb__supervisor *supervisor, struct mb_slice strategy,
+                               int bundle_fd);
 /* A letter about reloads from that member: READY, OUTCOME, ASK. */
 void mb__generations_take(struct mb__supervisor *supervisor, uint32_t seat,
                           struct mb__letter *letter);
@@ -316,6 +333,12 @@ void mb__generations_take(struct mb__supervisor *supervisor, uint32_t seat,
 void mb__generations_tend(struct mb__supervisor *supervisor, uint64_t now_ms);
 void mb__generations_member_gone(struct mb__supervisor *supervisor, uint32_t seat);
 void mb__generations_fini(struct mb__supervisor *supervisor);
+
+/* probation.c: the first worker has swapped; takes the bundle that bid until then. */
+void mb__probation_begin(struct mb__supervisor *supervisor, int bundle_before_fd);
+/* Sends back who fails; gives when to look again, 0: not by the clock. */
+uint64_t mb__probation_tend(struct mb__supervisor *supervisor, uint64_t now_ms);
+void mb__probation_fini(struct mb__probation *probation);
 
 /* --- worker.c --- */
 

@@ -7,6 +7,9 @@
  * and everybody loads from the copy.
  *
  * The version is a sum over a hash of each file's path and bytes.
+ *
+ * A file that was rolled back stands there twice: as it bids, and as it failed, below a hidden folder
+ * that no reading of a folder comes by. So the memory of what failed goes wherever the bundle goes.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -22,6 +25,8 @@
 #define BYTES_MAX ((uint64_t)4 << 30)
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 #define NO_SINGLE UINT32_MAX
+
+#define FAILED_FOLDER ".failed/"
 
 enum { FILES_MAX = 65536, DEPTH_MAX = 8 };
 
@@ -49,33 +54,43 @@ struct mb_bundle {
 
 /* --- which files --- */
 
+struct file {
+    char *path;            /* relative to the folder */
+    struct mb_slice bytes; /* absent: on disk */
+};
+
 struct found {
-    char **paths; /* relative to the folder */
+    struct file *files;
     size_t count, room;
 };
 
 static int by_path(const void *a, const void *b)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+    return strcmp(((const struct file *)a)->path, ((const struct file *)b)->path);
 }
 
 static void found_fini(struct found *found)
 {
     for (size_t i = 0; i < found->count; i++)
-        free(found->paths[i]);
-    free(found->paths);
+        free(found->files[i].path);
+    free(found->files);
+}
+
+static void add_file(struct found *found, struct mb_slice path, struct mb_slice bytes)
+{
+    if (found->count == found->room) {
+        found->room = found->room ? 2 * found->room : 64;
+        found->files = realloc(found->files, found->room * sizeof(*found->files));
+    }
+    char *copy = strndup(path.data, path.len);
+    if (!found->files || !copy)
+        abort();
+    found->files[found->count++] = (struct file){copy, bytes};
 }
 
 static void add_path(struct found *found, const char *path)
 {
-    if (found->count == found->room) {
-        found->room = found->room ? 2 * found->room : 64;
-        found->paths = realloc(found->paths, found->room * sizeof(*found->paths));
-    }
-    char *copy = strdup(path);
-    if (!found->paths || !copy)
-        abort();
-    found->paths[found->count++] = copy;
+    add_file(found, mb_slice_of(path), MB_SLICE_NONE);
 }
 
 static bool is_wanted(struct mb_slice path)
@@ -169,12 +184,16 @@ static uint64_t hash_on(uint64_t hash, const char *bytes, size_t len)
     return hash;
 }
 
+static uint64_t hash_of_path(const char *path)
+{
+    return (hash_on(HASH_START, path, strlen(path)) ^ 0xff) * HASH_PRIME;
+}
+
 /* The bytes of the open file `in`; `len` gets their number. */
 static int copy_bytes(struct writer *writer, int in, const char *path, uint64_t *len)
 {
     char chunk[65536];
-    uint64_t hash = hash_on(HASH_START, path, strlen(path));
-    hash = (hash ^ 0xff) * HASH_PRIME;
+    uint64_t hash = hash_of_path(path);
     int rc = 0;
     *len = 0;
     while (rc == 0) {
@@ -209,16 +228,27 @@ static int copy_file(struct writer *writer, const char *root, const char *path, 
     return rc;
 }
 
+static int copy_memory(struct writer *writer, const struct file *file, struct entry *entry)
+{
+    uint64_t hash = hash_on(hash_of_path(file->path), file->bytes.data, file->bytes.len);
+    writer->hash += hash ^ (hash >> 29);
+    *entry = (struct entry){.bytes_at = writer->at, .bytes_len = file->bytes.len};
+    int rc = write_all(writer, file->bytes.data, file->bytes.len);
+    return rc ? rc : write_all(writer, "", 1);
+}
+
 static int write_parts(struct writer *writer, const char *root, const struct found *found,
                        struct header *header, struct entry *entries)
 {
     int rc = write_all(writer, header, sizeof(*header));
     for (size_t i = 0; rc == 0 && i < found->count; i++)
-        rc = copy_file(writer, root, found->paths[i], &entries[i]);
+        rc = mb_slice_present(found->files[i].bytes)
+                 ? copy_memory(writer, &found->files[i], &entries[i])
+                 : copy_file(writer, root, found->files[i].path, &entries[i]);
     for (size_t i = 0; rc == 0 && i < found->count; i++) {
         entries[i].path_at = writer->at;
-        entries[i].path_len = strlen(found->paths[i]);
-        rc = write_all(writer, found->paths[i], entries[i].path_len + 1);
+        entries[i].path_len = strlen(found->files[i].path);
+        rc = write_all(writer, found->files[i].path, entries[i].path_len + 1);
     }
     if (rc == 0)
         rc = write_all(writer, "\0\0\0\0\0\0\0", 8 - writer->at % 8);
@@ -250,9 +280,9 @@ static int pack(const char *root, struct found *found, const char *single, struc
                 struct mb_error *err)
 {
     uint32_t single_at = NO_SINGLE;
-    qsort(found->paths, found->count, sizeof(*found->paths), by_path);
+    qsort(found->files, found->count, sizeof(*found->files), by_path);
     for (size_t i = 0; single && i < found->count; i++)
-        if (strcmp(found->paths[i], single) == 0)
+        if (strcmp(found->files[i].path, single) == 0)
             single_at = (uint32_t)i;
     int fd = memfd_create("moonbid-scripts", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
@@ -437,4 +467,97 @@ bool mb_bundle_is_strategy(const struct mb_bundle *bundle, size_t place)
     struct mb_slice path = mb_bundle_path(bundle, place);
     return mb_slice_starts(path, folder) && mb_slice_ends(path, MB_SLICE(".lua")) &&
            !memchr(path.data + folder.len, '/', path.len - folder.len);
+}
+
+/* --- going back --- */
+
+/* Where the bundle keeps a file as it failed; the caller frees. */
+static struct mb_buf failed_path(struct mb_slice path)
+{
+    struct mb_buf out = {0};
+    mb_xbuf_printf(&out, FAILED_FOLDER "%.*s", MB_SLICE_ARG(path));
+    return out;
+}
+
+static struct mb_slice failed_bytes(const struct mb_bundle *bundle, struct mb_slice path)
+{
+    struct mb_buf place = failed_path(path);
+    struct mb_slice bytes = mb_bundle_file(bundle, mb_buf_slice(&place));
+    mb_buf_fini(&place);
+    return bytes;
+}
+
+bool mb_bundle_rolled_back(const struct mb_bundle *bundle, struct mb_slice path)
+{
+    return mb_slice_present(failed_bytes(bundle, path));
+}
+
+static int pack_again(struct found *found, const struct mb_bundle *like, struct mb_bundle **out,
+                      struct mb_error *err)
+{
+    uint32_t single = like->header->single;
+    int rc = pack("", found, single == NO_SINGLE ? NULL : mb_bundle_path(like, single).data, out,
+                  err);
+    found_fini(found);
+    return rc;
+}
+
+/* The file as it shall bid, and as it failed. */
+static void add_both(struct found *found, struct mb_slice path, struct mb_slice bids,
+                     struct mb_slice failed)
+{
+    struct mb_buf place = failed_path(path);
+    add_file(found, path, bids);
+    add_file(found, mb_buf_slice(&place), failed);
+    mb_buf_fini(&place);
+}
+
+int mb_bundle_roll_back(const struct mb_bundle *bundle, const struct mb_bundle *before,
+                        struct mb_slice path, struct mb_bundle **out, struct mb_error *err)
+{
+    struct mb_slice failed = mb_bundle_file(bundle, path), old = mb_bundle_file(before, path);
+    struct mb_buf place = failed_path(path);
+    struct found found = {0};
+    *out = NULL;
+    if (mb_slice_present(failed) && mb_slice_present(old) && !mb_slice_eq(failed, old)) {
+        for (size_t i = 0; i < bundle->header->count; i++) {
+            struct mb_slice at = mb_bundle_path(bundle, i);
+            if (!mb_slice_eq(at, path) && !mb_slice_eq(at, mb_buf_slice(&place)))
+                add_file(&found, at, mb_bundle_bytes(bundle, i));
+        }
+        add_both(&found, path, old, failed);
+    }
+    mb_buf_fini(&place);
+    if (found.count == 0)
+        return mb_fail(err, MB_ENOTFOUND, NULL, "no other version of %.*s from before",
+                       MB_SLICE_ARG(path));
+    return pack_again(&found, bundle, out, err);
+}
+
+int mb_bundle_keep_rolled_back(struct mb_bundle **fresh, const struct mb_bundle *bids,
+                               struct mb_error *err)
+{
+    struct found found = {0};
+    struct mb_bundle *kept;
+    size_t n_kept = 0;
+    for (size_t i = 0; i < (*fresh)->header->count; i++) {
+        struct mb_slice path = mb_bundle_path(*fresh, i), bytes = mb_bundle_bytes(*fresh, i);
+        struct mb_slice failed = failed_bytes(bids, path);
+        if (mb_slice_present(failed) && mb_slice_eq(failed, bytes)) {
+            add_both(&found, path, mb_bundle_file(bids, path), failed);
+            n_kept++;
+        } else {
+            add_file(&found, path, bytes);
+        }
+    }
+    if (n_kept == 0) {
+        found_fini(&found);
+        return 0;
+    }
+    int rc = pack_again(&found, *fresh, &kept, err);
+    if (rc == 0) {
+        mb_bundle_free(*fresh);
+        *fresh = kept;
+    }
+    return rc;
 }

@@ -42,7 +42,7 @@ static int setup(void **state)
     mb_log_redirect(be_quiet, NULL);
     f->supervisor.crew = f->crew;
     f->supervisor.n_crew = CREW;
-    f->supervisor.generations.bundle_fd = -1;
+    f->supervisor.generations.bundle_fd = f->supervisor.probation.bundle_fd = -1;
     assert_int_equal(mb__shared_map(CREW, &f->supervisor.shared, NULL), 0);
     assert_int_equal(
         mb_guard_open(&(struct mb_guard_options){0}, &f->supervisor.parts.guard, NULL), 0);
@@ -69,6 +69,7 @@ static int teardown(void **state)
         close(f->ends[i]);
     }
     mb__generations_fini(&f->supervisor);
+    mb__probation_fini(&f->supervisor.probation);
     mb_guard_close(f->supervisor.parts.guard);
     mb__shared_unmap(f->supervisor.shared);
     free(f);

@@ -180,6 +180,114 @@ static void the_version_depends_on_names_too(void **state)
     assert_false(mb_slice_is(mb_bundle_version(bundle), before));
 }
 
+static void expect_file(const char *path, const char *text, bool rolled_back)
+{
+    expect_slice(mb_bundle_file(bundle, mb_slice_of(path)), text);
+    assert_int_equal(mb_bundle_rolled_back(bundle, mb_slice_of(path)), rolled_back);
+}
+
+static void replace_with(struct mb_bundle *other)
+{
+    mb_bundle_free(bundle);
+    bundle = other;
+}
+
+static void read_keeping(void)
+{
+    struct mb_bundle *bids = bundle;
+    bundle = NULL;
+    read_folder();
+    assert_int_equal(mb_bundle_keep_rolled_back(&bundle, bids, NULL), 0);
+    mb_bundle_free(bids);
+}
+
+static void a_file_goes_back_until_it_is_edited(void **state)
+{
+    (void)state;
+    const struct mb_slice path = MB_SLICE("strategies/a.lua");
+    struct mb_bundle *before, *composed;
+    char version[17] = "";
+    put_text("+first.lua", "stays"); /* sorts before the hidden folder */
+    put_text("strategies/a.lua", "old a");
+    put_text("strategies/b.lua", "old b");
+    read_folder();
+    before = bundle;
+    bundle = NULL;
+    put_text("strategies/a.lua", "new a");
+    put_text("strategies/b.lua", "new b");
+    read_folder();
+    assert_int_equal(mb_bundle_roll_back(bundle, before, path, &composed, NULL), 0);
+    replace_with(composed);
+    expect_file("strategies/a.lua", "old a", true);
+    expect_file("strategies/b.lua", "new b", false);
+    expect_file("+first.lua", "stays", false);
+    size_t n = 0;
+    for (size_t i = 0; i < mb_bundle_count(bundle); i++)
+        n += mb_bundle_is_strategy(bundle, i);
+    assert_int_equal(n, 2);
+    memcpy(version, mb_bundle_version(bundle).data, 16);
+    read_keeping();
+    expect_slice(mb_bundle_version(bundle), version);
+    put_text("strategies/b.lua", "third b");
+    read_keeping();
+    expect_file("strategies/a.lua", "old a", true);
+    expect_file("strategies/b.lua", "third b", false);
+    put_text("strategies/a.lua", "third a");
+    read_keeping();
+    expect_file("strategies/a.lua", "third a", false);
+    assert_int_equal(mb_bundle_roll_back(bundle, before, path, &composed, NULL), 0);
+    replace_with(composed);
+    expect_file("strategies/a.lua", "old a", true);
+    mb_bundle_free(before);
+}
+
+static void nothing_to_go_back_to_is_said(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"strategies/same.lua", "strategies/new.lua",
+                                        "strategies/gone.lua", "strategies/never.lua"};
+    struct mb_bundle *before, *composed = NULL;
+    char path[256];
+    put_text("strategies/same.lua", "same");
+    put_text("strategies/gone.lua", "gone");
+    read_folder();
+    before = bundle;
+    bundle = NULL;
+    snprintf(path, sizeof(path), "%s/strategies/gone.lua", folder);
+    assert_int_equal(remove(path), 0);
+    put_text("strategies/new.lua", "new");
+    read_folder();
+    for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+        struct mb_error err;
+        assert_int_equal(
+            mb_bundle_roll_back(bundle, before, mb_slice_of(paths[i]), &composed, &err),
+            MB_ENOTFOUND);
+        assert_null(composed);
+        assert_non_null(strstr(err.what, paths[i]));
+    }
+    mb_bundle_free(before);
+}
+
+static void a_single_file_goes_back_too(void **state)
+{
+    (void)state;
+    struct mb_bundle *before, *composed;
+    char path[256];
+    put_text("one.lua", "old");
+    put_text("lib/+.lua", "");
+    snprintf(path, sizeof(path), "%s/one.lua", folder);
+    assert_int_equal(mb_bundle_read(path, &before, NULL), 0);
+    put_text("one.lua", "new");
+    assert_int_equal(mb_bundle_read(path, &bundle, NULL), 0);
+    assert_int_equal(mb_bundle_roll_back(bundle, before, MB_SLICE("one.lua"), &composed, NULL), 0);
+    replace_with(composed);
+    mb_bundle_free(before);
+    expect_file("one.lua", "old", true);
+    for (size_t i = 0; i < mb_bundle_count(bundle); i++)
+        assert_int_equal(mb_bundle_is_strategy(bundle, i),
+                         mb_slice_is(mb_bundle_path(bundle, i), "one.lua"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, teardown)
 
 int main(void)
@@ -194,6 +302,9 @@ int main(void)
         TEST(what_cannot_be_read_is_named),
         TEST(a_folder_that_holds_itself_ends),
         TEST(the_version_depends_on_names_too),
+        TEST(a_file_goes_back_until_it_is_edited),
+        TEST(nothing_to_go_back_to_is_said),
+        TEST(a_single_file_goes_back_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

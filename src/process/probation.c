@@ -1,0 +1,147 @@
+/* probation.c - a strategy that fails since the last swap goes back to the version it had before.
+ *
+ * For some minutes after a swap the supervisor compares, once a second, what each strategy's calls
+ * came to since then with what they came to before. Who fails in more than a fifth of its calls,
+ * and more than before, is handed to generations.c: a generation of all files as they are but that
+ * strategy's, tried and passed on like any other.
+ *
+ * Only numbers are known here. Which file a strategy is from knows the worker that builds.
+ */
+#include "supervisor.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LOOK_MS = 1000, CALLS_MIN = 50, FAILS_ONE_IN = 5 };
+
+struct tally {
+    uint64_t calls, failures;
+};
+
+struct mb__probation_row {
+    struct tally at_swap; /* of all time until the last swap */
+    struct tally before;  /* between that one and the swap before */
+    bool judged;          /* since the swap: once is enough */
+};
+
+void mb__probation_fini(struct mb__probation *probation)
+{
+    if (probation->bundle_fd >= 0) {
+        close(probation->bundle_fd);
+    }
+    probation->bundle_fd = -1;
+    free(probation->rows);
+    probation->rows = NULL;
+}
+
+/* Not through mb__boards_strategy: a row of it is 4 kB, and this is done for all of them. */
+static struct tally count(const struct mb__supervisor *supervisor, uint32_t slot)
+{
+    static const enum mb_nobid failures[] = {MB_NOBID_SCRIPT_ERROR, MB_NOBID_SCRIPT_TIMEOUT,
+                                             MB_NOBID_SCRIPT_MEMORY, MB_NOBID_INVALID_BID};
+    struct tally sum = {0};
+    uint32_t seat;
+    size_t i;
+
+    for (seat = 0; seat < supervisor->boards.count; seat++) {
+        const struct mb_strategy_counts *counts =
+            &mb__boards_at(&supervisor->boards, seat)->bidder.strategies[slot];
+
+        sum.calls += mb_metrics_read(&counts->calls);
+        for (i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+            sum.failures += mb_metrics_read(&counts->nobids[failures[i]]);
+        }
+    }
+    return sum;
+}
+
+static struct tally minus(struct tally a, struct tally b)
+{
+    return (struct tally){a.calls - b.calls, a.failures - b.failures};
+}
+
+static bool has_strategy(const struct mb__supervisor *supervisor, uint32_t slot)
+{
+    return mb_slice_present(mb_guard_slot_name(supervisor->parts.guard, slot));
+}
+
+void mb__probation_begin(struct mb__supervisor *supervisor, int bundle_before_fd)
+{
+    struct mb__probation *probation = &supervisor->probation;
+    uint32_t slot;
+
+    if (!probation->rows) {
+        probation->rows = calloc(MB_GUARD_SLOTS_MAX, sizeof(*probation->rows));
+        if (!probation->rows) {
+            abort();
+        }
+    }
+    for (slot = 0; slot < MB_GUARD_SLOTS_MAX; slot++) {
+        struct mb__probation_row *row = &probation->rows[slot];
+
+        if (has_strategy(supervisor, slot)) {
+            struct tally now = count(supervisor, slot);
+
+            *row = (struct mb__probation_row){.at_swap = now, .before = minus(now, row->at_swap)};
+        }
+    }
+    if (probation->bundle_fd >= 0) {
+        close(probation->bundle_fd);
+    }
+    probation->bundle_fd = bundle_before_fd;
+    probation->look_ms = mb__shared_clock_ms() + LOOK_MS;
+    probation->until_ms = mb__shared_clock_ms() + MB__PROBATION_MS;
+}
+
+/* a / b > c / d, where c / d is 0 if nothing was called. */
+static bool is_worse(struct tally since, struct tally before)
+{
+    return since.calls >= CALLS_MIN && since.failures * FAILS_ONE_IN > since.calls &&
+           (before.calls == 0 ||
+            (double)since.failures * (double)before.calls >
+                (double)before.failures * (double)since.calls);
+}
+
+/* Gives true where a strategy is sent back: one at a time. */
+static bool judge(struct mb__supervisor *supervisor, uint32_t slot)
+{
+    struct mb__probation_row *row = &supervisor->probation.rows[slot];
+    struct mb_slice name = mb_guard_slot_name(supervisor->parts.guard, slot);
+    struct tally since = minus(count(supervisor, slot), row->at_swap);
+
+    if (row->judged || !is_worse(since, row->before)) {
+        return false;
+    }
+    row->judged = true;
+    mb_log(MB_LOG_WARN, "process", "strategy fails since the reload, goes back to its old version",
+           "strategy=%.*s failed=%llu calls=%llu failed_before=%llu calls_before=%llu",
+           MB_SLICE_ARG(name), (unsigned long long)since.failures, (unsigned long long)since.calls,
+           (unsigned long long)row->before.failures, (unsigned long long)row->before.calls);
+    mb__generations_roll_back(supervisor, name, supervisor->probation.bundle_fd);
+    return true;
+}
+
+uint64_t mb__probation_tend(struct mb__supervisor *supervisor, uint64_t now_ms)
+{
+    struct mb__probation *probation = &supervisor->probation;
+    uint32_t slot;
+
+    if (probation->bundle_fd < 0 || supervisor->stopping) {
+        return 0;
+    }
+    if (now_ms >= probation->until_ms) {
+        close(probation->bundle_fd);
+        probation->bundle_fd = -1;
+        return 0;
+    }
+    if (now_ms >= probation->look_ms && !supervisor->generations.running) {
+        probation->look_ms = now_ms + LOOK_MS;
+        for (slot = 0; slot < MB_GUARD_SLOTS_MAX; slot++) {
+            if (has_strategy(supervisor, slot) && judge(supervisor, slot)) {
+                break;
+            }
+        }
+    }
+    return now_ms >= probation->look_ms ? 0 : probation->look_ms; /* 0: a letter comes first */
+}
