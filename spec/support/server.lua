@@ -12,7 +12,7 @@ Server.__index = Server
 
 local BINARY = assert(os.getenv 'MOONBID_BIN', 'MOONBID_BIN names the binary under test')
 local START_SECONDS = 10
-local EXIT_SECONDS = 0.5
+local EXIT_SECONDS = 3
 local SLOWDOWN = tonumber(os.getenv 'MOONBID_SLOWDOWN' or '1') -- sanitizers and valgrind take longer
 
 -- Whole or not at all, as a careful editor does: a reload may read at any moment.
@@ -128,7 +128,9 @@ function Server:strategy(name, text) write_file(self.folder .. '/scripts/strateg
 function Server:signal(name) assert(os.execute(('kill -%s %s'):format(name, self.pid))) end
 
 function Server:wait_exit(seconds)
-  return poll('the server ends', seconds or EXIT_SECONDS, function() return self:exit_status() end)
+  local ended, status = pcall(poll, 'the server ends', seconds or EXIT_SECONDS, function() return self:exit_status() end)
+  if not ended then error(status .. ':\n' .. self:log(), 2) end
+  return status
 end
 
 -- An error line that holds `text` (plain) is no failure of this spec.

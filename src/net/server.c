@@ -229,11 +229,15 @@ int mb_http_server_new(const struct mb_http_server_options *options, struct mb_h
     return 0;
 }
 
+/* A failed accept (descriptors used up) is libuv's to retry. It would retry for ever, and never come
+ * back, on a socket that another process has shut down meanwhile: such a listener goes. */
 static void on_connection(uv_stream_t *stream, int status)
 {
-    /* A failed accept (descriptors used up) is libuv's to retry. */
+    struct mb__net_listener *listener = MB__NET_OF(stream, struct mb__net_listener, tcp);
     if (status == 0)
-        mb__net_conn_accept(MB__NET_OF(stream, struct mb__net_listener, tcp));
+        mb__net_conn_accept(listener);
+    else if (status == UV_EINVAL)
+        close_listener(listener);
 }
 
 /* The port that a bound handle has. */

@@ -361,6 +361,29 @@ static void lent_socket_listens_on_when_it_is_given_back(void **state)
     rig_stop(&rig);
 }
 
+/* A worker that drains shuts its socket down; another that had taken it over must not try for ever. */
+static void socket_that_another_shuts_down_is_let_go(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct mb_error err;
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    socklen_t size = sizeof(at);
+    int held = socket(AF_INET, SOCK_STREAM, 0);
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(held, (struct sockaddr *)&at, sizeof(at)), 0);
+    assert_int_equal(listen(held, 8), 0);
+    rig_start(&rig, NULL); /* has a listener of its own */
+    assert_int_equal(mb_http_server_listen_fd(rig.server, dup(held), &err), 0);
+    assert_int_equal(getsockname(held, (struct sockaddr *)&at, &size), 0);
+    assert_int_equal(shutdown(held, SHUT_RD), 0);
+    struct rig_heard heard = rig_talk(&rig, GET_HELLO, strlen(GET_HELLO));
+    assert_contains(heard.data, "hello");
+    rig_heard_free(&heard);
+    close(held);
+    rig_stop(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,6 +401,7 @@ int main(void)
         cmocka_unit_test(request_cut_off_by_half_close_is_refused),
         cmocka_unit_test(inherited_socket_is_served),
         cmocka_unit_test(lent_socket_listens_on_when_it_is_given_back),
+        cmocka_unit_test(socket_that_another_shuts_down_is_let_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
