@@ -226,6 +226,7 @@ static void take_ready(struct mb__supervisor *supervisor, uint32_t seat, struct 
 
     if (g->bundle_fd < 0) {
         keep_bundle(g, letter);
+        mb__probation_begin(supervisor, -1);
     } else if (strcmp(g->version, letter->head.version) != 0) {
         (void)tell(supervisor, seat, MB__LETTER_TAKE); /* it has missed one while it started */
     }
@@ -260,11 +261,12 @@ static void take_outcome(struct mb__supervisor *supervisor, uint32_t seat,
         int before_fd = g->bundle_fd;
 
         keep_bundle(g, letter);
-        if (letter->head.outcome == MB__RELOAD_LOADED && before_fd != g->bundle_fd) {
-            mb__probation_begin(supervisor, before_fd);
-        } else if (before_fd >= 0 && before_fd != g->bundle_fd) {
-            close(before_fd); /* the probation of the reload before goes on */
+        if (letter->head.outcome == MB__RELOAD_ROLLED_BACK && before_fd >= 0 &&
+            before_fd != g->bundle_fd) {
+            close(before_fd); /* it holds what has just failed */
+            before_fd = -1;
         }
+        mb__probation_begin(supervisor, before_fd != g->bundle_fd ? before_fd : -1);
         g->taken = true;
         tell_next(supervisor, seat + 1);
     } else {

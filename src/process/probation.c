@@ -1,11 +1,13 @@
 /* probation.c - a strategy that fails since the last swap goes back to the version it had before.
  *
- * For some minutes after a swap the supervisor compares, once a second, what each strategy's calls
- * came to since then with what they came to before. Who fails in more than a fifth of its calls,
+ * For some minutes after a swap the supervisor compares, once a second, what the calls of each
+ * strategy whose file has changed came to since then with what they came to before. Who fails in more than a fifth of its calls,
  * and more than before, is handed to generations.c: a generation of all files as they are but that
  * strategy's, tried and passed on like any other.
  *
- * Only numbers are known here. Which file a strategy is from knows the worker that builds.
+ * A swap that leaves a strategy's file alone changes nothing for it, so each strategy goes back to
+ * what bid before the swap that changed it. Only numbers are known here: which file a strategy is
+ * from knows the worker that builds, and leaves the file's hash in the shared page.
  */
 #include "supervisor.h"
 
@@ -20,17 +22,37 @@ struct tally {
 };
 
 struct mb__probation_row {
-    struct tally at_swap; /* of all time until the last swap */
-    struct tally before;  /* between that one and the swap before */
-    bool judged;          /* since the swap: once is enough */
+    uint64_t file;        /* its hash */
+    struct tally at_swap; /* of all time until the swap that brought this file */
+    struct tally before;  /* of the file before */
+    uint32_t swap;        /* place of that swap */
+    bool settled;         /* sent back once, or nothing to go back to */
 };
+
+void mb__probation_init(struct mb__probation *probation)
+{
+    uint32_t i;
+
+    for (i = 0; i < MB__PROBATION_SWAPS; i++) {
+        probation->swaps[i].bundle_fd = -1;
+    }
+}
+
+static void forget(struct mb__probation *probation, uint32_t swap)
+{
+    if (probation->swaps[swap].bundle_fd >= 0) {
+        close(probation->swaps[swap].bundle_fd);
+    }
+    probation->swaps[swap].bundle_fd = -1;
+}
 
 void mb__probation_fini(struct mb__probation *probation)
 {
-    if (probation->bundle_fd >= 0) {
-        close(probation->bundle_fd);
+    uint32_t i;
+
+    for (i = 0; i < MB__PROBATION_SWAPS; i++) {
+        forget(probation, i);
     }
-    probation->bundle_fd = -1;
     free(probation->rows);
     probation->rows = NULL;
 }
@@ -61,15 +83,39 @@ static struct tally minus(struct tally a, struct tally b)
     return (struct tally){a.calls - b.calls, a.failures - b.failures};
 }
 
-static bool has_strategy(const struct mb__supervisor *supervisor, uint32_t slot)
+/* The swap has changed the file: what bid before it is there to go back to, if there was one. */
+static void note_change(struct mb__supervisor *supervisor, uint32_t slot, uint32_t swap)
 {
-    return mb_slice_present(mb_guard_slot_name(supervisor->parts.guard, slot));
+    struct mb__probation_row *row = &supervisor->probation.rows[slot];
+    struct tally now = count(supervisor, slot);
+
+    *row = (struct mb__probation_row){
+        .file = atomic_load(&supervisor->shared->file_hashes[slot]),
+        .at_swap = now,
+        .before = minus(now, row->at_swap),
+        .swap = swap,
+        .settled = row->file == 0 || supervisor->probation.swaps[swap].bundle_fd < 0};
+}
+
+static void note_changes(struct mb__supervisor *supervisor, uint32_t swap)
+{
+    uint32_t slot;
+
+    for (slot = 0; slot < MB_GUARD_SLOTS_MAX; slot++) {
+        struct mb__probation_row *row = &supervisor->probation.rows[slot];
+
+        if (atomic_load(&supervisor->shared->file_hashes[slot]) != row->file) {
+            note_change(supervisor, slot, swap);
+        } else if (row->swap == swap) {
+            row->settled = true; /* its own swap has given way to this one */
+        }
+    }
 }
 
 void mb__probation_begin(struct mb__supervisor *supervisor, int bundle_before_fd)
 {
     struct mb__probation *probation = &supervisor->probation;
-    uint32_t slot;
+    uint32_t swap = probation->next;
 
     if (!probation->rows) {
         probation->rows = calloc(MB_GUARD_SLOTS_MAX, sizeof(*probation->rows));
@@ -77,21 +123,12 @@ void mb__probation_begin(struct mb__supervisor *supervisor, int bundle_before_fd
             abort();
         }
     }
-    for (slot = 0; slot < MB_GUARD_SLOTS_MAX; slot++) {
-        struct mb__probation_row *row = &probation->rows[slot];
-
-        if (has_strategy(supervisor, slot)) {
-            struct tally now = count(supervisor, slot);
-
-            *row = (struct mb__probation_row){.at_swap = now, .before = minus(now, row->at_swap)};
-        }
-    }
-    if (probation->bundle_fd >= 0) {
-        close(probation->bundle_fd);
-    }
-    probation->bundle_fd = bundle_before_fd;
+    forget(probation, swap);
+    probation->swaps[swap].bundle_fd = bundle_before_fd;
+    probation->swaps[swap].until_ms = mb__shared_clock_ms() + MB__PROBATION_MS;
+    probation->next = (swap + 1) % MB__PROBATION_SWAPS;
     probation->look_ms = mb__shared_clock_ms() + LOOK_MS;
-    probation->until_ms = mb__shared_clock_ms() + MB__PROBATION_MS;
+    note_changes(supervisor, swap);
 }
 
 /* a / b > c / d, where c / d is 0 if nothing was called. */
@@ -109,17 +146,33 @@ static bool judge(struct mb__supervisor *supervisor, uint32_t slot)
     struct mb__probation_row *row = &supervisor->probation.rows[slot];
     struct mb_slice name = mb_guard_slot_name(supervisor->parts.guard, slot);
     struct tally since = minus(count(supervisor, slot), row->at_swap);
+    int fd = supervisor->probation.swaps[row->swap].bundle_fd;
 
-    if (row->judged || !is_worse(since, row->before)) {
+    if (row->settled || fd < 0 || !is_worse(since, row->before)) {
         return false;
     }
-    row->judged = true;
+    row->settled = true;
     mb_log(MB_LOG_WARN, "process", "strategy fails since the reload, goes back to its old version",
            "strategy=%.*s failed=%llu calls=%llu failed_before=%llu calls_before=%llu",
            MB_SLICE_ARG(name), (unsigned long long)since.failures, (unsigned long long)since.calls,
            (unsigned long long)row->before.failures, (unsigned long long)row->before.calls);
-    mb__generations_roll_back(supervisor, name, supervisor->probation.bundle_fd);
+    mb__generations_roll_back(supervisor, name, fd);
     return true;
+}
+
+/* Does any swap's time still run? */
+static bool has_any(struct mb__probation *probation, uint64_t now_ms)
+{
+    bool any = false;
+    uint32_t i;
+
+    for (i = 0; i < MB__PROBATION_SWAPS; i++) {
+        if (now_ms >= probation->swaps[i].until_ms) {
+            forget(probation, i);
+        }
+        any = any || probation->swaps[i].bundle_fd >= 0;
+    }
+    return any;
 }
 
 uint64_t mb__probation_tend(struct mb__supervisor *supervisor, uint64_t now_ms)
@@ -127,18 +180,13 @@ uint64_t mb__probation_tend(struct mb__supervisor *supervisor, uint64_t now_ms)
     struct mb__probation *probation = &supervisor->probation;
     uint32_t slot;
 
-    if (probation->bundle_fd < 0 || supervisor->stopping) {
-        return 0;
-    }
-    if (now_ms >= probation->until_ms) {
-        close(probation->bundle_fd);
-        probation->bundle_fd = -1;
+    if (!has_any(probation, now_ms) || supervisor->stopping) {
         return 0;
     }
     if (now_ms >= probation->look_ms && !supervisor->generations.running) {
         probation->look_ms = now_ms + LOOK_MS;
         for (slot = 0; slot < MB_GUARD_SLOTS_MAX; slot++) {
-            if (has_strategy(supervisor, slot) && judge(supervisor, slot)) {
+            if (probation->rows[slot].file != 0 && judge(supervisor, slot)) {
                 break;
             }
         }

@@ -79,9 +79,29 @@ static void report_kept(struct mb__reload *reload)
     }
 }
 
-/* Tries fresh_bundle on its golden requests, then loads it. */
-static int try_fresh(const struct mb_process_parts *parts, struct mb__reload *reload)
+/* Tells the supervisor which strategies have another file than before. */
+static void leave_hashes(const struct mb__worker *worker)
 {
+    const struct mb__reload *reload = &worker->reload;
+    const struct mb_strategy *const *strategies;
+    size_t count, i;
+
+    strategies = mb_script_strategies(reload->fresh, &count);
+    for (i = 0; i < count; i++) {
+        struct mb_slice bytes = mb_bundle_file(reload->fresh_bundle, strategies[i]->file);
+
+        if (strategies[i]->guard_slot < MB_GUARD_SLOTS_MAX && mb_slice_present(bytes)) {
+            atomic_store(&worker->shared->file_hashes[strategies[i]->guard_slot],
+                         mb_slice_hash(bytes) | 1); /* 0 is none */
+        }
+    }
+}
+
+/* Tries fresh_bundle on its golden requests, then loads it. */
+static int try_fresh(struct mb__worker *worker)
+{
+    const struct mb_process_parts *parts = &worker->parts;
+    struct mb__reload *reload = &worker->reload;
     size_t n_strategies;
     int rc = mb_process_check_bundle(parts, reload->fresh_bundle, &reload->report, &n_strategies);
     if (!rc) {
@@ -89,14 +109,18 @@ static int try_fresh(const struct mb_process_parts *parts, struct mb__reload *re
         reload->report = (struct mb_script_report){0};
         rc = mb_process_load_bundle(parts, reload->fresh_bundle, &reload->fresh, &reload->report);
     }
+    if (!rc) {
+        leave_hashes(worker);
+    }
     return rc;
 }
 
 /* A generation from what the folder holds now. */
-static int load_from_disk(const struct mb_process_parts *parts, struct mb__reload *reload)
+static int load_from_disk(struct mb__worker *worker)
 {
+    struct mb__reload *reload = &worker->reload;
     struct mb_error err = {.at = -1};
-    int rc = mb_bundle_read(parts->config->scripts, &reload->fresh_bundle, &err);
+    int rc = mb_bundle_read(worker->config->scripts, &reload->fresh_bundle, &err);
 
     if (!rc && reload->bundle) {
         rc = mb_bundle_keep_rolled_back(&reload->fresh_bundle, reload->bundle, &err);
@@ -105,13 +129,14 @@ static int load_from_disk(const struct mb_process_parts *parts, struct mb__reloa
         mb_script_report_add(&reload->report, false, mb_slice_of(err.where), 0, "%s", err.what);
         return rc;
     }
-    rc = try_fresh(parts, reload);
+    rc = try_fresh(worker);
     report_kept(reload);
     return rc;
 }
 
-static int load_rolled_back(const struct mb_process_parts *parts, struct mb__reload *reload)
+static int load_rolled_back(struct mb__worker *worker)
 {
+    struct mb__reload *reload = &worker->reload;
     struct mb_error err = {.at = -1};
     int rc = mb_bundle_roll_back(reload->bundle, reload->given, mb_buf_slice(&reload->back),
                                  &reload->fresh_bundle, &err);
@@ -120,7 +145,7 @@ static int load_rolled_back(const struct mb_process_parts *parts, struct mb__rel
         mb_script_report_add(&reload->report, false, mb_buf_slice(&reload->back), 0, "%s", err.what);
         return rc;
     }
-    return try_fresh(parts, reload);
+    return try_fresh(worker);
 }
 
 static void build(uv_work_t *work)
@@ -133,9 +158,9 @@ static void build(uv_work_t *work)
         mb_log(MB_LOG_ERROR, "process", "no limit of time while loading", "error=%s", err.what);
     }
     if (reload->running == MB__BUILD_RELOAD) {
-        reload->rc = load_from_disk(&worker->parts, reload);
+        reload->rc = load_from_disk(worker);
     } else if (reload->running == MB__BUILD_ROLL_BACK) {
-        reload->rc = load_rolled_back(&worker->parts, reload);
+        reload->rc = load_rolled_back(worker);
     } else {
         reload->rc = mb_process_load_bundle(
             &worker->parts, reload->running == MB__BUILD_TAKE ? reload->given : reload->bundle,
@@ -452,7 +477,7 @@ int mb__reload_first(struct mb__worker *worker, int bundle_fd, struct mb_error *
 {
     struct mb__reload *reload = &worker->reload;
     int rc = bundle_fd >= 0 ? load_given(worker, bundle_fd)
-                            : load_from_disk(&worker->parts, reload);
+                            : load_from_disk(worker);
 
     reload->rc = rc;
     if (rc || bundle_fd < 0) {

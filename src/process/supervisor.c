@@ -353,7 +353,8 @@ int mb_process_serve(struct mb_config *config, bool watch, struct mb_error *err)
     supervisor->sockets.admin_fd = supervisor->edits.fd = -1;
     supervisor->bookseat.listener = -1;
     supervisor->bookseat.life_fds[0] = supervisor->bookseat.life_fds[1] = -1;
-    supervisor->generations.bundle_fd = supervisor->probation.bundle_fd = -1;
+    supervisor->generations.bundle_fd = -1;
+    mb__probation_init(&supervisor->probation);
     rc = start(supervisor, watch, err);
     if (!rc) {
         run(supervisor);

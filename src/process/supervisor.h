@@ -58,6 +58,8 @@ struct mb__shared {
     _Atomic uint32_t last_version; /* of `last`: odd while it is written */
     struct mb__last_reload last;
     struct mb__books_page books;
+    /* Of each strategy's file, by the guard's slot; 0: none yet. Written by who tries a generation. */
+    _Atomic uint64_t file_hashes[MB_GUARD_SLOTS_MAX];
     struct mb__seat seats[];
 };
 
@@ -253,12 +255,16 @@ struct mb__generations {
     char text[MB__LETTER_TEXT_MAX];
 };
 
-/* probation.c: from a swap on, for MB__PROBATION_MS. */
-enum { MB__PROBATION_MS = 600000 };
+/* probation.c: from the swap that changed a strategy's file on, for MB__PROBATION_MS. */
+enum { MB__PROBATION_MS = 600000, MB__PROBATION_SWAPS = 8 };
 
 struct mb__probation {
-    int bundle_fd; /* what bid before the swap; -1: no probation */
-    uint64_t look_ms, until_ms;
+    struct {
+        int bundle_fd; /* what bid before; -1: none */
+        uint64_t until_ms;
+    } swaps[MB__PROBATION_SWAPS]; /* the last ones; the oldest gives way */
+    uint32_t next;                /* of swaps: the one that gives way */
+    uint64_t look_ms;
     struct mb__probation_row *rows; /* by the guard's slot */
 };
 
@@ -334,7 +340,9 @@ void mb__generations_tend(struct mb__supervisor *supervisor, uint64_t now_ms);
 void mb__generations_member_gone(struct mb__supervisor *supervisor, uint32_t seat);
 void mb__generations_fini(struct mb__supervisor *supervisor);
 
-/* probation.c: the first worker has swapped; takes the bundle that bid until then. */
+void mb__probation_init(struct mb__probation *probation);
+/* The first worker has swapped; takes the bundle that bid until then, -1 where nobody shall go back
+ * to it. */
 void mb__probation_begin(struct mb__supervisor *supervisor, int bundle_before_fd);
 /* Sends back who fails; gives when to look again, 0: not by the clock. */
 uint64_t mb__probation_tend(struct mb__supervisor *supervisor, uint64_t now_ms);

@@ -42,7 +42,8 @@ static int setup(void **state)
     mb_log_redirect(be_quiet, NULL);
     f->supervisor.crew = f->crew;
     f->supervisor.n_crew = CREW;
-    f->supervisor.generations.bundle_fd = f->supervisor.probation.bundle_fd = -1;
+    f->supervisor.generations.bundle_fd = -1;
+    mb__probation_init(&f->supervisor.probation);
     assert_int_equal(mb__shared_map(CREW, &f->supervisor.shared, NULL), 0);
     assert_int_equal(
         mb_guard_open(&(struct mb_guard_options){0}, &f->supervisor.parts.guard, NULL), 0);

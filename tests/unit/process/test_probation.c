@@ -38,11 +38,14 @@ static int setup(void **state)
     mb_log_redirect(be_quiet, NULL);
     s->crew = f->crew;
     s->n_crew = WORKERS;
-    s->generations.bundle_fd = s->probation.bundle_fd = -1;
+    s->generations.bundle_fd = -1;
+    mb__probation_init(&s->probation);
     assert_int_equal(mb__shared_map(WORKERS, &s->shared, NULL), 0);
     assert_int_equal(mb__boards_map(WORKERS, 1, &s->boards, NULL), 0);
     assert_int_equal(mb_guard_open(&(struct mb_guard_options){0}, &s->parts.guard, NULL), 0);
     f->slot = mb_guard_slot(s->parts.guard, MB_SLICE("banner"));
+    atomic_store(&s->shared->file_hashes[f->slot], 1);
+    mb__probation_begin(s, -1); /* the first load */
     for (int i = 0; i < WORKERS; i++) {
         int fds[2];
 
@@ -97,9 +100,16 @@ static void add(struct fixture *f, uint64_t calls, uint64_t failures, enum mb_no
     }
 }
 
+/* A reload that brings the strategy's file in that version. */
+static void swap_to(struct fixture *f, uint64_t version)
+{
+    atomic_store(&f->supervisor.shared->file_hashes[f->slot], version);
+    mb__probation_begin(&f->supervisor, open("/dev/null", O_RDONLY | O_CLOEXEC));
+}
+
 static void swap(struct fixture *f)
 {
-    mb__probation_begin(&f->supervisor, open("/dev/null", O_RDONLY | O_CLOEXEC));
+    swap_to(f, 2);
 }
 
 static bool goes_back(struct fixture *f, uint64_t later_ms)
@@ -200,6 +210,35 @@ static void a_refusal_is_not_tried_again(void **state)
     assert_false(goes_back(f, 6000));
 }
 
+static void reloads_of_other_files_change_nothing(void **state)
+{
+    struct fixture *f = *state;
+
+    add(f, 100, 0, MB_NOBID_SCRIPT_ERROR);
+    swap_to(f, 1); /* others' */
+    add(f, 100, 100, MB_NOBID_SCRIPT_ERROR);
+    assert_false(goes_back(f, 1500)); /* the file is as it ever was: nothing to go back to */
+    add(f, 10000, 0, MB_NOBID_SCRIPT_ERROR);
+    swap_to(f, 2);
+    add(f, 30, 30, MB_NOBID_SCRIPT_ERROR);
+    swap_to(f, 2);
+    assert_false(goes_back(f, 1500)); /* too few yet */
+    add(f, 30, 30, MB_NOBID_SCRIPT_ERROR);
+    assert_true(goes_back(f, 3000));
+}
+
+static void after_eight_reloads_it_is_kept(void **state)
+{
+    struct fixture *f = *state;
+
+    swap_to(f, 2);
+    for (int i = 0; i < MB__PROBATION_SWAPS; i++) {
+        swap_to(f, 2);
+    }
+    add(f, 100, 100, MB_NOBID_SCRIPT_ERROR);
+    assert_false(goes_back(f, 1500));
+}
+
 static void the_time_ends(void **state)
 {
     struct fixture *f = *state;
@@ -218,6 +257,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(only_who_fails_often_and_more_than_before, setup, teardown),
         cmocka_unit_test_setup_teardown(it_is_asked_once_and_the_others_follow, setup, teardown),
         cmocka_unit_test_setup_teardown(a_refusal_is_not_tried_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(reloads_of_other_files_change_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(after_eight_reloads_it_is_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(the_time_ends, setup, teardown),
     };
 
