@@ -233,7 +233,7 @@ describe('the command line', function()
   it('tells the versions', function()
     local output, status = run 'version'
     assert.equal(0, status)
-    assert.matches('^moonbid %d+%.%d+%.%d+\ncommit [%x]+[^\n]*\nLuaJIT 2%.1[^\n]+\n', output)
+    assert.matches('^moonbid %d+%.%d+%.%d+\ncommit %w[^\n]*\nLuaJIT 2%.1[^\n]+\n', output)
     assert.matches('\nlibuv [^\n]+\nllhttp [^\n]+\ncJSON [^\n]+\nSQLite 3%.[%d.]+\n$', output)
   end)
 
