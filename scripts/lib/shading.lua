@@ -1,4 +1,4 @@
---- shading.lua - how much to offer: what a click is worth to us, less where the zone tends to go for less.
+--- shading.lua - how much to offer for a click: what it is worth to us in a country, or up to a tenth less.
 local shading = {}
 
 -- What a click from a country is worth, house currency.
@@ -11,7 +11,7 @@ function shading.worth(country)
 end
 
 --- The worth, shaded by up to a tenth: the same draw for the same request, so a replay repeats it.
-function shading.price(ctx, _, country)
+function shading.price(ctx, country)
   local factor = 1 - ctx.random(0, 10) / 100
   return math.floor(shading.worth(country) * factor * 1000 + 0.5) / 1000
 end

@@ -14,6 +14,8 @@ local CREATIVES = {
 local BY_SITE = { ['news.example'] = 1.80, ['pub.example'] = 1.20 }
 local OTHER = 0.60
 
+local XANDR_MAX = 5.00 -- CPM
+
 return {
   strategy {
     name = 'banner_by_site',
@@ -50,11 +52,11 @@ return {
   strategy {
     name = 'xandr_display',
     target = { exchange = { 'xandr' }, size = { '300x250', '728x90', '160x600', '320x50' } },
-    limits = { max_bid = 5.00, daily = 500.00 },
+    limits = { max_bid = XANDR_MAX, daily = 500.00 },
 
     bid = function(_, req, imp)
       local price = math.max(BY_SITE[req.site.domain or ''] or OTHER, imp.floor * 1.1)
-      if price > 5 then return nobid 'too_dear' end
+      if price > XANDR_MAX then return nobid 'too_dear' end
       return {
         price = price,
         member_id = imp.members and imp.members[1] or (req.raw.wseat or {})[1],

@@ -27,10 +27,10 @@ return strategy {
     src = function(_, req) return req.tokens.src_hostname or 'unknown' end,
   },
 
-  bid = function(ctx, req, imp)
-    if (req.user.keyword or ''):find('casino', 1, true) then return nobid 'keyword' end
+  bid = function(ctx, req)
+    if (req.user.keyword or ''):lower():find('casino', 1, true) then return nobid 'keyword' end
     return {
-      price = shading.price(ctx, imp, req.geo.country),
+      price = shading.price(ctx, req.geo.country),
       title = 'Guten Tag',
       description = 'Nur heute',
       icon_url = {

@@ -14,11 +14,12 @@ return {
         return hour < 6 and 'night' or hour < 12 and 'morning' or hour < 18 and 'day' or 'evening'
       end,
       -- First tag of the page, or 'none'.
-      tag = function(_, req) return (req.tokens.tags or 'none'):match '^[^,]+' end,
+      tag = function(_, req) return (req.tokens.tags or ''):match '^[^,]+' or 'none' end,
     },
 
-    bid = function(_, req)
+    bid = function(_, req, imp)
       local price = req.device.type == 'desktop' and 1.10 or 0.85
+      if price < imp.floor then return nobid 'floor' end -- OpenRTB; ExoClick's own protocol has no floors
       return {
         price = price,
         url = 'https://go.example/pop?z={zone_id}&h={src_hostname}&t={tag}&d={part}&c={country}&id={request_id}',

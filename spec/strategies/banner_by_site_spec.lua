@@ -54,13 +54,38 @@ describe('banner_by_site', function()
     assert.nobids(bidder:send(openrtb('/openrtb/bid', { id = '1', banner = { w = 300, h = 250 }, bidfloor = 1.90 })), 'floor')
   end)
 
+  it('pays a floor that is just its price, and nothing above it', function()
+    local function at(floor) return bidder:bid(kit.openrtb.banner { imp = { bidfloor = floor } }) end
+    assert.bids(at(1.20), { price = 1.20 })
+    assert.nobids(at(1.201), 'floor')
+  end)
+
+  it('tells the landing page the site, and which bid it was', function()
+    local answer = bidder:bid(banner 'https://pub.example/?a=1')
+    assert.matches('"clickUrl":"https://go.example/b?s=pub.example&b=' .. answer.bids[1].id .. '"', answer.http.body, 1, true)
+  end)
+
   it('stays away where the publisher blocks its advertiser', function()
     local request = openrtb('/openrtb/bid', { id = '1', banner = { w = 300, h = 250 } }, { badv = { 'shop.example' } })
     assert.nobids(bidder:send(request), 'blocked')
   end)
 
+  it('pays a thousandth of the CPM for an impression', function()
+    local answer = bidder:bid(banner 'https://pub.example/')
+    bidder:notice(answer, 'billing')
+    assert.equals(0.0012, bidder:spent 'banner_by_site')
+  end)
+
+  it('stays out of other formats', function()
+    for _, other in ipairs { kit.exoclick.popunder(), kit.exoclick.push(), kit.openrtb.video(), kit.xandr.bid() } do
+      assert.nobids(bidder:bid(other), 'target')
+    end
+  end)
+
   it('stops at the daily limit', function()
-    bidder:spend('banner_by_site', 500)
+    bidder:spend('banner_by_site', 499.99)
+    assert.bids(bidder:bid(banner 'https://news.example/'))
+    bidder:spend('banner_by_site', 0.01)
     assert.nobids(bidder:bid(banner 'https://news.example/'), 'budget')
   end)
 end)
@@ -79,8 +104,23 @@ describe('xandr_display', function()
     assert.matches('"creative_id":71001', answer.http.body, 1, true)
   end)
 
+  it('pays at least what the site is worth', function()
+    assert.bids(bidder:bid(display(1.00)), { price = 1.80 })
+    assert.bids(bidder:bid(kit.xandr.bid { bid_info = { domain = 'elsewhere.example' } }), { price = 0.60 })
+  end)
+
   it('lets go of what is too dear', function()
-    assert.nobids(bidder:bid(display(4.90)), 'too_dear')
+    assert.bids(bidder:bid(display(4.54)), { price = 4.994 })
+    assert.nobids(bidder:bid(display(4.55)), 'too_dear')
+  end)
+
+  it('has no creative for other sizes', function()
+    assert.nobids(bidder:bid(kit.xandr.bid { tags = { { size = '468x60', sizes = { '468x60' } } } }), 'target')
+  end)
+
+  it('stops at the daily limit', function()
+    bidder:spend('xandr_display', 500)
+    assert.nobids(bidder:bid(display(1.00)), 'budget')
   end)
 
   it('books a win, and the exchange gives our own data back', function()

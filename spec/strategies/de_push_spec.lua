@@ -30,12 +30,22 @@ describe('de_push', function()
   it('stays out of other countries, of banners and of listed zones', function()
     assert.nobids(bidder:bid(push { ip = '192.0.2.14' }), 'target')
     assert.nobids(bidder:bid(kit.exoclick.banner { ip = '192.0.2.10' }), 'target')
-    local bad = assert(io.open 'scripts/lists/bad-zones.txt'):read '*l'
-    assert.nobids(bidder:bid(push { tokens = { zone_id = bad } }), 'target')
+    for zone in io.lines 'scripts/lists/bad-zones.txt' do
+      assert.nobids(bidder:bid(push { tokens = { zone_id = zone } }), 'target')
+      assert.bids(bidder:bid(push { tokens = { zone_id = zone .. '1' } }))
+    end
+    for host, wanted in pairs { ['spam.example'] = false, ['nospam.example'] = true } do
+      local answer = bidder:bid(push { tokens = { src_hostname = host } })
+      assert.equals(wanted, #answer.bids == 1, host)
+    end
+    assert.nobids(bidder:bid(push { url = 'https://spam.example/', tokens = { zone_id = '1' } }), 'target')
   end)
 
   it('leaves casinos alone', function()
-    assert.nobids(bidder:bid(push { keyword = 'best casino' }), 'keyword')
+    for _, keyword in ipairs { 'casino', 'best casino', 'Casino,Poker', 'CASINO' } do
+      assert.nobids(bidder:bid(push { keyword = keyword }), 'keyword')
+    end
+    assert.bids(bidder:bid(push { keyword = 'casin' }))
   end)
 
   it('sends the icon of the size that was asked for', function()
@@ -47,13 +57,18 @@ describe('de_push', function()
 
   it('tells the landing page zone, site and price', function()
     local answer = bidder:bid(push { tokens = { zone_id = '778899', src_hostname = 'a b&c' } })
-    local url = answer.bids[1].click_url
-    assert.matches('src=a%20b%26c&zone=778899&p=' .. answer.bids[1].price, url, 1, true)
-    assert.matches('src=unknown', bidder:bid(push { tokens = { zone_id = '1' } }).bids[1].click_url, 1, true)
+    assert.matches('"clickUrl":"https://go.example/c?src=a%20b%26c&zone=778899&p=' .. answer.bids[1].price .. '&cv=',
+      answer.http.body, 1, true)
+    assert.matches('?src=unknown&zone=1&', bidder:bid(push { tokens = { zone_id = '1' } }).http.body, 1, true)
   end)
 
   it('stops when the day is spent, and goes on tomorrow', function()
-    bidder:spend('de_push', 250)
+    for _ = 1, 3 do -- in parts, as an hour may cost no more than 100
+      bidder:spend('de_push', 83)
+      assert.bids(bidder:bid(push()))
+      bidder:advance '1h'
+    end
+    bidder:spend('de_push', 1)
     assert.nobids(bidder:bid(push()), 'budget')
     bidder:advance '24h'
     assert.bids(bidder:bid(push()))
@@ -66,9 +81,20 @@ describe('de_push', function()
     assert.bids(bidder:bid(push()))
   end)
 
-  it('books the price of the bid once, however often the notice comes', function()
-    local answer = bidder:bid(push())
-    for _ = 1, 3 do bidder:notice(answer, 'billing') end
-    assert.equals(answer.bids[1].price, bidder:spent 'de_push')
+  it('stops for good when the campaign has had its 10,000', function()
+    bidder:spend('de_push', 10000)
+    bidder:advance '7d'
+    assert.nobids(bidder:bid(push()), 'budget')
+  end)
+
+  it('books the price of the bid once in each country, however often the notice comes', function()
+    local booked = 0
+    for _, ip in ipairs { '192.0.2.10', '192.0.2.11', '192.0.2.12', '192.0.2.13' } do
+      local answer = bidder:bid(push { ip = ip })
+      for _ = 1, 3 do bidder:notice(answer, 'billing') end
+      booked = booked + answer.bids[1].price
+      assert.near(booked, bidder:spent 'de_push', 1e-9)
+    end
+    assert.equals(4, bidder:count('de_push', 'billing'))
   end)
 end)
