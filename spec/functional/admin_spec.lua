@@ -49,6 +49,33 @@ describe('pausing', function()
     assert.matches('"name":"a".-"paused":true', server:admin('GET', '/status').body)
   end)
 
+  it('has a page with buttons, that needs nothing from elsewhere', function()
+    local answer = server:admin('GET', '/')
+    assert.equal(200, answer.status)
+    assert.matches('^text/html', answer.headers['content-type'])
+    assert.matches("default-src 'none'", answer.headers['content-security-policy'], 1, true)
+    assert.is_nil(answer.body:match 'https?://')
+    for path in answer.body:gmatch 'data%-path="(/%w+)"' do
+      assert.equal(200, server:admin('POST', path).status, path)
+    end
+    assert.equal(204, server:admin('POST', '/pause').status == 200 and status())
+    server:admin('POST', '/resume')
+  end)
+
+  it('obeys no page of another site', function()
+    local function ask(origin)
+      local connection = server:connect(server.admin_port)
+      local headers = ('Origin: %s\r\n'):format(origin)
+      local answer = server:request('POST', '/resume', nil, connection, headers)
+      connection:close()
+      return answer.status
+    end
+    for _, origin in ipairs { 'https://evil.example', 'null', 'http://bidder.evil.example', 'http://bidder:1' } do
+      assert.equal(403, ask(origin), origin)
+    end
+    assert.equal(200, ask 'http://bidder') -- the Host that the spec's requests carry
+  end)
+
   it('knows no other strategies and no other method', function()
     assert.equal(404, server:admin('POST', '/strategies/c/pause').status)
     assert.equal(405, server:admin('GET', '/strategies/a/pause').status)

@@ -1,4 +1,7 @@
-/* admin.c - the operator's listener: status, metrics, reload, pauses.
+/* admin.c - the operator's listener: console, status, metrics, reload, pauses.
+ *
+ * A browser sends what any page tells it to, also to a listener on loopback: what changes something
+ * is refused where the page that asks (Origin) is not ours.
  *
  * A token, where one is configured, is asked for on every path; it is compared without telling by
  * time how much of it was right.
@@ -46,6 +49,21 @@ static bool allowed(const struct mb_config *config, const struct mb_http_request
     }
     return same_secret(mb_slice(given.data + bearer.len, given.len - bearer.len),
                        mb_slice_of(config->admin_token));
+}
+
+/* False for a request that another site's page makes a browser send. */
+static bool is_own_page(const struct mb_http_request *request)
+{
+    struct mb_slice origin = mb_http_header(request, MB_SLICE("origin"));
+    struct mb_slice host = mb_http_header(request, MB_SLICE("host"));
+    long scheme = mb_slice_find(origin, MB_SLICE("://"));
+
+    if (!mb_slice_present(origin)) {
+        return true; /* no browser, or one that asks for a page itself */
+    }
+    return scheme > 0 && mb_slice_eq_nocase(mb_slice(origin.data + scheme + 3,
+                                                     origin.len - (size_t)scheme - 3),
+                                            host);
 }
 
 static void answer_page(struct mb__worker *worker, struct mb_http_exchange *exchange,
@@ -126,9 +144,16 @@ void mb__admin_handle(void *user, struct mb_http_exchange *exchange,
     struct pausing wanted;
     bool pausing = parse_pausing(request->path, &wanted);
 
-    if (!allowed(worker->config, request)) {
+    if (get && mb_slice_is(request->path, "/")) {
+        answer(exchange, 200, "text/html; charset=utf-8", mb__console_page(),
+               MB_SLICE("Content-Security-Policy: default-src 'none'; script-src 'unsafe-inline'; "
+                        "style-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'\r\n"));
+    } else if (!allowed(worker->config, request)) {
         refuse(exchange, 401, MB_SLICE("{\"error\":\"admin_token needed\"}"),
                MB_SLICE("WWW-Authenticate: Bearer\r\n"));
+    } else if (request->method == MB_HTTP_POST && !is_own_page(request)) {
+        refuse(exchange, 403, MB_SLICE("{\"error\":\"asked by another site's page\"}"),
+               MB_SLICE_NONE);
     } else if (status && get) {
         answer_page(worker, exchange, "application/json", mb__pages_status);
     } else if (metrics && get) {

@@ -149,6 +149,10 @@ void mb__siblings_open(struct mb__worker *worker);
 void mb__siblings_retire(struct mb__worker *worker);
 void mb__siblings_close(struct mb__worker *worker);
 
+/* --- console.c --- */
+
+struct mb_slice mb__console_page(void); /* HTML */
+
 /* --- pauses.c --- */
 
 /* Pauses what DATA/paused names. Fails: MB_EIO. */
