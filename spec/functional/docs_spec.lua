@@ -1,8 +1,9 @@
--- The pages of docs/exchanges hold: every command shown runs, and prints what the page says it prints.
+-- The pages for those who connect exchanges and write strategies hold: every command shown runs, and prints what the page says
+-- it prints.
 --
--- The `sh` blocks of a page run in order, in one empty folder; each `text` block is found, as it is, in what the last of them
--- printed.
+-- The `sh` blocks of a page run in order, in one folder; each `text` block is found, as it is, in what the last of them printed.
 
+local socket = require 'socket'
 local Server = require 'spec.support.server'
 
 local BINARY = assert(os.getenv 'MOONBID_BIN')
@@ -13,7 +14,7 @@ local function blocks(page)
   return found
 end
 
-describe('docs/exchanges', function()
+describe('docs', function()
   local folder
   before_each(function()
     local pipe = io.popen 'mktemp -d'
@@ -22,8 +23,10 @@ describe('docs/exchanges', function()
   end)
   after_each(function() os.execute('rm -rf ' .. folder) end)
 
+  -- A server that a block started ends with it.
   local function run(commands)
-    Server.write_file(folder .. '/block.sh', 'set -e\ncd ' .. folder .. '\n' ..
+    local ending = 'trap \'[ -z "$server" ] || { kill -TERM "$server" 2>&-; wait "$server" || :; }\' EXIT\n'
+    Server.write_file(folder .. '/block.sh', 'set -e\n' .. ending .. 'cd ' .. folder .. '\n' ..
       commands:gsub('build/release/moonbid', "'" .. BINARY .. "'") .. '\n')
     local pipe = io.popen('sh ' .. folder .. '/block.sh 2>&1; echo "status=$?"')
     local output = pipe:read '*a'
@@ -31,22 +34,40 @@ describe('docs/exchanges', function()
     return output:match '^(.*)status=(%d+)\n$'
   end
 
-  for _, name in ipairs { 'exoclick', 'openrtb', 'xandr' } do
-    it(name .. '.md shows commands that work', function()
-      local page = blocks('docs/exchanges/' .. name .. '.md')
-      local output, status
-      local texts = 0
-      for _, block in ipairs(page) do
-        if block.kind == 'sh' then
-          output, status = run(block.text)
-          assert.equal('0', status, output)
-        else
-          assert.equal('text', block.kind)
-          assert.matches(block.text, output, 1, true)
-          texts = texts + 1
-        end
+  -- `change` gives a block's commands as they are to be run here.
+  local function check(page, change)
+    local output, status
+    local texts = 0
+    for _, block in ipairs(blocks(page)) do
+      if block.kind == 'sh' then
+        output, status = run(change and change(block.text) or block.text)
+        assert.equal('0', status, output)
+      elseif block.kind == 'text' then
+        assert.matches(block.text, output, 1, true)
+        texts = texts + 1
       end
-      assert.is_true(texts > 0)
-    end)
+    end
+    assert.is_true(texts > 0)
   end
+
+  for _, name in ipairs { 'exoclick', 'openrtb', 'xandr' } do
+    it('exchanges/' .. name .. '.md shows commands that work', function() check('docs/exchanges/' .. name .. '.md') end)
+  end
+
+  it('strategies.md shows commands that work', function()
+    -- The page's ports may be somebody's: two free ones instead, and the example config without the database that is fetched.
+    local ports = {}
+    for i = 1, 2 do
+      local probe = assert(socket.bind('127.0.0.1', 0))
+      ports[i] = { taken = probe, number = select(2, probe:getsockname()) }
+    end
+    for _, port in ipairs(ports) do port.taken:close() end
+    local function moved(text)
+      text = text:gsub('127%.0%.0%.1:8080', '127.0.0.1:' .. ports[1].number)
+      return (text:gsub('127%.0%.0%.1:9090', '127.0.0.1:' .. ports[2].number))
+    end
+    local config = Server.read_file('moonbid.conf.lua'):gsub("\n  geoip = '[^\n]+", ''):gsub("workers = 'auto'", 'workers = 1')
+    Server.write_file(folder .. '/moonbid.conf.lua', moved(config))
+    check('docs/strategies.md', function(commands) return moved(commands:gsub('%./dev build\n', '')) end)
+  end)
 end)

@@ -1,0 +1,140 @@
+-- docs/strategies.md names all that a strategy may use, and nothing else; its strategy and its spec run.
+
+local kit = require 'moonbid.kit'
+
+local function read(path)
+  local file = assert(io.open(path))
+  local text = file:read '*a'
+  file:close()
+  return text
+end
+
+local guide = read 'docs/strategies.md'
+
+local function sorted(set)
+  local list = {}
+  for name in pairs(set) do list[#list + 1] = name end
+  table.sort(list)
+  return list
+end
+
+-- The words in backquotes, a list of names, as a set.
+local function words(text)
+  local set = {}
+  for quoted in text:gmatch '`([^`]+)`' do
+    for word in quoted:gmatch '[%w_]+' do set[word] = true end
+  end
+  return set
+end
+
+-- First and second column of the tables between two headings.
+local function rows(from, to)
+  local section = guide:match(from .. '\n(.-)\n' .. to)
+  assert(section, from .. ' is no heading of the guide')
+  return section:gmatch '\n|([^|\n]+)|([^|\n]*)|'
+end
+
+-- What stands in the C tables: the names that `patterns` capture in `text`.
+local function names(text, ...)
+  local set = {}
+  for _, pattern in ipairs { ... } do
+    for name in text:gmatch(pattern) do set[name] = true end
+  end
+  assert(next(set), 'no name found')
+  return set
+end
+
+describe('the guide to strategies', function()
+  it('has the fields of req and imp', function()
+    local source = read 'src/script/view_request.c'
+    local members = {}
+    for row, fields in rows('## What `bid` gets and gives', '### What it returns') do
+      local name = row:match '`([%w_.]+)`'
+      if name and (name:find '^req' or name == 'imp') then members[name] = words(fields) end
+    end
+    local function of(macro)
+      local start = '%f[%w]' .. macro .. '%([%u_%d]+, '
+      return names(source, start .. '([%l_]+)%)', start .. '"([%l_]+)"')
+    end
+    for name, macro in pairs {
+      req = 'REQUEST', imp = 'IMP', ['req.site'] = 'SITE', ['req.geo'] = 'GEO', ['req.user'] = 'USER', ['req.regs'] = 'REGS',
+    } do
+      assert.same(sorted(of(macro)), sorted(members[name] or {}), name)
+    end
+    for name, macro in pairs { ['req.app'] = 'APP', ['req.device'] = 'DEVICE', ['req.blocked'] = 'BLOCKED' } do
+      local known = names(source, '%f[%w]' .. macro .. '%(([%l_]+)%)')
+      known.member = nil -- the macro's own
+      assert.same(sorted(known), sorted(members[name] or {}), name)
+    end
+  end)
+
+  it('has the members of ctx', function()
+    local told = {}
+    for row in rows('## What `bid` gets and gives', '### What it returns') do
+      if not row:find 'req' and not row:find 'imp`' and not row:find '`ctx`' then
+        for name in pairs(words(row)) do told[name] = true end
+      end
+    end
+    assert.same(sorted(names(read 'src/script/ctx.c', '{"([%l_]+)", MB__FIELD_CTX')), sorted(told))
+  end)
+
+  it('has the fields of a bid', function()
+    local told = {}
+    for row in rows('And `price` always. The others:', '## Tokens') do
+      for name in pairs(words(row)) do told[name] = true end
+    end
+    local source = read('src/script/result.c'):match 'bid_fields%[%] = (%b{})'
+    assert.same(sorted(names(source, 'SAME%([%u_]+, ([%l_]+)%)', '"([%l_]+)"')), sorted(told))
+  end)
+
+  it('has the fields of an event', function()
+    local told = {}
+    for row, fields in rows('## What comes back', '## Why is it not bidding%?') do
+      if not row:find '`' then
+        for name in pairs(words(fields)) do told[name] = true end
+      end
+    end
+    local known = names(read('src/script/view_event.c'):match 'event_fields%[%] = (%b{})',
+      'TEXT%(([%l_]+)%)', 'PRICE%(([%l_]+)%)', '"([%l_]+)"')
+    assert.same(sorted(known), sorted(told))
+  end)
+
+  it('has the keys of limits', function()
+    local told = {}
+    for row in rows('## Limits: held in C, whatever the script does', '## What `bid` gets and gives') do
+      for name in pairs(words(row)) do told[name] = true end
+    end
+    told.timezone = guide:find('`timezone`', 1, true) and true
+    assert.same(sorted(names(read('src/script/limits.c'):match 'known_keys%[%] = (%b{})', '"([%l_]+)"')), sorted(told))
+  end)
+
+  it('has the reasons of the engine', function()
+    local told = {}
+    for row in rows('## Why is it not bidding%?', '## Testing') do
+      for name in pairs(words(row)) do told[name] = true end
+    end
+    local known = names(read('include/moonbid/auction.h'):match '#define MB_NOBID_MAP(.-)\n\n', 'XX%([%u_]+, +"([%l_]+)"%)')
+    known.script, known.test = nil, nil -- the strategy's own word; and one that nothing gives
+    assert.same(sorted(known), sorted(told))
+  end)
+end)
+
+describe('the guide\'s first strategy', function()
+  local folder = os.tmpname()
+  os.remove(folder)
+  os.execute('mkdir -p ' .. folder .. '/strategies')
+  local file = assert(io.open(folder .. '/strategies/tea.lua', 'w'))
+  file:write((guide:match "<<'LUA'\n(.-\n)LUA\n":gsub('0%.80', '0.90'))) -- as it is when the page comes to testing
+  file:close()
+  teardown(function() os.execute('rm -rf ' .. folder) end)
+
+  -- The page's own spec.
+  local spec = guide:match('\n```lua\n(.-)\n```'):gsub("'play'", ('%q'):format(folder))
+  setfenv(assert(loadstring(spec, '=docs/strategies.md')), getfenv(1))()
+
+  it('declines what is dear, and not the floor before it', function()
+    local bidder = kit.load { scripts = folder }
+    assert.bids(bidder:bid(kit.openrtb.banner { imp = { bidfloor = 2 } }), { price = 2 })
+    assert.nobids(bidder:bid(kit.openrtb.banner { imp = { bidfloor = 2.01 } }), 'dear')
+  end)
+end)
