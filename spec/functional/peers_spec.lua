@@ -101,8 +101,18 @@ describe('an admin token', function()
   end)
   teardown(function() server:finish() end)
 
-  it('opens every path, and nothing else does', function()
-    for _, path in ipairs { '/status', '/metrics', '/', '/nowhere' } do
+  it("is not asked for by the console's page, which tells nothing", function()
+    local connection = server:connect(server.admin_port)
+    local answer = server:request('GET', '/', nil, connection)
+    connection:close()
+    assert.equal(200, answer.status)
+    assert.not_matches('open sesame', answer.body, 1, true)
+    assert.not_matches('127.0.0.1', answer.body, 1, true)
+    assert.not_matches(server.folder, answer.body, 1, true)
+  end)
+
+  it('opens every other path, and nothing else does', function()
+    for _, path in ipairs { '/status', '/metrics', '/nowhere' } do
       for header, taken in pairs {
         [''] = false,
         ['Authorization: Bearer open sesame\r\n'] = true,

@@ -3,8 +3,9 @@
  * A browser sends what any page tells it to, also to a listener on loopback: what changes something
  * is refused where the page that asks (Origin) is not ours.
  *
- * A token, where one is configured, is asked for on every path; it is compared without telling by
- * time how much of it was right.
+ * A token, where one is configured, is asked for on every path but the console's page, which holds
+ * no word of ours: a browser has no way to send a token before the page has asked for one. The token
+ * is compared without telling by time how much of it was right.
  */
 #include "internal.h"
 
