@@ -10,7 +10,8 @@
  *   flood    connects and leaves, COUNT at a time, again and again
  *
  * Prints "ready" when all of them stand, and goes on until standard input ends; then "open N", how many connections
- * the server has left open. Only 127.0.0.1.
+ * the server has left open. Only 127.0.0.1, from addresses of the loopback network that differ by process and
+ * thousand: the system looks for a free port among those of one address, longer the fewer are left.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -37,10 +38,17 @@ static bool is(const char *name)
     return strcmp(kind, name) == 0;
 }
 
-static int connect_one(void)
+static int connect_one(int place)
 {
-    int small = 4096;
+    struct sockaddr_in own = {.sin_family = AF_INET};
+    int small = 4096, yes = 1;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    own.sin_addr.s_addr = htonl(0x7f000000U | ((uint32_t)getpid() & 0xffff) << 8 | (2U + (uint32_t)place / 1000U));
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof(yes));
+    if (bind(fd, (const struct sockaddr *)&own, sizeof(own)) != 0) {
+        perror("bind");
+        exit(1);
+    }
     if (is("reader"))
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
     if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
@@ -79,7 +87,7 @@ static void tick(void)
         if (!is("flood"))
             continue;
         close(fds[i]);
-        fds[i] = connect_one();
+        fds[i] = connect_one(i);
     }
 }
 
@@ -107,7 +115,7 @@ int main(int argc, char **argv)
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
     for (int i = 0; i < count; i++) {
-        fds[i] = connect_one();
+        fds[i] = connect_one(i);
         begin(fds[i]);
     }
     printf("ready\n");
