@@ -80,7 +80,7 @@ static void a_file_that_loops_is_stopped(void **state)
 {
     struct mb_guard *guard = open_guard();
 
-    assert_in_range(load(*state, guard), INT64_C(1000000000), INT64_C(3000000000));
+    assert_in_range(load(*state, guard), INT64_C(1000000000), INT64_C(6000000000));
     mb_guard_close(guard);
 }
 
@@ -105,7 +105,7 @@ static void every_thread_has_its_own(void **state)
     }
     for (i = 0; i < 2; i++) {
         pthread_join(threads[i], &took);
-        assert_in_range(*(int64_t *)took, INT64_C(1000000000), INT64_C(3000000000));
+        assert_in_range(*(int64_t *)took, INT64_C(1000000000), INT64_C(6000000000));
         free(took);
     }
 }
