@@ -317,6 +317,7 @@ struct mb_bid {
     const struct mb_icon *icons;
     size_t n_icons;
     struct mb_slice markup, native, vast;           /* native and ext: JSON text */
+    struct mb_slice vast_table;                     /* JSON text: what VAST is to be made of, instead of `vast` */
     struct mb_slice creative_id, creative_code, ad_id, campaign_id, deal_id, seat, member_id;
     struct mb_slices advertiser_domains, categories, attributes;
     struct mb_size size;

@@ -1,5 +1,5 @@
 /* expand.c - dynamic tokens: {name} and {name:raw} in the texts and URLs of a bid, {{name}} in its markup, VAST and native
- * document, where single braces are everyday.
+ * document, where single braces are everyday. A URL inside of those documents is encoded like any other.
  *
  * Order of look-up (lua-api.md section 4): the strategy's own, the built-in ones, the endpoint's query parameters under our name or the name
  * on the wire, ExoClick's eight names (absent means empty). Whatever is none of these stays as it is, byte for
@@ -11,6 +11,19 @@ enum { TOKEN_NAME_MAX = 64 };
 
 /* Where a text stands decides how a value is written into it. */
 enum place { IN_TEXT, IN_URL, IN_MARKUP, IN_JSON };
+
+/* A token at `at` of a JSON document: does the string before it begin as a URL does? */
+static bool stands_in_url(struct mb_slice json, size_t at)
+{
+    size_t start = at;
+    struct mb_slice text;
+
+    while (start > 0 && (json.data[start - 1] != '"' || (start > 1 && json.data[start - 2] == '\\'))) {
+        start--;
+    }
+    text = mb_slice(json.data + start, at - start);
+    return mb_slice_starts(text, MB_SLICE("https://")) || mb_slice_starts(text, MB_SLICE("http://"));
+}
 
 static bool is_name_char(char c)
 {
@@ -211,7 +224,9 @@ static struct mb_slice expand(struct mb_bidder *b, const struct mb_bid *bid, str
             continue;
         }
         mb_xbuf_add(out, text.data + plain, at - plain);
-        add_value(out, value, raw ? IN_TEXT : place);
+        add_value(out, value, raw                                              ? IN_TEXT
+                              : place == IN_JSON && stands_in_url(text, at) ? IN_URL
+                                                                            : place);
         at += len;
         plain = at;
     }
@@ -267,6 +282,7 @@ void mb__bidder_expand(struct mb_bidder *b, struct mb_bid *bid)
     bid->markup = expand(b, bid, bid->markup, IN_MARKUP);
     bid->vast = expand(b, bid, bid->vast, IN_MARKUP);
     bid->native = expand(b, bid, bid->native, IN_JSON);
+    bid->vast_table = expand(b, bid, bid->vast_table, IN_JSON);
     expand_icons(b, bid);
     expand_macros(b, bid);
 }

@@ -65,6 +65,12 @@ bool mb__exchange_encodable(struct mb_slice text, bool for_xml);
 /* Appends the text as CDATA; what XML cannot hold at all was refused with the bid. */
 void mb__exchange_add_cdata(struct mb_buf *buf, struct mb_slice text);
 
+/* Appends the text for HTML and XML, inside attributes too. */
+void mb__exchange_add_escaped(struct mb_buf *buf, struct mb_slice text);
+
+/* xml_fragment.c: may the text stand inside an element as it is? */
+bool mb__exchange_is_xml(struct mb_slice text);
+
 /* A decimal integer as JSON writes it: what goes out bare must be one. */
 bool mb__exchange_is_integer(struct mb_slice text);
 
@@ -122,6 +128,10 @@ void mb__openrtb_encode_answer(const struct mb_request *request, struct mb_bid *
 /* openrtb_markup.c: what goes into `adm`. NULL, or the field that is missing for the impression's format. */
 const char *mb__openrtb_check_markup(const struct mb_request *request, const struct mb_bid *bid);
 void mb__openrtb_add_markup(const struct mb_request *request, const struct mb_bid *bid, struct mb_buf *out);
+
+/* vast.c, vast_write.c: the VAST document that the bid's table `vast` describes, in the version that the
+ * impression takes. NULL, or the path of the key that is wrong or missing; `out` may be NULL (then only that). */
+const char *mb__openrtb_add_vast(const struct mb_bid *bid, struct mb_buf *out);
 
 /* openrtb_native.c: a native answer made of the bid's plain fields, for the assets that the impression asks for.
  * False: one that it requires cannot be given. Appends to `out`, which may be NULL (then only the answer). */

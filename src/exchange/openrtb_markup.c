@@ -5,44 +5,13 @@
 
 /* --- pieces --- */
 
-/* What stands for the byte in HTML; NULL: itself. */
-static const char *entity_of(char c)
-{
-    switch (c) {
-    case '&':
-        return "&amp;";
-    case '<':
-        return "&lt;";
-    case '>':
-        return "&gt;";
-    case '"':
-        return "&quot;";
-    default:
-        return NULL;
-    }
-}
-
-static void add_html(struct mb_buf *out, struct mb_slice text)
-{
-    size_t plain = 0; /* from here on nothing was added yet */
-    for (size_t i = 0; i < text.len; i++) {
-        const char *entity = entity_of(text.data[i]);
-        if (entity) {
-            mb_xbuf_add(out, text.data + plain, i - plain);
-            mb_xbuf_add_text(out, entity);
-            plain = i + 1;
-        }
-    }
-    mb_xbuf_add(out, text.data + plain, text.len - plain);
-}
-
 static void add_image_link(struct mb_buf *out, const struct mb_bid *bid)
 {
     struct mb_size size = bid->size.width > 0 ? bid->size : bid->imp->size;
     mb_xbuf_add_text(out, "<a href=\"");
-    add_html(out, bid->click_url);
+    mb__exchange_add_escaped(out, bid->click_url);
     mb_xbuf_add_text(out, "\" target=\"_blank\"><img src=\"");
-    add_html(out, bid->image_url);
+    mb__exchange_add_escaped(out, bid->image_url);
     mb_xbuf_add_text(out, "\" alt=\"\"");
     if (size.width > 0) {
         mb_xbuf_add_text(out, " width=\"");
@@ -54,7 +23,7 @@ static void add_image_link(struct mb_buf *out, const struct mb_bid *bid)
     mb_xbuf_add_text(out, "></a>");
     if (!mb_slice_empty(bid->imptracker)) {
         mb_xbuf_add_text(out, "<img src=\"");
-        add_html(out, bid->imptracker);
+        mb__exchange_add_escaped(out, bid->imptracker);
         mb_xbuf_add_text(out, "\" alt=\"\" width=\"1\" height=\"1\">");
     }
 }
@@ -107,7 +76,9 @@ static const char *missing_field(const struct mb_request *request, const struct 
         return has_image_link(bid) ? NULL : "markup";
     case MB_FORMAT_VIDEO:
     case MB_FORMAT_AUDIO:
-        return mb_slice_empty(bid->vast) ? "vast" : NULL;
+        return !mb_slice_empty(bid->vast)         ? NULL
+               : mb_slice_empty(bid->vast_table) ? "vast"
+                                                 : mb__openrtb_add_vast(bid, NULL);
     case MB_FORMAT_NATIVE:
         return !mb_slice_empty(bid->native) || mb__openrtb_add_native(request, bid, NULL) ? NULL : "native";
     case MB_FORMAT_POPUNDER:
@@ -168,7 +139,11 @@ void mb__openrtb_add_markup(const struct mb_request *request, const struct mb_bi
     switch (bid->imp->format) {
     case MB_FORMAT_VIDEO:
     case MB_FORMAT_AUDIO:
-        mb_xbuf_add_slice(out, bid->vast);
+        if (mb_slice_empty(bid->vast)) {
+            (void)mb__openrtb_add_vast(bid, out);
+        } else {
+            mb_xbuf_add_slice(out, bid->vast);
+        }
         break;
     case MB_FORMAT_NATIVE:
         add_native(request, bid, out);

@@ -186,3 +186,34 @@ void mb__exchange_add_cdata(struct mb_buf *buf, struct mb_slice text)
     mb_xbuf_add_slice(buf, text);
     mb_xbuf_add_text(buf, "]]>");
 }
+
+/* What stands for the byte; NULL: itself. */
+static const char *entity_of(char c)
+{
+    switch (c) {
+    case '&':
+        return "&amp;";
+    case '<':
+        return "&lt;";
+    case '>':
+        return "&gt;";
+    case '"':
+        return "&quot;";
+    default:
+        return NULL;
+    }
+}
+
+void mb__exchange_add_escaped(struct mb_buf *buf, struct mb_slice text)
+{
+    size_t plain = 0; /* from here on nothing was added yet */
+    for (size_t i = 0; i < text.len; i++) {
+        const char *entity = entity_of(text.data[i]);
+        if (entity) {
+            mb_xbuf_add(buf, text.data + plain, i - plain);
+            mb_xbuf_add_text(buf, entity);
+            plain = i + 1;
+        }
+    }
+    mb_xbuf_add(buf, text.data + plain, text.len - plain);
+}

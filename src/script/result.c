@@ -26,7 +26,7 @@ enum bid_kind {
     BID_MACROS, /* a table of strings by name */
     BID_JSON,   /* a table, as JSON text */
     BID_JSON_LIST,
-    BID_DOCUMENT, /* a string as it is, or a table as JSON text */
+    BID_VAST,     /* a string as it is, or a table as JSON text */
     BID_PIXELS,   /* uint32_t */
     BID_SECONDS,  /* int32_t */
     BID_BOOL
@@ -52,7 +52,7 @@ static const struct mb__field bid_fields[] = {
     SAME(DATA, data),
     SAME(TEXT, markup),
     SAME(JSON, native),
-    SAME(DOCUMENT, vast),
+    SAME(VAST, vast),
     SAME(ID, creative_id),
     SAME(TEXT, creative_code),
     SAME(ID, ad_id),
@@ -329,10 +329,10 @@ static const char *take_field(lua_State *L, int index, const struct mb__field *f
         return take_list(L, index, arena, at);
     case BID_MACROS:
         return take_macros(L, index, arena, at);
-    case BID_DOCUMENT:
+    case BID_VAST:
         if (lua_type(L, index) == LUA_TSTRING)
             return take_text(L, index, arena, text);
-        return lua_istable(L, index) ? take_json(L, index, arena, MB_SLICE_NONE, text)
+        return lua_istable(L, index) ? take_json(L, index, arena, MB_SLICE_NONE, &bid->vast_table)
                                      : "a string or a table";
     case BID_JSON:
         return lua_istable(L, index) ? take_json(L, index, arena, MB_SLICE_NONE, text) : "a table";

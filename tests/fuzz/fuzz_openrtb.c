@@ -2,7 +2,7 @@
  *
  *     line 1    "generic", "exoclick" or "xandr", a blank, the query
  *     line 2    of the bid: a letter for its price and shape, a blank, its seat, a blank, its creative
- *     line 3    its other texts
+ *     line 3    its other texts; where it begins with '{', the table `vast` as well
  *     the rest  the body
  *
  * Promises: what is decoded points to memory that is there; an impression has an id, a floor that is money, and sizes of pixels;
@@ -122,7 +122,8 @@ static struct mb_bid make_bid(const struct mb_imp *imp, struct mb_slice line, co
         .icons = icon,
         .n_icons = 1,
         .markup = shape % 3 == 2 ? *other : MB_SLICE_NONE,
-        .vast = *other,
+        .vast = mb_slice_starts(*other, MB_SLICE("{")) ? MB_SLICE_NONE : *other,
+        .vast_table = mb_slice_starts(*other, MB_SLICE("{")) ? *other : MB_SLICE_NONE,
         .advertiser_domains = {other, letter.len > 2},
         .categories = {other, letter.len > 3},
         .attributes = {other, 1},
@@ -164,6 +165,10 @@ static void check_bid(struct mb_json_value at, enum mb_dialect dialect, struct m
     FUZZ_HOLDS(member(at, "burl").type == MB_JSON_STRING && member(at, "lurl").type == MB_JSON_STRING);
     FUZZ_HOLDS((dialect == MB_DIALECT_XANDR) == (member(at, "adm").type == MB_JSON_NONE));
     FUZZ_HOLDS(dialect != MB_DIALECT_EXOCLICK || member(member(at, "ext"), "btype").type == MB_JSON_NUMBER);
+    if (!mb_slice_empty(bid->vast_table) && mb_slice_empty(bid->markup) && dialect != MB_DIALECT_XANDR &&
+        (bid->imp->format == MB_FORMAT_VIDEO || bid->imp->format == MB_FORMAT_AUDIO)) {
+        FUZZ_HOLDS(mb_slice_ends(mb_json_str(member(at, "adm")), MB_SLICE("</Ad></VAST>")));
+    }
     if (mb_json_i64(member(at, "mtype"), 0) == 4 && mb_slice_empty(bid->markup) && dialect != MB_DIALECT_XANDR) {
         FUZZ_HOLDS(fuzz_is_json(mb_json_str(member(at, "adm")), &arena, &native));
     }

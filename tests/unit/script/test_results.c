@@ -81,7 +81,7 @@ static void other_forms_are_taken(void **state)
     assert_int_equal(result.bids[0].ecpm.micros, 2000000);
     assert_int_equal(result.bids[0].n_icons, 1);
     assert_int_equal(result.bids[0].icons[0].size.width, 0);
-    expect_slice(result.bids[0].vast, "{\"a\":1}");
+    expect_slice(result.bids[0].vast_table, "{\"a\":1}");
     expect_slice(result.bids[0].segment_actions, "[]");
     expect_slice(result.bids[0].ext, "{\"cat\":[],\"n\":{}}");
     /* A part of the request can be handed on. */
