@@ -389,6 +389,15 @@ struct mb_spend {
     size_t n_recent;
 };
 
+/* What one strategy booked on one day of its time zone that its limits had no room for, or that nothing was held for. */
+struct mb_overrun {
+    struct mb_slice strategy;
+    int64_t day;                   /* mb_zone_day_number: days since 1970-01-01 */
+    struct mb_amount daily, total; /* past limits.daily that day; past limits.total, booked that day */
+    uint64_t late;                 /* bookings for which nothing was held any more, and what they cost */
+    struct mb_amount late_cost;
+};
+
 /* A copy of the event and all it points to, in one block; free() it. Aborts without memory. */
 struct mb_event *mb_xevent_clone(const struct mb_event *event);
 

@@ -47,11 +47,11 @@ int mb_guard_set_zone(struct mb_guard *guard, uint32_t slot, struct mb_slice zon
  * time only. */
 uint32_t mb_guard_pool_slot(struct mb_guard *guard, struct mb_slice pool);
 
-/* What booking must know of a strategy where its script is not at hand: the pool that its spend
- * counts for as well (MB_GUARD_NO_SLOT: none), and how long an impression counts (0: no frequency
- * cap). Load time only; holds for all processes. */
+/* What booking must know of a strategy where its script is not at hand: its limits, and the pool
+ * that its spend counts for as well (MB_GUARD_NO_SLOT: none, as for a pool itself). Load time only;
+ * holds for all processes. */
 void mb_guard_set_booking(struct mb_guard *guard, uint32_t slot, uint32_t pool_slot,
-                          int64_t frequency_per_ms);
+                          const struct mb_limits *limits);
 
 /* May it bid at all now? MB_NOBID_BID, or PAUSED, NOT_STARTED, ENDED, BUDGET (total, daily,
  * max_impressions, max_clicks), HOURLY, PACING, then those of its pool, then QPS, checked in this
@@ -91,6 +91,21 @@ void mb_guard_count_shown(struct mb_guard *guard, uint32_t slot, const struct mb
  * its pool and under its per key too), and releases the bid's reservation. O(1). */
 void mb_guard_book(struct mb_guard *guard, const struct mb_strategy *strategy_or_null,
                    uint32_t slot, const struct mb_event *event);
+
+/* --- notes: what a restart must not lose --- */
+
+/* Tells what has changed since it was told last: the state of slots, as bytes under a name, and the
+ * overruns of days. Told values are lent for the call. Only who books may call it. */
+struct mb_guard_notes {
+    void (*on_state)(void *user, struct mb_slice name, struct mb_slice bytes);
+    void (*on_overrun)(void *user, const struct mb_overrun *overrun);
+    void *user;
+};
+void mb_guard_note(struct mb_guard *guard, int64_t now_ms, const struct mb_guard_notes *notes);
+/* They were not kept: tells them all again next time. */
+void mb_guard_note_again(struct mb_guard *guard);
+/* What a day of an earlier run had; told once for each strategy and day, oldest first. */
+void mb_guard_restore_overrun(struct mb_guard *guard, const struct mb_overrun *overrun);
 
 /* Adds what a ledger's sums have and the guard does not: all of it at start; what was committed and
  * not booked when who books died; nothing where it knows everything. Then its strategy's pool gets
@@ -145,6 +160,10 @@ struct mb_slice mb_guard_slot_name(const struct mb_guard *guard, uint32_t slot);
 enum mb_guard_period { MB_GUARD_HOUR, MB_GUARD_DAY, MB_GUARD_TOTAL };
 struct mb_amount mb_guard_spent(const struct mb_guard *guard, uint32_t slot,
                                 enum mb_guard_period period, int64_t now_ms);
+/* What was booked beyond limits and reservations: by now (MB_GUARD_TOTAL), or on the local day of
+ * `now_ms` (else). With `full`, `daily` and `total` are never more than `late_cost`. */
+struct mb_overrun mb_guard_overrun(const struct mb_guard *guard, uint32_t slot,
+                                   enum mb_guard_period period, int64_t now_ms);
 /* Distinct events of that type so far. */
 uint64_t mb_guard_events(const struct mb_guard *guard, uint32_t slot, enum mb_event_type type);
 /* For tests and the kit: adds to settled spend. */

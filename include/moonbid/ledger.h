@@ -80,6 +80,27 @@ void mb_ledger_abandon(struct mb_ledger *ledger,
                        void (*on_failed)(void *user, void *ticket, const struct mb_event *event),
                        void *user);
 
+/* --- notes of the guard: what it wants to find again after a restart --- */
+
+struct mb_ledger_notes {
+    const struct mb_pair *states; /* a name, and bytes that only the guard understands */
+    size_t n_states;
+    const struct mb_overrun *overruns; /* of a strategy and day each */
+    size_t n_overruns;
+};
+
+/* Writes notes over those of the same names, all or nothing; not synced (the next commit is), so
+ * that it costs no wait for the disk. Not while a commit runs. Fails: MB_EIO, MB_ESYNTAX. */
+int mb_ledger_note(struct mb_ledger *ledger, const struct mb_ledger_notes *notes,
+                   struct mb_error *err) MB_MUST_USE;
+
+/* Tells all of them; overruns by strategy and day, oldest first. Either callback may be NULL; what
+ * it gets is lent for the call. Not while a commit runs. Fails: MB_EIO, MB_ESYNTAX. */
+int mb_ledger_each_note(struct mb_ledger *ledger,
+                        void (*on_state)(void *user, struct mb_slice name, struct mb_slice bytes),
+                        void (*on_overrun)(void *user, const struct mb_overrun *overrun),
+                        void *user, struct mb_error *err) MB_MUST_USE;
+
 /* --- readers: beside a running server or without one --- */
 
 /* Calls `on_event` for each recorded event in the order of keys, lent for the call, until it gives

@@ -180,13 +180,15 @@ uint32_t mb_guard_pool_slot(struct mb_guard *guard, struct mb_slice pool)
 }
 
 void mb_guard_set_booking(struct mb_guard *guard, uint32_t slot_index, uint32_t pool_slot,
-                          int64_t frequency_per_ms)
+                          const struct mb_limits *limits)
 {
     struct mb__slot *slot = mb__guard_slot(guard, slot_index);
 
     if (slot) {
         atomic_store(&slot->pool, pool_slot < MB_GUARD_SLOTS_MAX ? pool_slot + 1 : 0);
-        atomic_store(&slot->frequency_per_ms, frequency_per_ms);
+        atomic_store(&slot->frequency_per_ms, limits->frequency.per_ms);
+        atomic_store(&slot->daily_limit, limits->daily.nanos);
+        atomic_store(&slot->total_limit, limits->total.nanos);
     }
 }
 

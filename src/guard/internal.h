@@ -49,6 +49,23 @@ struct mb__period {
 /* So many days or hours are kept at once: late events still find theirs. A power of two. */
 enum { MB__PERIODS = 4 };
 
+/* period.c. An event that is periods late is in none of the cells any more: only totals have it. */
+void mb__period_add(struct mb__period *cells, int64_t number, int64_t nanos);
+int64_t mb__period_spent(const struct mb__period *cells, int64_t number);
+
+/* What was booked beyond what limits and reservations had room for; overrun.c. */
+enum mb__overrun_kind {
+    MB__OVERRUN_DAILY,  /* nanos past limits.daily */
+    MB__OVERRUN_TOTAL,  /* nanos past limits.total */
+    MB__OVERRUN_LATE,   /* bookings for which nothing was held any more */
+    MB__OVERRUN_LATE_COST,
+    MB__OVERRUN_COUNT
+};
+struct mb__overrun {
+    struct mb__period days[MB__OVERRUN_COUNT][MB__PERIODS];
+    _Atomic int64_t ever[MB__OVERRUN_COUNT];
+};
+
 /* What one strategy has spent, holds and counted. */
 struct mb__slot {
     _Atomic int64_t reserved; /* nanos; raised before its bucket and lowered after it */
@@ -61,6 +78,8 @@ struct mb__slot {
     _Atomic uint32_t zone;       /* place in mb__shared.zones */
     _Atomic uint32_t pool;       /* its pool's slot + 1; 0: none */
     _Atomic int64_t frequency_per_ms; /* window of its frequency cap; 0: none */
+    _Atomic int64_t daily_limit, total_limit; /* nanos, for who books without the script; 0: none */
+    struct mb__overrun overrun;
     _Atomic uint32_t alarm;           /* enum mb_guard_alarm */
     _Atomic uint32_t unbooked_wins;   /* since something booked */
     _Atomic int64_t unanswered_ms;    /* the first bid since something came back; 0: none */
@@ -86,9 +105,9 @@ int64_t mb__ring_share(struct mb__slot *slot, enum mb__ring_kind kind, double ex
 /* Puts a share, already in slot->reserved, into the minute's bucket and counts the bid. */
 void mb__ring_hold(struct mb__slot *slot, enum mb__ring_kind kind, int64_t share, int64_t now_ms);
 
-/* A bid made at `bid_ms` has booked: lowers its bucket, then slot->reserved. Without effect where
- * the minute is over. */
-void mb__ring_release(struct mb__slot *slot, enum mb__ring_kind kind, struct mb_amount cost,
+/* A bid made at `bid_ms` has booked: lowers its bucket, then slot->reserved. False, without effect,
+ * where nothing is held for it any more. */
+bool mb__ring_release(struct mb__slot *slot, enum mb__ring_kind kind, struct mb_amount cost,
                       int64_t bid_ms);
 
 /* --- the shared mapping: guard.c --- */
@@ -107,6 +126,11 @@ struct mb__bench {
     int64_t strikes_ms[MB_GUARD_STRIKES]; /* when; strike n at n % MB_GUARD_STRIKES */
 };
 
+/* Hashes of what was told last of a slot; notes.c. */
+struct mb__told {
+    _Atomic uint64_t overrun;
+};
+
 struct mb__shared {
     pthread_mutex_t
         load_lock; /* names and zones; taken at load time only, robust against a killed holder */
@@ -115,6 +139,7 @@ struct mb__shared {
     struct mb_zone zones[MB__ZONES_MAX]; /* the first is UTC; written before a slot points at it */
     struct mb__name names[MB_GUARD_SLOTS_MAX];
     struct mb__bench bench[MB_GUARD_SLOTS_MAX];
+    struct mb__told told[MB_GUARD_SLOTS_MAX];
     _Atomic uint8_t paused[MB_GUARD_SLOTS_MAX];
     _Atomic uint8_t all_paused;
     _Atomic int64_t silence_ms; /* 0: no limit */
@@ -133,6 +158,12 @@ struct mb_guard {
 /* NULL for a slot out of range. */
 struct mb__slot *mb__guard_slot(const struct mb_guard *guard, uint32_t slot);
 const struct mb_zone *mb__guard_zone(const struct mb_guard *guard, const struct mb__slot *slot);
+
+/* --- overrun.c --- */
+
+/* After `nanos` were settled on the slot: counts what passed its limits, and a late booking. */
+void mb__overrun_book(struct mb__slot *slot, const struct mb_zone *zone, int64_t nanos,
+                      int64_t at_ms, bool late);
 
 /* --- alarm.c --- */
 

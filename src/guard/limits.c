@@ -1,10 +1,7 @@
 /* limits.c - may a strategy bid, what does a bid hold, what has an event booked.
  *
  * A limit is held against settled spend plus all that is reserved, whichever day the bids were
- * made: any of them may book now. Settled spend of a day or hour lies in one of a few cells,
- * chosen by the number of the day; a cell is never zeroed: whoever moves it to a new day takes
- * out what the old one had left, so that a concurrent booking is not lost and a kill in between
- * leaves too much spent rather than too little.
+ * made: any of them may book now.
  *
  * A pool is a slot like a strategy's, with limits of its own; a bid of a strategy that is in one
  * must find room in both.
@@ -17,36 +14,11 @@ enum { SECOND_NS = 1000000000, MS_NS = 1000000, QPS_BURST_NS = SECOND_NS / 10 };
 
 /* --- settled spend --- */
 
-static void period_add(struct mb__period *cells, int64_t number, int64_t nanos)
-{
-    struct mb__period *cell = &cells[number & (MB__PERIODS - 1)];
-    int64_t seen = atomic_load(&cell->number);
-
-    while (seen < number) {
-        int64_t old = atomic_load(&cell->spent);
-
-        if (atomic_compare_exchange_strong(&cell->number, &seen, number)) {
-            atomic_fetch_sub(&cell->spent, old);
-            seen = number;
-        }
-    }
-    if (seen == number) { /* else the event is periods late: only the total has it */
-        atomic_fetch_add(&cell->spent, nanos);
-    }
-}
-
-static int64_t period_spent(const struct mb__period *cells, int64_t number)
-{
-    const struct mb__period *cell = &cells[number & (MB__PERIODS - 1)];
-
-    return atomic_load(&cell->number) == number ? atomic_load(&cell->spent) : 0;
-}
-
 /* The total last: after a kill in between, mb_guard_restore sees by the total what is missing. */
 static void settle(struct mb__slot *slot, const struct mb_zone *zone, int64_t nanos, int64_t at_ms)
 {
-    period_add(slot->days, mb_zone_day_number(zone, at_ms), nanos);
-    period_add(slot->hours, mb_zone_hour_number(zone, at_ms), nanos);
+    mb__period_add(slot->days, mb_zone_day_number(zone, at_ms), nanos);
+    mb__period_add(slot->hours, mb_zone_hour_number(zone, at_ms), nanos);
     atomic_fetch_add(&slot->total, nanos);
 }
 
@@ -70,12 +42,12 @@ static enum mb_nobid money_limit(const struct mb__slot *slot, const struct mb_zo
         return MB_NOBID_BUDGET;
     }
     if (limits->daily.nanos &&
-        !has_room(limits->daily, period_spent(slot->days, mb_zone_day_number(zone, now_ms)), held,
+        !has_room(limits->daily, mb__period_spent(slot->days, mb_zone_day_number(zone, now_ms)), held,
                   more)) {
         return MB_NOBID_BUDGET;
     }
     if (limits->hourly.nanos &&
-        !has_room(limits->hourly, period_spent(slot->hours, mb_zone_hour_number(zone, now_ms)),
+        !has_room(limits->hourly, mb__period_spent(slot->hours, mb_zone_hour_number(zone, now_ms)),
                   held, more)) {
         return MB_NOBID_HOURLY;
     }
@@ -114,7 +86,7 @@ static bool ahead_of_pace(const struct mb__slot *slot, const struct mb_zone *zon
     length_ms = mb_zone_day_start_ms(zone, start_ms + INT64_C(36) * 3600 * 1000) - start_ms;
     due = (int64_t)((wide)limits->daily.nanos * (now_ms - start_ms) / length_ms) +
           limits->daily.nanos / 50;
-    spent = period_spent(slot->days, mb_zone_day_number(zone, now_ms));
+    spent = mb__period_spent(slot->days, mb_zone_day_number(zone, now_ms));
     return spent + atomic_load(&slot->reserved) > due;
 }
 
@@ -260,13 +232,16 @@ enum mb_nobid mb_guard_reserve(struct mb_guard *guard, const struct mb_strategy 
 static void book_on(struct mb_guard *guard, struct mb__slot *slot, const struct mb_event *event)
 {
     enum mb__ring_kind kind = mb__ring_of(event->model);
+    const struct mb_zone *zone = mb__guard_zone(guard, slot);
+    bool held = false;
 
     atomic_fetch_add(&slot->booked[kind], 1);
-    settle(slot, mb__guard_zone(guard, slot), event->cost.nanos, event->time_ms);
+    settle(slot, zone, event->cost.nanos, event->time_ms);
     if (event->has_price_bid && event->bid_time_ms > 0) {
-        mb__ring_release(slot, kind, mb__ring_cost(event->model, event->price_bid),
-                         event->bid_time_ms);
+        held = mb__ring_release(slot, kind, mb__ring_cost(event->model, event->price_bid),
+                                event->bid_time_ms);
     }
+    mb__overrun_book(slot, zone, event->cost.nanos, event->time_ms, !held);
 }
 
 static struct mb__slot *booking_pool(const struct mb_guard *guard, const struct mb__slot *slot)
@@ -376,11 +351,11 @@ struct mb_amount mb_guard_spent(const struct mb_guard *guard, uint32_t slot_inde
     switch (period) {
     case MB_GUARD_HOUR:
         spent.nanos =
-            period_spent(slot->hours, mb_zone_hour_number(mb__guard_zone(guard, slot), now_ms));
+            mb__period_spent(slot->hours, mb_zone_hour_number(mb__guard_zone(guard, slot), now_ms));
         break;
     case MB_GUARD_DAY:
         spent.nanos =
-            period_spent(slot->days, mb_zone_day_number(mb__guard_zone(guard, slot), now_ms));
+            mb__period_spent(slot->days, mb_zone_day_number(mb__guard_zone(guard, slot), now_ms));
         break;
     case MB_GUARD_TOTAL:
         spent.nanos = atomic_load(&slot->total);

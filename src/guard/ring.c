@@ -184,7 +184,7 @@ void mb__ring_hold(struct mb__slot *slot, enum mb__ring_kind kind, int64_t share
     atomic_fetch_add(&bucket->counts, 1);
 }
 
-void mb__ring_release(struct mb__slot *slot, enum mb__ring_kind kind, struct mb_amount cost,
+bool mb__ring_release(struct mb__slot *slot, enum mb__ring_kind kind, struct mb_amount cost,
                       int64_t bid_ms)
 {
     struct mb__ring *ring = &slot->rings[kind];
@@ -195,7 +195,7 @@ void mb__ring_release(struct mb__slot *slot, enum mb__ring_kind kind, struct mb_
 
     if (tag == 0 || tag_minute(tag) != minute) {
         atomic_fetch_add(&ring->booked, 1);
-        return;
+        return false;
     }
     share = share_of(cost, tag & UINT32_MAX);
     held = atomic_load(&bucket->held);
@@ -208,4 +208,5 @@ void mb__ring_release(struct mb__slot *slot, enum mb__ring_kind kind, struct mb_
     } else {
         atomic_fetch_add(&ring->booked, 1);
     }
+    return share > 0;
 }

@@ -46,6 +46,12 @@ static const char *const steps[] = {
     " cost_nanos INTEGER NOT NULL,"
     " PRIMARY KEY (start_ms, strategy, type)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE per_keys (per_key INTEGER PRIMARY KEY, cost_nanos INTEGER NOT NULL) STRICT;",
+    "CREATE TABLE guard_states (name TEXT NOT NULL PRIMARY KEY, state BLOB NOT NULL)"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE TABLE overruns (strategy TEXT NOT NULL, day INTEGER NOT NULL,"
+    " daily_nanos INTEGER NOT NULL, total_nanos INTEGER NOT NULL,"
+    " late INTEGER NOT NULL, late_nanos INTEGER NOT NULL,"
+    " PRIMARY KEY (strategy, day)) STRICT, WITHOUT ROWID;",
 };
 enum { STEPS = sizeof steps / sizeof steps[0] };
 

@@ -2,7 +2,7 @@
  *
  * Files: record.c has the table of an event's fields and their form as JSON; rows.c the same as
  *        rows of a table; file.c opens the database; ledger.c queues and commits; sums.c tells
- * spend; import.c takes over the file of an earlier version; read.c and salvage.c are for commands.
+ * spend; notes.c keeps what the guard knows; import.c takes over the file of an earlier version; read.c and salvage.c are for commands.
  */
 #ifndef MB_LEDGER_INTERNAL_H
 #define MB_LEDGER_INTERNAL_H
@@ -109,6 +109,11 @@ int mb__ledger_each_strategy(struct mb__ledger_file *file, int64_t from_ms,
 int mb__ledger_each_per_key(struct mb__ledger_file *file,
                             void (*on_per_key)(void *user, uint64_t key, struct mb_amount spent),
                             void *user, struct mb_error *err) MB_MUST_USE;
+
+/* --- ledger.c --- */
+
+/* The connection that commits, for who stands in the place of a commit. */
+struct mb__ledger_file *mb__ledger_file_of(struct mb_ledger *ledger);
 
 /* --- import.c --- */
 

@@ -169,6 +169,11 @@ void mb_ledger_close(struct mb_ledger *ledger)
     free(ledger);
 }
 
+struct mb__ledger_file *mb__ledger_file_of(struct mb_ledger *ledger)
+{
+    return &ledger->file;
+}
+
 int mb_ledger_each_spend(struct mb_ledger *ledger, int64_t now_ms, int64_t recent_ms,
                          void (*on_spend)(void *user, const struct mb_spend *spend),
                          void (*on_per_key)(void *user, uint64_t key, struct mb_amount spent),

@@ -55,6 +55,7 @@ struct keeper {
     struct mb_arena arena;
     uint64_t spool_ms;    /* when to look for spools; 0: no need */
     uint64_t end_ms;      /* life is over: the end at the latest; 0: it is not */
+    uint64_t notes_ms;    /* when to write the guard's notes */
     uint64_t from_spools; /* events of the spool being taken */
     char room[MB__LINE_TEXT_MAX];
 };
@@ -73,9 +74,14 @@ static void on_per_key(void *user, uint64_t key, struct mb_amount spent)
 
 static int restore(struct keeper *k, struct mb_error *err)
 {
+    struct mb_guard *guard = k->options->guard;
+    bool first = !atomic_load(&k->options->page->restored);
     int rc =
         mb_ledger_each_spend(k->ledger, mb_time_now_ms(), RECENT_MS, on_spend, on_per_key, k, err);
 
+    if (!rc && first) { /* a guard that has outlived its bookkeeper knows all of that */
+        rc = mb__notes_read(k->ledger, guard, err);
+    }
     if (!rc) {
         atomic_store(&k->options->page->restored, true);
         k->spool_ms = mb__shared_clock_ms();
@@ -399,6 +405,7 @@ static void turn(struct keeper *k, struct pollfd *fds)
     drop_gone(k);
     accept_all(k);
     take_spools(k, mb__shared_clock_ms());
+    mb__notes_tick(k->ledger, k->options->guard, mb__shared_clock_ms(), &k->notes_ms);
     if (mb_ledger_wants_checkpoint(k->ledger, idle)) {
         mb_ledger_checkpoint(k->ledger);
     }
@@ -427,6 +434,7 @@ static void serve(struct keeper *k)
     while (!is_over(k)) {
         turn(k, fds);
     }
+    mb__notes_write(k->ledger, k->options->guard);
     free(fds);
 }
 

@@ -158,6 +158,17 @@ struct mb__post_counts {
 };
 const struct mb__post_counts *mb__post_counts(const struct mb__post *post);
 
+/* --- notes.c: what the guard wants to find again after a restart --- */
+
+/* Writes what has changed; costs milliseconds, waits for no disk. */
+void mb__notes_write(struct mb_ledger *ledger, struct mb_guard *guard);
+/* The same once a second. */
+void mb__notes_tick(struct mb_ledger *ledger, struct mb_guard *guard, uint64_t now_ms,
+                    uint64_t *due_ms);
+/* Once for a guard, after the scripts have been loaded, before anybody bids. */
+int mb__notes_read(struct mb_ledger *ledger, struct mb_guard *guard,
+                   struct mb_error *err) MB_MUST_USE;
+
 /* --- bookkeeper.c --- */
 
 struct mb__bookkeeper_options {

@@ -97,6 +97,33 @@ static void write_spend(const struct mb__worker *worker, const struct mb_strateg
     one_line(out, "moonbid_spend_nanos_total", strategy, (uint64_t)spent.nanos);
 }
 
+static struct mb_overrun overrun_of(const struct mb__worker *worker,
+                                    const struct mb_strategy *strategy)
+{
+    return mb_guard_overrun(worker->parts.guard, strategy->guard_slot, MB_GUARD_TOTAL, 0);
+}
+
+static void write_overrun(const struct mb__worker *worker, const struct mb_strategy *strategy,
+                          const struct mb_strategy_counts *n, struct mb_buf *out)
+{
+    static const char name[] = "moonbid_overrun_nanos_total";
+    struct mb_overrun overrun = overrun_of(worker, strategy);
+    const struct mb_metrics_label day[] = {{"strategy", strategy->name}, {"limit", MB_SLICE("daily")}};
+    const struct mb_metrics_label total[] = {{"strategy", strategy->name},
+                                             {"limit", MB_SLICE("total")}};
+
+    (void)n;
+    mb_xmetrics_u64(out, name, day, 2, (uint64_t)overrun.daily.nanos);
+    mb_xmetrics_u64(out, name, total, 2, (uint64_t)overrun.total.nanos);
+}
+
+static void write_late(const struct mb__worker *worker, const struct mb_strategy *strategy,
+                       const struct mb_strategy_counts *n, struct mb_buf *out)
+{
+    (void)n;
+    one_line(out, "moonbid_late_bookings_total", strategy, overrun_of(worker, strategy).late);
+}
+
 static void two_labels(struct mb_buf *out, const char *name, const struct mb_strategy *strategy,
                        const char *second, const char *value, uint64_t count)
 {
@@ -178,6 +205,10 @@ static void write_strategies(const struct mb__worker *worker, struct mb_buf *out
                       write_clicks);
     for_each_strategy(worker, sums, out, "moonbid_spend_nanos_total",
                       "Booked spend in billionths of the house currency.", write_spend);
+    for_each_strategy(worker, sums, out, "moonbid_overrun_nanos_total",
+                      "Booked past a limit, in billionths of the house currency.", write_overrun);
+    for_each_strategy(worker, sums, out, "moonbid_late_bookings_total",
+                      "Bookings for which nothing was held any more.", write_late);
     for_each_strategy(worker, sums, out, "moonbid_script_errors_total", "Calls that failed.",
                       write_errors);
     free(sums);

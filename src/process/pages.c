@@ -158,6 +158,31 @@ static void write_spend(struct mb_json_writer *w, const struct mb_guard *guard, 
     mb_buf_fini(&text);
 }
 
+static void key_amount(struct mb_json_writer *w, const char *key, struct mb_amount amount)
+{
+    struct mb_buf text = {0};
+
+    mb_xbuf_add_amount(&text, amount);
+    key_str(w, key, mb_buf_slice(&text));
+    mb_buf_fini(&text);
+}
+
+/* What was booked beyond the limits, and beyond what was held. */
+static void write_overrun(struct mb_json_writer *w, const struct mb_guard *guard, uint32_t slot,
+                          int64_t now_ms)
+{
+    struct mb_overrun today = mb_guard_overrun(guard, slot, MB_GUARD_DAY, now_ms);
+    struct mb_overrun ever = mb_guard_overrun(guard, slot, MB_GUARD_TOTAL, now_ms);
+
+    mb_jsonw_key(w, "overrun");
+    mb_jsonw_object(w);
+    key_amount(w, "day", today.daily);
+    key_amount(w, "total", ever.total);
+    key_u64(w, "late", ever.late);
+    key_amount(w, "late_cost", ever.late_cost);
+    mb_jsonw_object_end(w);
+}
+
 /* null, or why it sits out. */
 static void write_bench(struct mb_json_writer *w, enum mb_guard_bench why)
 {
@@ -207,6 +232,7 @@ static void write_strategy(struct mb_json_writer *w, const struct mb__worker *wo
     write_events(w, n);
     key_u64(w, "duplicates", n->duplicates);
     write_spend(w, worker->parts.guard, strategy->guard_slot, now_ms);
+    write_overrun(w, worker->parts.guard, strategy->guard_slot, now_ms);
     mb_jsonw_object_end(w);
 }
 

@@ -35,6 +35,8 @@ static void place_pool(struct mb_script *script, struct mb__check *check, struct
     else if (mb_guard_set_zone(script->guard, pool->guard_slot,
                                zone.data ? zone : mb_slice_of(script->options.timezone), &err) != 0)
         mb__script_bad(check, pool->name.data, "%s", err.what);
+    else
+        mb_guard_set_booking(script->guard, pool->guard_slot, MB_GUARD_NO_SLOT, &pool->limits);
 }
 
 void mb__script_take_pools(lua_State *L, int index)

@@ -191,7 +191,7 @@ static void add_strategy(struct mb_script *script, struct mb__strategy *strategy
         else
             mb_guard_set_booking(script->guard, plain->guard_slot,
                                  plain->pool ? plain->pool->guard_slot : MB_GUARD_NO_SLOT,
-                                 plain->limits.frequency.per_ms);
+                                 &plain->limits);
     }
     plain->index = (uint32_t)script->n_strategies;
     void *grown =

@@ -27,7 +27,7 @@ static void join(struct fixture *f, struct mb_strategy *strategy, const char *na
     strategy->name = mb_slice_of(name);
     strategy->guard_slot = mb_guard_slot(f->guard, strategy->name);
     strategy->pool = &f->pool;
-    mb_guard_set_booking(f->guard, strategy->guard_slot, f->pool.guard_slot, 0);
+    mb_guard_set_booking(f->guard, strategy->guard_slot, f->pool.guard_slot, &strategy->limits);
 }
 
 static int setup(void **state)
@@ -144,7 +144,7 @@ static void who_only_books_knows_the_pool(void **state)
 
     mb_guard_book(f->guard, NULL, f->a.guard_slot, &event);
     assert_int_equal(mb_guard_spent(f->guard, f->pool.guard_slot, MB_GUARD_TOTAL, NOW).nanos, UNIT);
-    mb_guard_set_booking(f->guard, f->a.guard_slot, MB_GUARD_NO_SLOT, 0);
+    mb_guard_set_booking(f->guard, f->a.guard_slot, MB_GUARD_NO_SLOT, &f->a.limits);
     mb_guard_book(f->guard, NULL, f->a.guard_slot, &event);
     assert_int_equal(mb_guard_spent(f->guard, f->pool.guard_slot, MB_GUARD_TOTAL, NOW).nanos, UNIT);
 }
@@ -162,7 +162,7 @@ static void cap(struct fixture *f, uint32_t count, int64_t per_ms)
 {
     f->a.limits.frequency.count = count;
     f->a.limits.frequency.per_ms = per_ms;
-    mb_guard_set_booking(f->guard, f->a.guard_slot, MB_GUARD_NO_SLOT, per_ms);
+    mb_guard_set_booking(f->guard, f->a.guard_slot, MB_GUARD_NO_SLOT, &f->a.limits);
 }
 
 static void show(struct fixture *f, uint64_t key, int64_t at_ms)

@@ -1,0 +1,88 @@
+/* notes.c - the bookkeeper writes down, once a second, what the guard wants to find again after a
+ * restart, and gives it back at the start.
+ *
+ * The guard tells only what has changed. Where it cannot be written it is told again a second later.
+ */
+#include "books.h"
+
+#include <stdlib.h>
+
+enum { EVERY_MS = 1000 };
+
+struct gathered {
+    struct mb_arena arena;
+    struct mb_pair *states;
+    size_t n_states, states_room;
+    struct mb_overrun *overruns;
+    size_t n_overruns, overruns_room;
+};
+
+static void *xgrow(void *items, size_t *room, size_t count, size_t bytes)
+{
+    if (count < *room) {
+        return items;
+    }
+    *room = *room ? *room * 2 : 64;
+    items = realloc(items, *room * bytes);
+    if (!items) {
+        abort();
+    }
+    return items;
+}
+
+static void on_state(void *user, struct mb_slice name, struct mb_slice bytes)
+{
+    struct gathered *g = user;
+
+    g->states = xgrow(g->states, &g->states_room, g->n_states, sizeof(*g->states));
+    g->states[g->n_states++] =
+        (struct mb_pair){mb_xarena_copy(&g->arena, name), mb_xarena_copy(&g->arena, bytes)};
+}
+
+static void on_overrun(void *user, const struct mb_overrun *overrun)
+{
+    struct gathered *g = user;
+
+    g->overruns = xgrow(g->overruns, &g->overruns_room, g->n_overruns, sizeof(*g->overruns));
+    g->overruns[g->n_overruns] = *overrun;
+    g->overruns[g->n_overruns++].strategy = mb_xarena_copy(&g->arena, overrun->strategy);
+}
+
+/* A disk that takes nothing shows in commits as well, which say so. */
+void mb__notes_write(struct mb_ledger *ledger, struct mb_guard *guard)
+{
+    struct gathered g = {0};
+    const struct mb_guard_notes listener = {on_state, on_overrun, &g};
+
+    mb_arena_init(&g.arena, 65536);
+    mb_guard_note(guard, mb_time_now_ms(), &listener);
+    if (g.n_states > 0 || g.n_overruns > 0) {
+        const struct mb_ledger_notes notes = {g.states, g.n_states, g.overruns, g.n_overruns};
+
+        if (mb_ledger_note(ledger, &notes, NULL)) {
+            mb_guard_note_again(guard);
+        }
+    }
+    free(g.states);
+    free(g.overruns);
+    mb_arena_fini(&g.arena);
+}
+
+void mb__notes_tick(struct mb_ledger *ledger, struct mb_guard *guard, uint64_t now_ms,
+                    uint64_t *due_ms)
+{
+    if (now_ms >= *due_ms) {
+        *due_ms = now_ms + EVERY_MS;
+        mb__notes_write(ledger, guard);
+    }
+}
+
+static void on_kept_overrun(void *user, const struct mb_overrun *overrun)
+{
+    mb_guard_restore_overrun(user, overrun);
+}
+
+int mb__notes_read(struct mb_ledger *ledger, struct mb_guard *guard, struct mb_error *err)
+{
+    return mb_ledger_each_note(ledger, NULL, on_kept_overrun, guard, err);
+}
