@@ -57,8 +57,9 @@ struct mb_json_token {
     uint32_t end;   /* one past the last byte; strings: the closing quote */
     uint32_t next;  /* index of the token behind this value and all it holds */
     uint32_t count; /* members of an array, key-value pairs of an object */
+    uint64_t names; /* private: of a key its mark, of an object which marks its keys can have */
     uint8_t type;   /* enum mb_json_type */
-    uint8_t flags;  /* private: escapes, integer */
+    uint8_t flags;  /* private: escapes, integer, maybe a key twice */
 };
 
 struct mb_json {
@@ -79,7 +80,7 @@ struct mb_json_value {
 /* Tokenizes the whole text; leading and trailing white space allowed, anything else behind the value is an error.
  *
  * Wants:  text   at most 2^31 bytes; borrowed for the life of `doc`.
- *         arena  tokens go here (about 20 bytes each).
+ *         arena  tokens go here (32 bytes each).
  * Gives:  0 and *doc; the root is mb_json_root(doc).
  * Fails:  MB_ESYNTAX with err->at the byte offset of the first wrong byte (text.len where it ends too early);
  *         MB_ENOMEM past MB_JSON_MAX_TOKENS or MB_JSON_MAX_DEPTH, with the position. *doc holds nothing.
@@ -90,9 +91,40 @@ int mb_json_parse(struct mb_json *doc, struct mb_arena *arena, struct mb_slice t
 
 struct mb_json_value mb_json_root(struct mb_json *doc);
 
+/* A mark of a key: keys that differ in it differ. Inline, for the mark of a constant is a constant. */
+static inline uint32_t mb_json_mark(struct mb_slice key)
+{
+    if (key.len == 0) {
+        return 0;
+    }
+    return (uint32_t)(key.len & 0xff) | (uint32_t)(unsigned char)key.data[0] << 8 |
+           (uint32_t)(unsigned char)key.data[key.len / 2] << 16 |
+           (uint32_t)(unsigned char)key.data[key.len - 1] << 24;
+}
+
+/* Which of 64 a mark falls into. An object's token has a bit set for each of its keys, and all bits where a key
+ * has escapes, whose mark is not known before it is decoded. */
+static inline uint64_t mb_json_mark_bit(uint32_t mark)
+{
+    return UINT64_C(1) << (mark * UINT32_C(0x9e3779b1) >> 26);
+}
+
+/* mb_json_get where a member may have that key: `value` is an object and has the bit of `mark`. */
+struct mb_json_value mb_json_find(struct mb_json_value value, struct mb_slice key, uint32_t mark);
+
 /* Member `key` of an object (the first where it stands several times, then a DUPLICATE_KEY slip is counted
- * when seen); absent when `value` is no object. O(members). */
-struct mb_json_value mb_json_get(struct mb_json_value value, struct mb_slice key);
+ * when seen); absent when `value` is no object. O(members) at most; a key that is not there is mostly known
+ * at once, which is the usual case: a protocol has more fields than a request. */
+static inline struct mb_json_value mb_json_get(struct mb_json_value value, struct mb_slice key)
+{
+    uint32_t mark = mb_json_mark(key);
+
+    if (value.type != MB_JSON_OBJECT ||
+        !(value.doc->tokens[value.token].names & mb_json_mark_bit(mark))) {
+        return (struct mb_json_value){value.doc, 0, MB_JSON_NONE};
+    }
+    return mb_json_find(value, key, mark);
+}
 
 /* Element `index` of an array; absent beyond it. O(index): walk with mb_json_first / mb_json_next instead. */
 struct mb_json_value mb_json_at(struct mb_json_value value, uint32_t index);

@@ -142,12 +142,26 @@ static bool is_xml_char(uint32_t code)
     return code >= 0x20 ? code != 0xFFFE && code != 0xFFFF : code == '\t' || code == '\n' || code == '\r';
 }
 
+/* Whether eight bytes are printable ASCII, which nearly all texts are. A borrow between them can only say no. */
+static bool are_printable(const unsigned char *at)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
+    return ((word | (word - ones * 0x20)) & ones << 7) == 0;
+}
+
 bool mb__exchange_encodable(struct mb_slice text, bool for_xml)
 {
     const unsigned char *at = (const unsigned char *)text.data;
     size_t left = text.len;
     while (left > 0) {
         uint32_t code = 0;
+        if (left >= sizeof(uint64_t) && are_printable(at)) {
+            at += sizeof(uint64_t);
+            left -= sizeof(uint64_t);
+            continue;
+        }
         size_t len = read_utf8(at, left, &code);
         if (len == 0 || (for_xml && !is_xml_char(code))) {
             return false;

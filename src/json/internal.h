@@ -10,22 +10,41 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "moonbid/base.h"
 
 /* mb_json_token.flags */
 enum {
-    MB__JSON_ESCAPES = 1, /* a string that must be decoded */
-    MB__JSON_INTEGER = 2  /* a number without fraction and exponent */
+    MB__JSON_ESCAPES = 1,    /* a string that must be decoded */
+    MB__JSON_INTEGER = 2,    /* a number without fraction and exponent */
+    MB__JSON_MAYBE_TWICE = 4 /* an object in which a key may stand twice */
 };
 
 /* The first byte at or behind `p` that is not plain inside a string: a quote, a backslash, a
- * control byte, a byte of a longer UTF-8 sequence; or `end`.
- *
- * Eight bytes at a time: subtracting raises the top bit of each byte below the limit (a quote and a
- * backslash are turned into zero first). A borrow can make the byte above a hit look like one too,
- * so only the lowest hit counts, which is the one asked for. */
+ * control byte, a byte of a longer UTF-8 sequence; or `end`. */
 static inline const char *mb__json_skip_plain(const char *p, const char *end)
 {
+#ifdef __SSE2__
+    /* As signed numbers the bytes of longer sequences are below zero, so one comparison finds them
+     * and control bytes. */
+    while (end - p >= 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
+        __m128i hits = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
+                                                 _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))),
+                                    _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)));
+        unsigned mask = (unsigned)_mm_movemask_epi8(hits);
+        if (mask) {
+            return p + __builtin_ctz(mask);
+        }
+        p += 16;
+    }
+#endif
+    /* Eight bytes in a word: subtracting raises the top bit of each byte below the limit (a quote
+     * and a backslash are turned into zero first). A borrow can make the byte above a hit look like
+     * one too, so only the lowest hit counts, which is the one asked for. */
     const uint64_t ones = UINT64_C(0x0101010101010101);
     const uint64_t tops = ones << 7;
     while (end - p >= 8) {

@@ -40,6 +40,8 @@ static const char *fail_syntax(struct scanner *s, const char *p, const char *wha
 
 static inline const char *skip_blank(const char *p, const char *end)
 {
+    if (p < end && (unsigned char)*p > ' ')
+        return p;
     while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
         p++;
     return p;
@@ -167,12 +169,31 @@ static inline const char *scan_number(struct scanner *s, const char *p)
     return behind;
 }
 
+/* Marks the key that was read last, and the object that is open. */
+static inline void mark_key(struct scanner *s)
+{
+    struct mb_json *doc = s->doc;
+    struct mb_json_token *key = &doc->tokens[doc->n_tokens - 1];
+    struct mb_json_token *object = &doc->tokens[s->open[s->depth - 1]];
+    if (key->flags & MB__JSON_ESCAPES) {
+        object->names = UINT64_MAX;
+        return;
+    }
+    uint32_t mark = mb_json_mark(mb_slice(s->begin + key->start, key->end - key->start));
+    uint64_t bit = mb_json_mark_bit(mark);
+    if (object->names & bit)
+        object->flags = MB__JSON_MAYBE_TWICE;
+    key->names = mark;
+    object->names |= bit;
+}
+
 /* A key and its colon. */
 static inline const char *scan_key(struct scanner *s, const char *p)
 {
     p = scan_string(s, skip_blank(p, s->end));
     if (!p)
         return NULL;
+    mark_key(s);
     p = skip_blank(p, s->end);
     if (p == s->end || *p != ':')
         return fail_syntax(s, p, "a colon is due");

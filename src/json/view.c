@@ -157,21 +157,15 @@ struct mb_json_value mb_json_root(struct mb_json *doc)
     return doc->n_tokens ? value_at(doc, 0) : absent(doc);
 }
 
-struct mb_json_value mb_json_get(struct mb_json_value value, struct mb_slice key)
+/* mb_json_find where a key has escapes: no mark is to be trusted. */
+static struct mb_json_value find_decoded(struct mb_json_value value, struct mb_slice key)
 {
-    if (value.type != MB_JSON_OBJECT)
-        return absent(value.doc);
     struct mb_json *doc = value.doc;
     const struct mb_json_token *tokens = doc->tokens;
     uint32_t end = tokens[value.token].next;
     uint32_t found = 0; /* no member has this index */
     for (uint32_t at = value.token + 1; at < end; at = tokens[at + 1].next) {
-        struct mb_slice name = raw_of(doc, &tokens[at]);
-        if (tokens[at].flags & MB__JSON_ESCAPES)
-            name = decode(doc->arena, name);
-        /* Most names differ in length or first byte: no call for them. */
-        if (name.len != key.len || (key.len > 0 && name.data[0] != key.data[0]) ||
-            !mb_slice_eq(name, key))
+        if (!mb_slice_eq(string_of(doc, at), key))
             continue;
         if (found)
             count_slip(value, MB_JSON_SLIP_DUPLICATE_KEY);
@@ -179,6 +173,29 @@ struct mb_json_value mb_json_get(struct mb_json_value value, struct mb_slice key
             found = at + 1;
     }
     return found ? value_at(doc, found) : absent(doc);
+}
+
+struct mb_json_value mb_json_find(struct mb_json_value value, struct mb_slice key, uint32_t mark)
+{
+    struct mb_json *doc = value.doc;
+    const struct mb_json_token *tokens = doc->tokens;
+    const struct mb_json_token *object = &tokens[value.token];
+    if (object->names == UINT64_MAX)
+        return find_decoded(value, key);
+    const struct mb_json_token *end = &tokens[object->next];
+    const struct mb_json_token *found = NULL;
+    for (const struct mb_json_token *at = object + 1; at < end; at = &tokens[at[1].next]) {
+        if (at->names != mark || !mb_slice_eq(raw_of(doc, at), key))
+            continue;
+        if (found) {
+            count_slip(value, MB_JSON_SLIP_DUPLICATE_KEY);
+            continue;
+        }
+        found = at;
+        if (!(object->flags & MB__JSON_MAYBE_TWICE))
+            break;
+    }
+    return found ? value_at(doc, (uint32_t)(found - tokens) + 1) : absent(doc);
 }
 
 struct mb_json_value mb_json_at(struct mb_json_value value, uint32_t index)

@@ -1,6 +1,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -268,6 +269,64 @@ static void members_are_found_and_duplicates_counted(void **state)
     check_slip("none", MB_JSON_SLIP_DUPLICATE_KEY);
 }
 
+/* An object whose keys are a few letters long, so that their marks collide, and sometimes so many
+ * that an object has all bits set; 1, 2 and 3 as they are, a, b and c with an escape. */
+static void write_random_object(char *out, size_t size, unsigned *seed)
+{
+    size_t n = (size_t)snprintf(out, size, "{");
+    int members = rand_r(seed) % (rand_r(seed) % 10 ? 12 : 150);
+    bool escapes = rand_r(seed) % 2;
+    for (int i = 0; i < members; i++) {
+        n += (size_t)snprintf(out + n, size - n, "%s\"", i ? "," : "");
+        for (int letters = rand_r(seed) % 5; letters > 0; letters--)
+            n += (size_t)snprintf(out + n, size - n,
+                                  escapes && rand_r(seed) % 8 == 0 ? "\\u006%d" : "%d",
+                                  1 + rand_r(seed) % 3);
+        n += (size_t)snprintf(out + n, size - n, "\":%d", i);
+    }
+    snprintf(out + n, size - n, "}");
+}
+
+/* The first member of that key, -1 without one, and how many more there are. */
+static int64_t walk_to(struct mb_json_value object, struct mb_slice key, unsigned *more)
+{
+    int64_t first = -1;
+    *more = 0;
+    for (struct mb_json_value at = mb_json_first(object); at.type != MB_JSON_NONE;
+         at = mb_json_next(object, at)) {
+        if (!mb_slice_eq(mb_json_key(at), key))
+            continue;
+        *more += first >= 0;
+        first = first < 0 ? mb_json_i64(at, -1) : first;
+    }
+    return first;
+}
+
+/* Look-ups take short cuts by a mark of each key; a walk takes none. */
+static void look_ups_find_what_a_walk_finds(void **state)
+{
+    (void)state;
+    unsigned seed = 7;
+    for (int round = 0; round < 2000; round++) {
+        char text[8192];
+        write_random_object(text, sizeof(text), &seed);
+        struct mb_json_value root = parse(text);
+        for (int i = 0; i < 30; i++) {
+            char letters[4];
+            unsigned more, before = doc.slips[MB_JSON_SLIP_DUPLICATE_KEY];
+            for (size_t k = 0; k < sizeof(letters); k++)
+                letters[k] = "123abc"[rand_r(&seed) % 6];
+            struct mb_slice key = mb_slice(letters, (size_t)rand_r(&seed) % 5);
+            int64_t expected = walk_to(root, key, &more),
+                    got = mb_json_i64(mb_json_get(root, key), -1);
+            if (got != expected || doc.slips[MB_JSON_SLIP_DUPLICATE_KEY] != before + more)
+                fail_msg("%.*s in %s: member %d, expected %d and %u more", MB_SLICE_ARG(key), text,
+                         (int)got, (int)expected, more);
+        }
+        mb_arena_reset(&arena);
+    }
+}
+
 static void walks_visit_every_member_once(void **state)
 {
     (void)state;
@@ -328,6 +387,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(strings, set_up, tear_down),
         cmocka_unit_test_setup_teardown(booleans, set_up, tear_down),
         cmocka_unit_test_setup_teardown(doubles_and_prices, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(look_ups_find_what_a_walk_finds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(members_are_found_and_duplicates_counted, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(walks_visit_every_member_once, set_up, tear_down),
