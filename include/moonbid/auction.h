@@ -243,12 +243,32 @@ struct mb_app {
     struct mb_slice id, bundle, name, domain;
 };
 
-struct mb_device {
-    struct mb_slice ip, remote_ip, forwarded_for, ua, os, os_version, type, browser, make, model, language;
+/* Fills in what the exchange did not send, once somebody reads it: most requests end before. */
+struct mb_later {
+    void (*fill)(void *user); /* NULL: done */
+    void *user;
 };
 
-struct mb_geo_place { /* `country` is ISO 3166-1 alpha-2, upper case */
-    struct mb_slice country, region, city, zip, lat, lon;
+/* Call before reading what may come later; NULL: nothing will. */
+static inline void mb_later_fill(struct mb_later *later)
+{
+    if (later && later->fill) {
+        void (*fill)(void *) = later->fill;
+        later->fill = NULL;
+        fill(later->user);
+    }
+}
+
+struct mb_device {
+    struct mb_slice ip, remote_ip, forwarded_for, ua;
+    struct mb_slice os, os_version, type, browser, make, model; /* may come later */
+    struct mb_slice language;
+    struct mb_later *later;
+};
+
+struct mb_geo_place { /* all may come later; `country` is ISO 3166-1 alpha-2, upper case */
+    struct mb_slice country, region, city, zip, lat, lon; /* lat, lon: decimal degrees */
+    struct mb_later *later;
 };
 
 struct mb_user {

@@ -43,6 +43,8 @@ void mb_bidder_free(struct mb_bidder *bidder);
  * strategy go on under the same name. */
 struct mb_script *mb_bidder_take_script(struct mb_bidder *bidder, struct mb_script *script);
 struct mb_script *mb_bidder_script(const struct mb_bidder *bidder);
+/* Looks places up there from the next request on; borrowed as options.geo was, which is free to be closed then. */
+void mb_bidder_use_geo(struct mb_bidder *bidder, const struct mb_geo *geo);
 
 enum mb_bidder_method { MB_BIDDER_GET, MB_BIDDER_POST, MB_BIDDER_OTHER };
 

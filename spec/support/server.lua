@@ -78,13 +78,15 @@ return {
 ]]):format(options.folder, options.folder, options.config or '')
 end
 
--- options: strategies (file name -> text), config (more lines of the table), flags (of `serve`)
+-- options: strategies (file name -> text), config (more lines of the table), flags (of `serve`), files (name below the
+-- server's folder -> text)
 function Server.start(options)
   local self = setmetatable({ expected = {}, flags = options.flags or '' }, Server)
   self.folder = shell('mktemp -d'):match '%S+'
   options.folder = self.folder
   os.execute('mkdir -p ' .. quote(self.folder .. '/scripts/strategies'))
   for name, text in pairs(options.strategies or {}) do self:strategy(name, text) end
+  for name, text in pairs(options.files or {}) do write_file(self.folder .. '/' .. name, text) end
   write_file(self.folder .. '/moonbid.conf.lua', config_text(options))
   self:spawn()
   return self

@@ -58,10 +58,11 @@ describe('the guide to strategies', function()
     end
     for name, macro in pairs {
       req = 'REQUEST', imp = 'IMP', ['req.site'] = 'SITE', ['req.geo'] = 'GEO', ['req.user'] = 'USER', ['req.regs'] = 'REGS',
+      ['req.device'] = 'DEVICE',
     } do
       assert.same(sorted(of(macro)), sorted(members[name] or {}), name)
     end
-    for name, macro in pairs { ['req.app'] = 'APP', ['req.device'] = 'DEVICE', ['req.blocked'] = 'BLOCKED' } do
+    for name, macro in pairs { ['req.app'] = 'APP', ['req.blocked'] = 'BLOCKED' } do
       local known = names(source, '%f[%w]' .. macro .. '%(([%l_]+)%)')
       known.member = nil -- the macro's own
       assert.same(sorted(known), sorted(members[name] or {}), name)

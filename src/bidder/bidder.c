@@ -175,6 +175,12 @@ static void answer_ready(struct mb_bidder *b, bool shut, struct mb_bidder_out *o
     out->body = enabled > 0 && !shut ? MB_SLICE("1") : MB_SLICE("0");
 }
 
+void mb_bidder_use_geo(struct mb_bidder *b, const struct mb_geo *geo)
+{
+    b->options.geo = geo;
+    b->has_request = false; /* its texts lie in the one before */
+}
+
 /* --- bid requests --- */
 
 /* A script may know that two requests are of one address, not which. */
@@ -188,38 +194,6 @@ static void hide_email(struct mb_bidder *b, struct mb_user *user)
     mb_notice_pseudonym(b->options.keys, user->email, hash);
     user->email_hash = mb_xarena_copy(&b->arena, mb_slice(hash, sizeof(hash)));
     user->email = MB_SLICE_NONE;
-}
-
-/* What the exchange does not send is derived: country from the address, device from the user agent. */
-static void derive(struct mb_bidder *b, struct mb_request *r)
-{
-    struct mb_geo_answer geo;
-    struct mb_geo_device device;
-
-    if (mb_slice_empty(r->geo.country)) {
-        geo = mb_geo_look_up(b->options.geo, r->device.ip);
-        r->geo.country = geo.country;
-        if (mb_slice_empty(r->geo.region)) {
-            r->geo.region = geo.region;
-        }
-        if (mb_slice_empty(r->geo.city)) {
-            r->geo.city = geo.city;
-        }
-    }
-    if (mb_slice_empty(r->device.ua)) {
-        return;
-    }
-    device = mb_geo_device(r->device.ua);
-    if (mb_slice_empty(r->device.type)) {
-        r->device.type = device.type;
-    }
-    if (mb_slice_empty(r->device.os)) {
-        r->device.os = device.os;
-        r->device.os_version = device.os_version;
-    }
-    if (mb_slice_empty(r->device.browser)) {
-        r->device.browser = device.browser;
-    }
 }
 
 /* Xandr speaks two protocols; a bidder has one bid URL, and what arrives there says which it is. NULL elsewhere. */
@@ -294,7 +268,7 @@ static void answer_bid(struct mb_bidder *b, const struct mb_codec *codec,
     }
     b->has_request = true;
     hide_email(b, &b->request.user);
-    derive(b, &b->request);
+    mb__bidder_derive_later(b);
     b->deadline_ms = in->now_ms + b->request.timeout_ms -
                      (margin < b->request.timeout_ms ? margin : b->request.timeout_ms);
     mb__bidder_bid(b, codec, in, out);

@@ -42,6 +42,7 @@ struct mb_bidder {
     bool trace;
 
     struct mb_request request;
+    struct mb_later device_later, place_later;
     bool has_request;
     int64_t now_ms;
     int64_t deadline_ms;
@@ -57,6 +58,9 @@ struct mb_bidder {
 /* bid.c: a bid request, from decoded request to answer. */
 void mb__bidder_bid(struct mb_bidder *b, const struct mb_codec *codec, const struct mb_bidder_in *in,
                     struct mb_bidder_out *out);
+
+/* derive.c: lets the request's device and place be filled in when somebody first reads them. */
+void mb__bidder_derive_later(struct mb_bidder *b);
 
 /* price.c: fills the prices of a script's bid in house and wire currency, and holds it against floor and limits.
  * MB_NOBID_BID, or CURRENCY, INVALID_BID (field set), OVER_MAX_BID, BELOW_FLOOR. */

@@ -1,26 +1,16 @@
 /* geo.c - from an address to a place.
  *
- * A database is one mapped file, so the texts of an answer point into the mapping and nothing is
- * copied. Addresses are parsed by inet_pton and looked up in binary: MMDB_lookup_string would call
- * getaddrinfo, MMDB_get_value would allocate. An IPv4 address in IPv6 clothes (::ffff:192.0.2.1)
- * counts as IPv4 whatever aliases the database has.
- *
- * Whoever brings a newer database must rename it into place: a mapped file that is cut short kills
- * its readers.
+ * The texts of an answer point into the database's memory (file.c), so nothing is copied. Addresses
+ * are parsed by inet_pton and looked up in binary: MMDB_lookup_string would call getaddrinfo,
+ * MMDB_get_value would allocate. An IPv4 address in IPv6 clothes (::ffff:192.0.2.1) counts as IPv4
+ * whatever aliases the database has.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-#include <maxminddb.h>
-
-#include "moonbid/geo.h"
-
-struct mb_geo {
-    bool is_table;
-    MMDB_s db;           /* of a database */
-    struct mb_map table; /* of a table: binary address -> country, a string of ours */
-};
+#include "internal.h"
 
 struct address {
     union {
@@ -59,7 +49,7 @@ static bool parse_address(struct mb_slice text, struct address *out)
     return true;
 }
 
-static struct mb_geo *make(void)
+struct mb_geo *mb__geo_new(void)
 {
     struct mb_geo *geo = calloc(1, sizeof *geo);
     if (!geo) {
@@ -68,22 +58,9 @@ static struct mb_geo *make(void)
     return geo;
 }
 
-int mb_geo_open(const char *path, struct mb_geo **out, struct mb_error *err)
-{
-    struct mb_geo *geo = make();
-    int rc = MMDB_open(path, MMDB_MODE_MMAP, &geo->db);
-    if (rc != MMDB_SUCCESS) {
-        free(geo);
-        int code = rc == MMDB_FILE_OPEN_ERROR || rc == MMDB_IO_ERROR ? MB_EIO : MB_ESYNTAX;
-        return mb_fail(err, code, path, "cannot use the geo database: %s", MMDB_strerror(rc));
-    }
-    *out = geo;
-    return 0;
-}
-
 struct mb_geo *mb_xgeo_table(void)
 {
-    struct mb_geo *geo = make();
+    struct mb_geo *geo = mb__geo_new();
     geo->is_table = true;
     return geo;
 }
@@ -115,6 +92,7 @@ void mb_geo_close(struct mb_geo *geo)
         mb_map_fini(&geo->table);
     } else {
         MMDB_close(&geo->db);
+        close(geo->fd);
     }
     free(geo);
 }
@@ -144,14 +122,52 @@ static struct mb_slice alpha2_or_none(struct mb_slice s)
     return ok ? s : MB_SLICE_NONE;
 }
 
-struct mb_geo_answer mb_geo_look_up(const struct mb_geo *geo, struct mb_slice ip)
+struct mb_slice mb__geo_country(MMDB_entry_s *entry)
 {
     /* Nested as MaxMind has it; flat as in the free databases. */
     static const char *const country[] = {"country", "iso_code", NULL};
-    static const char *const flat_country[] = {"country_code", NULL};
+    static const char *const flat[] = {"country_code", NULL};
+    return alpha2_or_none(first_text_of(entry, country, flat));
+}
+
+static bool degrees_at(MMDB_entry_s *entry, const char *const *path, double *out)
+{
+    MMDB_entry_data_s data;
+    if (MMDB_aget_value(entry, &data, path) != MMDB_SUCCESS || !data.has_data ||
+        (data.type != MMDB_DATA_TYPE_DOUBLE && data.type != MMDB_DATA_TYPE_FLOAT)) {
+        return false;
+    }
+    *out = data.type == MMDB_DATA_TYPE_DOUBLE ? data.double_value : (double)data.float_value;
+    return *out >= -180 && *out <= 180; /* NaN is neither */
+}
+
+static bool has_location(MMDB_entry_s *entry, double *lat, double *lon)
+{
+    static const char *const nested_lat[] = {"location", "latitude", NULL};
+    static const char *const nested_lon[] = {"location", "longitude", NULL};
+    static const char *const flat_lat[] = {"latitude", NULL};
+    static const char *const flat_lon[] = {"longitude", NULL};
+    return (degrees_at(entry, nested_lat, lat) && degrees_at(entry, nested_lon, lon)) ||
+           (degrees_at(entry, flat_lat, lat) && degrees_at(entry, flat_lon, lon));
+}
+
+static struct mb_geo_answer read_record(MMDB_entry_s *entry)
+{
     static const char *const region[] = {"subdivisions", "0", "iso_code", NULL};
     static const char *const city[] = {"city", "names", "en", NULL};
     static const char *const flat_city[] = {"city", NULL};
+    static const char *const zip[] = {"postal", "code", NULL};
+    static const char *const flat_zip[] = {"postcode", NULL};
+    struct mb_geo_answer answer = {.country = mb__geo_country(entry),
+                                   .region = text_at(entry, region),
+                                   .city = first_text_of(entry, city, flat_city),
+                                   .zip = first_text_of(entry, zip, flat_zip)};
+    answer.has_location = has_location(entry, &answer.lat, &answer.lon);
+    return answer;
+}
+
+struct mb_geo_answer mb_geo_look_up(const struct mb_geo *geo, struct mb_slice ip)
+{
     struct mb_geo_answer answer = {0};
     struct address address;
     int failure = MMDB_SUCCESS;
@@ -165,9 +181,7 @@ struct mb_geo_answer mb_geo_look_up(const struct mb_geo *geo, struct mb_slice ip
     }
     MMDB_lookup_result_s found = MMDB_lookup_sockaddr(&geo->db, &address.any, &failure);
     if (failure == MMDB_SUCCESS && found.found_entry) {
-        answer.country = alpha2_or_none(first_text_of(&found.entry, country, flat_country));
-        answer.region = text_at(&found.entry, region);
-        answer.city = first_text_of(&found.entry, city, flat_city);
+        answer = read_record(&found.entry);
     }
     return answer;
 }

@@ -63,6 +63,7 @@ static void be_bookkeeper(struct mb__supervisor *supervisor)
     mb__crew_be_child(supervisor);
     close_fd(&seat->life_fds[1]);
     mb__sockets_close(&supervisor->sockets);
+    mb_geo_close(supervisor->parts.geo); /* it would hold the memory of one that was replaced */
     exit(mb__bookkeeper_run(&options));
 }
 

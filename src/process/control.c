@@ -46,6 +46,35 @@ static void roll_back(struct mb__worker *worker, struct mb__letter *letter)
     }
 }
 
+/* A build on the helper thread may be looking places up: then the swap waits for its end. */
+void mb__control_use_places(struct mb__worker *worker)
+{
+    struct mb_geo *old = worker->parts.geo;
+
+    if (!worker->control.fresh_places || worker->reload.running != MB__BUILD_NONE) {
+        return;
+    }
+    worker->parts.geo = worker->control.fresh_places;
+    worker->control.fresh_places = NULL;
+    mb_bidder_use_geo(worker->bidder, worker->parts.geo);
+    mb_geo_close(old);
+}
+
+static void take_places(struct mb__worker *worker, struct mb__letter *letter)
+{
+    struct mb_geo *fresh;
+    struct mb_error err;
+
+    if (mb_geo_open_shared(letter->fd, &fresh, &err)) {
+        mb_log(MB_LOG_ERROR, "process", "geo database not taken, the one before stays in use",
+               "worker=%u error=%s", worker->options->seat + 1, err.what);
+        return;
+    }
+    mb_geo_close(worker->control.fresh_places);
+    worker->control.fresh_places = fresh;
+    mb__control_use_places(worker);
+}
+
 static void take(struct mb__worker *worker, struct mb__letter *letter)
 {
     switch (letter->head.type) {
@@ -57,6 +86,9 @@ static void take(struct mb__worker *worker, struct mb__letter *letter)
         break;
     case MB__LETTER_ROLL_BACK:
         roll_back(worker, letter);
+        break;
+    case MB__LETTER_PLACES:
+        take_places(worker, letter);
         break;
     case MB__LETTER_RELOADED:
         mb__reload_answer(worker, letter);

@@ -5,6 +5,8 @@
  *         loaded, with its bundle -> the others take the same bundle, one after the other
  *     -> everybody who asked is answered
  *
+ * Before that, the geo database is renewed where its file has changed (places.c).
+ *
  *     a strategy fails after a swap (probation.c) -> the first worker builds what bids with that
  *         strategy's file as it was before, tries it, takes it -> the others as above
  *
@@ -160,6 +162,7 @@ static void begin(struct mb__supervisor *supervisor)
     struct mb__generations *g = &supervisor->generations;
     uint32_t i;
 
+    mb__places_reload(supervisor);
     g->at = first_that_serves(supervisor);
     g->again = g->at == supervisor->n_crew; /* nobody to try it: the next who is ready */
     if (g->again) {

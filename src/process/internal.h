@@ -129,10 +129,13 @@ void mb__reload_replace_if_spent(struct mb__worker *worker);
 struct mb__control {
     uv_poll_t channel, life;
     struct mb__letter letter; /* the one being read */
+    struct mb_geo *fresh_places; /* to be used once no build runs; or NULL */
 };
 
 void mb__control_open(struct mb__worker *worker);
 void mb__control_close(struct mb__worker *worker);
+/* Takes a geo database that has come into use; nothing happens where there is none, or a build runs. */
+void mb__control_use_places(struct mb__worker *worker);
 /* Tells the supervisor; nothing happens where it is gone. */
 void mb__control_send(struct mb__worker *worker, const struct mb__letter_head *head,
                       struct mb_slice text, int pass_fd);

@@ -319,6 +319,7 @@ static void on_built(uv_work_t *work, int status)
     }
     clean_up(worker);
     reload->running = MB__BUILD_NONE;
+    mb__control_use_places(worker);
     start_due(worker);
 }
 

@@ -4,7 +4,7 @@
  * Files:    supervisor.c starts, waits, stops; crew.c forks and replaces workers; watch.c ends a
  *           worker that is stuck in a script; generations.c passes reloads on; sockets.c binds;
  *           edits.c sees edits of the scripts; probation.c compares strategies before and
- *           after a swap; folder.c locks; bookseat.c has the bookkeeper (books.h); shared.c, board.c and channel.c are used on both sides.
+ *           after a swap; places.c renews the geo database; folder.c locks; bookseat.c has the bookkeeper (books.h); shared.c, board.c and channel.c are used on both sides.
  */
 #ifndef MB_PROCESS_SUPERVISOR_H
 #define MB_PROCESS_SUPERVISOR_H
@@ -122,6 +122,7 @@ enum mb__letter_type {
     MB__LETTER_TAKE,     /* take the bundle whose descriptor comes along; an OUTCOME follows */
     MB__LETTER_ROLL_BACK, /* take what bids with the file of one strategy, whose name is the text,
                              as in the bundle that comes along; an OUTCOME follows */
+    MB__LETTER_PLACES,   /* use the geo database whose memory comes along */
     MB__LETTER_RELOADED, /* everybody has it, or nobody: answer those who asked */
     MB__LETTER_DRAIN,
     /* to the supervisor */
@@ -323,6 +324,9 @@ void mb__supervisor_fail(struct mb__supervisor *supervisor, int code, const char
 void mb__supervisor_stop(struct mb__supervisor *supervisor);
 /* Takes what that member has written. */
 void mb__supervisor_read(struct mb__supervisor *supervisor, uint32_t seat);
+
+/* places.c: where the geo database's file has changed, all use the new one. */
+void mb__places_reload(struct mb__supervisor *supervisor);
 
 /* watch.c: kills who has spent too long in one call; gives how soon to look again, in ms. */
 int mb__watch_scripts(struct mb__supervisor *supervisor, uint64_t now_ms);

@@ -207,6 +207,8 @@ static void fini(struct mb__worker *worker)
     mb__books_close(worker);
     mb_bidder_free(worker->bidder);
     mb__reload_close(worker);
+    mb_geo_close(worker->control.fresh_places);
+    mb_geo_close(worker->parts.geo);
     close(worker->options->channel);
 }
 

@@ -101,6 +101,8 @@ enum mb__field_kind {
     MB__FIELD_IMPS,    /* the request itself */
     MB__FIELD_RECORD,  /* `aux`: class of the struct at the offset */
     MB__FIELD_DECIMAL, /* a number kept as text */
+    MB__FIELD_STRING_LATER, /* `aux`: offset of the struct mb_later pointer that fills it in */
+    MB__FIELD_DECIMAL_LATER,
     MB__FIELD_BOOL,
     MB__FIELD_TRISTATE, /* int8_t: -1 nil, 0 false, 1 true */
     MB__FIELD_U32,      /* 0: nil */

@@ -217,6 +217,20 @@ static void push_strings(lua_State *L, const struct mb_slices *strings)
         mb__script_push_view(L, MB__CLASS_SLICES, strings);
 }
 
+static void push_decimal(lua_State *L, struct mb_slice text)
+{
+    mb__script_push_slice(L, text);
+    if (lua_isnumber(L, -1)) {
+        lua_pushnumber(L, lua_tonumber(L, -1));
+        lua_replace(L, -2);
+    }
+}
+
+static void fill_later(const char *base, const struct mb__field *field)
+{
+    mb_later_fill(*(struct mb_later *const *)(const void *)(base + field->aux));
+}
+
 /* Numbers, money and enums. */
 static void push_scalar(lua_State *L, const char *base, const struct mb__field *field)
 {
@@ -260,12 +274,12 @@ static void push_scalar(lua_State *L, const char *base, const struct mb__field *
     case MB__FIELD_EVENT_TYPE:
         push_name(L, mb_event_name(*(const enum mb_event_type *)at));
         break;
+    case MB__FIELD_DECIMAL_LATER:
+        fill_later(base, field);
+        push_decimal(L, *(const struct mb_slice *)at);
+        break;
     case MB__FIELD_DECIMAL:
-        mb__script_push_slice(L, *(const struct mb_slice *)at);
-        if (lua_isnumber(L, -1)) {
-            lua_pushnumber(L, lua_tonumber(L, -1));
-            lua_replace(L, -2);
-        }
+        push_decimal(L, *(const struct mb_slice *)at);
         break;
     case MB__FIELD_AT:
         push_name(L, *(const uint8_t *)at == 1   ? "first"
@@ -283,6 +297,10 @@ static void push_field(lua_State *L, const struct mb__field *field, const void *
     const void *at = object ? base + field->offset : NULL; /* ctx has none */
     switch ((enum mb__field_kind)field->kind) {
     case MB__FIELD_STRING:
+        mb__script_push_slice(L, *(const struct mb_slice *)at);
+        break;
+    case MB__FIELD_STRING_LATER:
+        fill_later(base, field);
         mb__script_push_slice(L, *(const struct mb_slice *)at);
         break;
     case MB__FIELD_STRINGS:

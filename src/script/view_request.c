@@ -75,21 +75,31 @@ CLASS(site, "req.site");
 static const struct mb__field app_fields[] = {APP(id), APP(bundle), APP(name), APP(domain)};
 CLASS(app, "req.app");
 
-#define DEVICE(member)                                                                             \
+#define DEVICE(kind, member)                                                                       \
     {                                                                                              \
-#member, MB__FIELD_STRING, offsetof(struct mb_device, member), 0                           \
+#member, MB__FIELD_##kind, offsetof(struct mb_device, member),                             \
+            offsetof(struct mb_device, later)                                                      \
     }
 static const struct mb__field device_fields[] = {
-    DEVICE(ip),   DEVICE(remote_ip),  DEVICE(forwarded_for), DEVICE(ua),
-    DEVICE(os),   DEVICE(os_version), DEVICE(type),          DEVICE(browser),
-    DEVICE(make), DEVICE(model),      DEVICE(language),
+    DEVICE(STRING, ip),
+    DEVICE(STRING, remote_ip),
+    DEVICE(STRING, forwarded_for),
+    DEVICE(STRING, ua),
+    DEVICE(STRING_LATER, os),
+    DEVICE(STRING_LATER, os_version),
+    DEVICE(STRING_LATER, type),
+    DEVICE(STRING_LATER, browser),
+    DEVICE(STRING_LATER, make),
+    DEVICE(STRING_LATER, model),
+    DEVICE(STRING, language),
 };
 CLASS(device, "req.device");
 
 /* Degrees are numbers in Lua. */
 #define GEO(kind, member)                                                                          \
     {                                                                                              \
-#member, MB__FIELD_##kind, offsetof(struct mb_geo_place, member), 0                        \
+#member, MB__FIELD_##kind##_LATER, offsetof(struct mb_geo_place, member),                  \
+            offsetof(struct mb_geo_place, later)                                                   \
     }
 static const struct mb__field geo_fields[] = {
     GEO(STRING, country), GEO(STRING, region), GEO(STRING, city),

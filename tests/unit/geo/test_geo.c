@@ -1,132 +1,31 @@
-/* Look-ups, in a table and in a database that this test writes itself (MaxMind DB format 2.0). */
-#include <arpa/inet.h>
+/* Look-ups, in a table and in databases that this test writes itself. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "mmdb.h"
 #include "moonbid/geo.h"
 
-/* --- a database writer: nets into a binary tree, records as MaxMind maps --- */
-
-enum { NODES_MAX = 1024, NO_NODE = -1, DATA_FLAG = 1 << 20 };
-
-struct writer {
-    bool v6;
-    int nodes[NODES_MAX][2]; /* NO_NODE, a node, or DATA_FLAG | offset of the record */
-    int n_nodes;
-    struct mb_buf data;
-};
-
-static void put_control(struct mb_buf *out, int type, size_t size)
-{
-    assert_true(size < 29 + 256);
-    size_t low = size < 29 ? size : 29;
-    mb_xbuf_add_char(out, (char)((type > 7 ? 0 : type << 5) | (int)low));
-    if (type > 7) {
-        mb_xbuf_add_char(out, (char)(type - 7));
-    }
-    if (low == 29) {
-        mb_xbuf_add_char(out, (char)(size - 29));
-    }
-}
-
-static void put_map(struct mb_buf *out, size_t pairs)
-{
-    put_control(out, 7, pairs);
-}
-
-static void put_array(struct mb_buf *out, size_t items)
-{
-    put_control(out, 11, items);
-}
-
-static void put_text(struct mb_buf *out, const char *text)
-{
-    put_control(out, 2, strlen(text));
-    mb_xbuf_add_text(out, text);
-}
-
-static void put_number(struct mb_buf *out, int type, uint64_t value, size_t bytes)
-{
-    put_control(out, type, bytes);
-    while (bytes-- > 0) {
-        mb_xbuf_add_char(out, (char)(value >> (8 * bytes)));
-    }
-}
-
-static int new_node(struct writer *w)
-{
-    assert_true(w->n_nodes < NODES_MAX);
-    w->nodes[w->n_nodes][0] = w->nodes[w->n_nodes][1] = NO_NODE;
-    return w->n_nodes++;
-}
-
-/* The record is what was appended to w->data since `record`. */
-static void put_net(struct writer *w, const char *net, int bits, size_t record)
-{
-    uint8_t address[16] = {0};
-    bool v4 = !strchr(net, ':');
-    assert_int_equal(inet_pton(v4 ? AF_INET : AF_INET6, net, v4 && w->v6 ? address + 12 : address),
-                     1);
-    bits += v4 && w->v6 ? 96 : 0;
-    int node = 0;
-    for (int i = 0; i < bits; i++) {
-        int bit = address[i / 8] >> (7 - i % 8) & 1;
-        if (i == bits - 1) {
-            w->nodes[node][bit] = DATA_FLAG | (int)record;
-        } else {
-            if (w->nodes[node][bit] == NO_NODE) {
-                int next = new_node(w);
-                w->nodes[node][bit] = next;
-            }
-            node = w->nodes[node][bit];
-        }
-    }
-}
-
-static void put_metadata(struct mb_buf *out, const struct writer *w)
-{
-    mb_xbuf_add(out, "\xab\xcd\xefMaxMind.com", 14);
-    put_map(out, 9);
-    put_text(out, "binary_format_major_version"), put_number(out, 5, 2, 2);
-    put_text(out, "binary_format_minor_version"), put_number(out, 5, 0, 2);
-    put_text(out, "build_epoch"), put_number(out, 9, 1700000000, 8);
-    put_text(out, "database_type"), put_text(out, "Test");
-    put_text(out, "description"), put_map(out, 1), put_text(out, "en"), put_text(out, "test");
-    put_text(out, "ip_version"), put_number(out, 5, w->v6 ? 6 : 4, 2);
-    put_text(out, "languages"), put_array(out, 1), put_text(out, "en");
-    put_text(out, "node_count"), put_number(out, 6, (uint64_t)w->n_nodes, 4);
-    put_text(out, "record_size"), put_number(out, 5, 24, 2);
-}
-
-static void write_database(const struct writer *w, struct mb_buf *out)
-{
-    for (int i = 0; i < w->n_nodes; i++) {
-        for (int side = 0; side < 2; side++) {
-            int to = w->nodes[i][side];
-            int record = to == NO_NODE    ? w->n_nodes
-                         : to & DATA_FLAG ? w->n_nodes + 16 + (to & ~DATA_FLAG)
-                                          : to;
-            mb_xbuf_add_char(out, (char)(record >> 16));
-            mb_xbuf_add_char(out, (char)(record >> 8));
-            mb_xbuf_add_char(out, (char)record);
-        }
-    }
-    mb_xbuf_add(out, (char[16]){0}, 16);
-    mb_xbuf_add_slice(out, mb_buf_slice(&w->data));
-    put_metadata(out, w);
-}
+/* --- the database of these tests --- */
 
 static size_t put_nested(struct writer *w, const char *country, const char *region,
                          const char *city)
 {
     size_t record = w->data.len;
-    put_map(&w->data, 3);
+    put_map(&w->data, 5);
+    put_text(&w->data, "postal"), put_map(&w->data, 1), put_text(&w->data, "code");
+    put_text(&w->data, "10117");
+    put_text(&w->data, "location"), put_map(&w->data, 3), put_text(&w->data, "accuracy_radius");
+    put_number(&w->data, 5, 20, 2);
+    put_text(&w->data, "latitude"), put_double(&w->data, 52.5196);
+    put_text(&w->data, "longitude"), put_double(&w->data, -13.4069);
     put_text(&w->data, "country"), put_map(&w->data, 1), put_text(&w->data, "iso_code");
     put_text(&w->data, country);
     put_text(&w->data, "subdivisions"), put_array(&w->data, 1), put_map(&w->data, 1);
@@ -145,8 +44,6 @@ static size_t put_flat(struct writer *w, const char *key, const char *value)
     put_text(&w->data, key), put_text(&w->data, value);
     return record;
 }
-
-/* --- the database of these tests --- */
 
 static void make_database(bool v6, struct mb_buf *out)
 {
@@ -261,6 +158,9 @@ static void a_database_tells_the_place(void **state)
             check_text(row->ip, a.country, known ? row->country : NULL);
             check_text(row->ip, a.region, known ? row->region : NULL);
             check_text(row->ip, a.city, known ? row->city : NULL);
+            check_text(row->ip, a.zip, known && row->city ? "10117" : NULL);
+            assert_int_equal(a.has_location, known && row->city);
+            assert_true(!a.has_location || (a.lat == 52.5196 && a.lon == -13.4069));
         }
         assert_false(mb_slice_present(mb_geo_look_up(geo, MB_SLICE("192.0.2.1\0")).country));
         assert_false(mb_slice_present(mb_geo_look_up(geo, MB_SLICE_NONE).country));
@@ -293,11 +193,115 @@ static void a_file_that_is_no_database_is_refused(void **state)
     write_file(f->path, "hello", 5);
     assert_int_equal(mb_geo_open(f->path, &geo, &err), MB_ESYNTAX);
     assert_string_equal(err.where, f->path);
-    for (size_t len = 1; len < f->v6.len; len += 7) {
+    for (size_t len = 0; len < f->v6.len; len += 7) {
         write_file(f->path, f->v6.data, len);
         assert_int_equal(mb_geo_open(f->path, &geo, &err), MB_ESYNTAX);
     }
+    assert_int_equal(mb_geo_open("/dev/null", &geo, &err), MB_EINVAL);
+    assert_int_equal(mb_geo_open("/tmp", &geo, &err), MB_EINVAL);
     assert_null(geo);
+}
+
+/* What is half one file and half another: good metadata behind a tree or records that are not its. */
+static void a_damaged_database_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct mb_error err = {0};
+    struct mb_geo *geo = NULL;
+    size_t records = (size_t)mb_slice_find(mb_buf_slice(&f->v6), MB_SLICE("postal")) - 2;
+    static const struct {
+        bool tree;
+        char byte;
+        const char *want;
+    } damages[] = {{true, '\xff', "its tree is damaged"},
+                   {true, 0, "its tree is damaged"},
+                   {false, '\xff', "its records are damaged"}};
+    for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) {
+        struct mb_buf copy = {0};
+        mb_xbuf_add_slice(&copy, mb_buf_slice(&f->v6));
+        memset(copy.data + (damages[i].tree ? 60 : records), damages[i].byte, 120);
+        write_file(f->path, copy.data, copy.len);
+        assert_int_equal(mb_geo_open(f->path, &geo, &err), MB_ESYNTAX);
+        if (!strstr(err.what, damages[i].want)) {
+            fail_msg("'%s', not '%s'", err.what, damages[i].want);
+        }
+        mb_buf_fini(&copy);
+    }
+    struct writer *w = calloc(1, sizeof *w);
+    struct mb_buf networks = {0};
+    new_node(w);
+    put_net(w, "192.0.2.0", 24, put_flat(w, "autonomous_system_organization", "Example"));
+    write_database(w, &networks);
+    write_file(f->path, networks.data, networks.len);
+    assert_int_equal(mb_geo_open(f->path, &geo, &err), MB_ESYNTAX);
+    assert_non_null(strstr(err.what, "it tells no country"));
+    mb_buf_fini(&networks);
+    mb_buf_fini(&w->data);
+    free(w);
+    assert_null(geo);
+}
+
+static void what_happens_to_the_file_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct mb_geo *geo = NULL;
+    write_file(f->path, f->v6.data, f->v6.len);
+    assert_int_equal(mb_geo_open(f->path, &geo, NULL), 0);
+    assert_true(mb_geo_is_of(geo, f->path));
+    write_file(f->path, "", 0); /* a mapped file would raise SIGBUS from here on */
+    check_text("v4", mb_geo_look_up(geo, MB_SLICE("192.0.2.1")).city, "Berlin");
+    assert_false(mb_geo_is_of(geo, f->path));
+    assert_int_equal(unlink(f->path), 0);
+    assert_false(mb_geo_is_of(geo, f->path));
+    check_text("v6", mb_geo_look_up(geo, MB_SLICE("2001:db8::1")).city, "Paris");
+    mb_geo_close(geo);
+    assert_false(mb_geo_is_of(NULL, f->path));
+}
+
+/* The same bytes written again are another state of the file: who says so is its times. */
+static void a_file_written_over_or_replaced_is_another(void **state)
+{
+    struct fixture *f = *state;
+    struct mb_geo *geo = NULL;
+    char other[80];
+    snprintf(other, sizeof other, "%s.new", f->path);
+    write_file(f->path, f->v6.data, f->v6.len);
+    assert_int_equal(mb_geo_open(f->path, &geo, NULL), 0);
+    write_file(other, f->v6.data, f->v6.len);
+    assert_int_equal(rename(other, f->path), 0);
+    assert_false(mb_geo_is_of(geo, f->path));
+    mb_geo_close(geo);
+    assert_int_equal(mb_geo_open(f->path, &geo, NULL), 0);
+    const struct timespec old[2] = {{1, 0}, {1, 0}};
+    assert_int_equal(utimensat(AT_FDCWD, f->path, old, 0), 0);
+    assert_false(mb_geo_is_of(geo, f->path));
+    mb_geo_close(geo);
+}
+
+static void another_process_uses_the_same_memory(void **state)
+{
+    struct fixture *f = *state;
+    struct mb_geo *geo = NULL, *shared = NULL;
+    write_file(f->path, f->v6.data, f->v6.len);
+    assert_int_equal(mb_geo_open(f->path, &geo, NULL), 0);
+    assert_int_equal(mb_geo_open_shared(mb_geo_fd(geo), &shared, NULL), 0);
+    struct stat ours, theirs;
+    assert_int_equal(fstat(mb_geo_fd(geo), &ours) | fstat(mb_geo_fd(shared), &theirs), 0);
+    assert_true(ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev);
+    assert_int_equal(write(mb_geo_fd(shared), "x", 1), -1); /* sealed */
+    assert_int_equal(ftruncate(mb_geo_fd(shared), 0), -1);
+    mb_geo_close(geo);
+    check_text("v4", mb_geo_look_up(shared, MB_SLICE("192.0.2.1")).city, "Berlin");
+    mb_geo_close(shared);
+
+    struct mb_error err = {0};
+    int fd = open(f->path, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(mb_geo_open_shared(fd, &shared, &err), MB_EINVAL); /* a file: may be cut short */
+    assert_int_equal(mb_geo_open_shared(-1, &shared, &err), MB_EINVAL);
+    close(fd);
+    struct mb_geo *table = mb_xgeo_table();
+    assert_int_equal(mb_geo_fd(table), -1);
+    mb_geo_close(table);
 }
 
 static void a_table_tells_the_country(void **state)
@@ -330,6 +334,10 @@ int main(void)
         CASE(a_database_tells_the_place),
         CASE(answers_stay_while_the_database_is_open),
         CASE(a_file_that_is_no_database_is_refused),
+        CASE(a_damaged_database_is_refused),
+        CASE(what_happens_to_the_file_changes_nothing),
+        CASE(a_file_written_over_or_replaced_is_another),
+        CASE(another_process_uses_the_same_memory),
         CASE(a_table_tells_the_country),
         CASE(without_a_database_nothing_is_known),
     };

@@ -21,6 +21,7 @@ enum { CREW = 3, NO_LETTER = -1 };
 
 struct fixture {
     struct mb__supervisor supervisor;
+    struct mb_config config; /* empty: no geo database */
     struct mb__member crew[CREW];
     int ends[CREW]; /* of the workers */
     struct mb__letter letter;
@@ -40,6 +41,7 @@ static int setup(void **state)
     int i;
 
     mb_log_redirect(be_quiet, NULL);
+    f->supervisor.config = &f->config;
     f->supervisor.crew = f->crew;
     f->supervisor.n_crew = CREW;
     f->supervisor.generations.bundle_fd = -1;

@@ -44,9 +44,10 @@ static void fill_request(void)
     request.device = (struct mb_device){
         MB_SLICE("192.0.2.1"), MB_SLICE("192.0.2.2"), MB_SLICE("f"),     MB_SLICE("ua"),
         MB_SLICE("android"),   MB_SLICE("12"),        MB_SLICE("phone"), MB_SLICE("chrome"),
-        MB_SLICE("mk"),        MB_SLICE("md"),        MB_SLICE("de")};
-    request.geo = (struct mb_geo_place){MB_SLICE("DE"),    MB_SLICE("BE"),   MB_SLICE("Berlin"),
-                                        MB_SLICE("10115"), MB_SLICE("52.5"), MB_SLICE("13.25")};
+        MB_SLICE("mk"),        MB_SLICE("md"),        MB_SLICE("de"),    NULL};
+    request.geo =
+        (struct mb_geo_place){MB_SLICE("DE"),    MB_SLICE("BE"),   MB_SLICE("Berlin"),
+                              MB_SLICE("10115"), MB_SLICE("52.5"), MB_SLICE("13.25"), NULL};
     request.user = (struct mb_user){.id = MB_SLICE("u"),
                                     .buyer_id = MB_SLICE("bu"),
                                     .gender = MB_SLICE("m"),

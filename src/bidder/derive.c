@@ -1,0 +1,55 @@
+/* derive.c - what the exchange does not send: the place from the address, the device from the user
+ * agent.
+ *
+ * Worked out when a target or a strategy first reads it, once a request: most requests end before.
+ * What the exchange sends goes first. A database that contradicts it is not asked for more: the
+ * city of another country is worse than none.
+ */
+#include "internal.h"
+
+/* Takes what was found where nothing was sent; false where the two contradict each other. */
+static bool agree(struct mb_slice *sent, struct mb_slice found)
+{
+    if (mb_slice_empty(*sent)) {
+        *sent = found;
+        return true;
+    }
+    return mb_slice_empty(found) || mb_slice_eq_nocase(*sent, found);
+}
+
+static void fill_place(void *user)
+{
+    struct mb_bidder *b = user;
+    struct mb_geo_place *place = &b->request.geo;
+    struct mb_geo_answer found = mb_geo_look_up(b->options.geo, b->request.device.ip);
+
+    if (!agree(&place->country, found.country) || !agree(&place->region, found.region) ||
+        !agree(&place->city, found.city) || !agree(&place->zip, found.zip)) {
+        return;
+    }
+    if (found.has_location && mb_slice_empty(place->lat) && mb_slice_empty(place->lon)) {
+        place->lat = mb_xarena_printf(&b->arena, "%.4f", found.lat);
+        place->lon = mb_xarena_printf(&b->arena, "%.4f", found.lon);
+    }
+}
+
+static void fill_device(void *user)
+{
+    struct mb_bidder *b = user;
+    struct mb_device *device = &b->request.device;
+    struct mb_geo_device told = mb_geo_device(device->ua);
+
+    (void)agree(&device->type, told.type);
+    if (agree(&device->os, told.os)) {
+        (void)agree(&device->os_version, told.os_version);
+    }
+    (void)agree(&device->browser, told.browser);
+}
+
+void mb__bidder_derive_later(struct mb_bidder *b)
+{
+    b->place_later = (struct mb_later){fill_place, b};
+    b->request.geo.later = &b->place_later;
+    b->device_later = (struct mb_later){fill_device, b};
+    b->request.device.later = &b->device_later;
+}

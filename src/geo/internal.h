@@ -1,0 +1,33 @@
+/* internal.h - a database in memory, as geo.c looks things up in it and file.c brings it there. */
+#ifndef MB_GEO_INTERNAL_H
+#define MB_GEO_INTERNAL_H
+
+#include <maxminddb.h>
+
+#include <sys/stat.h>
+
+#include "moonbid/geo.h"
+
+/* Which file, in which state. Zeroed: none. */
+struct mb__geo_identity {
+    dev_t device;
+    ino_t inode;
+    off_t size;
+    struct timespec modified, changed;
+};
+
+struct mb_geo {
+    bool is_table;
+    MMDB_s db;                    /* of a database */
+    int fd;                       /* the sealed memory that `db` maps */
+    struct mb__geo_identity from; /* the file that it was read from */
+    struct mb_map table;          /* of a table: binary address -> country, a string of ours */
+};
+
+/* Zeroed. Aborts without memory. */
+struct mb_geo *mb__geo_new(void);
+
+/* The country in a record; absent where it tells none. */
+struct mb_slice mb__geo_country(MMDB_entry_s *entry);
+
+#endif /* MB_GEO_INTERNAL_H */
