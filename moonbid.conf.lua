@@ -68,6 +68,8 @@ return {
       exchange = 'openrtb', -- 2.4 to 2.6
       dialect = 'generic', -- or 'exoclick', 'xandr'
       books_on = 'billing', -- the notice that books money: 'billing' (burl) or 'win' (nurl); with 'generic' only
+      no_bid = '204', -- or 'nbr': 200 with OpenRTB's number of the reason
+      price_encoding = 'plain', -- or 'b64': asks for ${AUCTION_PRICE:B64}
       timeout_ms = 120,
       margin_ms = 20,
     },

@@ -204,6 +204,8 @@ struct mb_endpoint {
     uint32_t margin_ms;
     enum mb_dialect dialect;      /* OpenRTB */
     bool books_on_win;            /* OpenRTB: a win books, else its billing notice */
+    bool says_why_not;            /* OpenRTB: no bid is 200 with `nbr`, else 204 */
+    bool price_in_base64;         /* OpenRTB: asks for ${AUCTION_PRICE:B64} */
     struct mb_slice member;       /* Xandr: member to bid for where the request names several; or absent */
     struct mb_cidrs allow;        /* who may call; count 0: anybody */
     uint32_t index;               /* place in the config, 0.. */

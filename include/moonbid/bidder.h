@@ -73,6 +73,7 @@ struct mb_bidder_out {
     /* For metrics and the trace. */
     const struct mb_endpoint *endpoint; /* NULL: none of ours */
     enum mb_nobid outcome;              /* of a bid request: MB_NOBID_BID with at least one bid, else the first reason */
+    const uint32_t *slips;              /* by enum mb_json_slip: what the exchange sent otherwise than its protocol says; lent until the next handle */
     const char *kind;                   /* "bid", "notify", "click", "notice", "ready", "shed" (overload), "error" */
 };
 
@@ -112,7 +113,6 @@ const struct mb_strategy_counts *mb_bidder_counts(const struct mb_bidder *bidder
 
 struct mb_bidder_counts {
     uint64_t requests, bids, nobids, bad_requests, notices, forged, unattributed, duplicates, token_failures;
-    uint32_t slips[16]; /* MB_JSON_SLIP_COUNT used */
 };
 const struct mb_bidder_counts *mb_bidder_totals(const struct mb_bidder *bidder);
 

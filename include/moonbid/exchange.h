@@ -31,6 +31,7 @@ struct mb_wire_out {
     const char *content_type; /* NULL with 204 */
     struct mb_buf *body;
     struct mb_buf *scratch;   /* the codec's while it writes */
+    enum mb_nobid why_not;    /* where there is no bid: the reason, for protocols that can tell it */
 };
 
 enum { MB_WIRE_EVENTS_MAX = 64 }; /* one notify: a tag each; more is refused */
@@ -80,6 +81,10 @@ struct mb_pairs mb_exchange_tokens(struct mb_slice query, struct mb_pairs rename
 /* The name of an OpenRTB loss code (list of loss reason codes), such as "below_floor"; absent for one that is not in
  * the list: exchanges have their own from 1000 on. */
 struct mb_slice mb_exchange_loss_name(int32_t code);
+
+/* A price as an exchange's macro brings it: a decimal number, or one in base64 of either alphabet (what ${AUCTION_PRICE:B64}
+ * asks for). False, *out unchanged, for all else: "AUDIT", a macro that nobody filled in, an encrypted price. */
+bool mb_exchange_macro_price(struct mb_slice text, struct mb_price *out);
 
 /* The eight token names that ExoClick documents: always known in {name} expansion, absent means empty. */
 bool mb_exchange_is_token(struct mb_slice name);

@@ -117,6 +117,9 @@ describe('the admin listener', function()
     start()
     server:post('/exoclick/bid', banner)
     server:post('/exoclick/bid', 'broken')
+    server:post('/exoclick/bid', (banner:gsub('"user_id": *"[^"]*"', '"user_id":7')))
+    local slips = { number_for_string = 1 } -- what an exchange sent otherwise than its own pages say
+    assert.same(slips, dkjson.decode(server:admin('GET', '/status').body).endpoints[1].slips)
     local answer = server:admin('GET', '/metrics')
     assert.matches('^text/plain', answer.headers['content-type'])
     local values = {}
@@ -128,10 +131,11 @@ describe('the admin listener', function()
         values[series] = tonumber(value)
       end
     end
-    assert.equal(1, values['moonbid_requests_total{endpoint="exoclick",outcome="bid"}'])
+    assert.equal(2, values['moonbid_requests_total{endpoint="exoclick",outcome="bid"}'])
+    assert.equal(1, values['moonbid_slips_total{endpoint="exoclick",kind="number_for_string"}'])
     assert.equal(1, values['moonbid_requests_total{endpoint="exoclick",outcome="bad_request"}'])
-    assert.equal(1, values['moonbid_bids_total{strategy="banner"}'])
-    assert.equal(1, values['moonbid_nobids_total{strategy="picky",reason="own:qps"}'])
+    assert.equal(2, values['moonbid_bids_total{strategy="banner"}'])
+    assert.equal(2, values['moonbid_nobids_total{strategy="picky",reason="own:qps"}'])
   end)
 
   it('answers each of several reloads that are asked for at once', function()

@@ -123,6 +123,28 @@ describe('on OpenRTB', function()
     assert.matches('bid_response', bidder:bid(kit.xandr.bid()).http.body)
   end)
 
+  it('tells why not, and takes prices in base64, where the endpoint says so', function()
+    folder:write('moonbid.conf.lua', [[return { endpoints = { { name = 'o', path = '/openrtb/bid', exchange = 'openrtb',
+      no_bid = 'nbr', price_encoding = 'b64' } } }]])
+    folder:write('strategies/a.lua', [[return strategy { name = 'a', bid = function(ctx, req, imp)
+      if req.site.domain == 'bad.example' then error 'no' end
+      if imp.width == 1 then return nobid 'small' end
+      return { price = 2, image_url = 'https://c.example/', click_url = 'https://go.example/' } end }]])
+    bidder = folder:load { config = folder.path .. '/moonbid.conf.lua' }
+    for nbr, answer in pairs { [0] = ask { id = '1', banner = { w = 1, h = 1 } },
+                               [1] = ask(BANNER, { site = { domain = 'bad.example' } }) } do
+      assert.equals(200, answer.http.status)
+      assert.same({ id = 'r-1', nbr = nbr }, json.decode(answer.http.body))
+    end
+    local bid = only_bid(ask(BANNER))
+    for url, macro in pairs { [bid.burl] = '?p=${AUCTION_PRICE:B64}&c=', [bid.lurl] = '?p=${AUCTION_PRICE:B64}&c=' } do
+      assert.matches(macro, url, 1, true)
+    end
+    local path = bid.burl:match '^https?://[^/]+(/[^?]*)'
+    assert.equals(200, bidder:send { method = 'GET', path = path, query = 'p=MS4yNQ%3D%3D&c=USD' }.http.status)
+    assert.equals(0.00125, bidder:spent 'a')
+  end)
+
   it('says 204 for no bid and 400 for no request', function()
     load [[return nobid 'no']]
     assert.equals(204, ask(BANNER).http.status)

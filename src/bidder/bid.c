@@ -351,6 +351,7 @@ void mb__bidder_bid(struct mb_bidder *b, const struct mb_codec *codec, const str
         mb_script_end(b->script);
         out->outcome = account(b, n_bids, count);
     }
+    wire.why_not = out->outcome;
     codec->encode_answer(&b->request, chosen, n_bids, &wire);
     out->status = wire.status;
     out->content_type = wire.content_type;

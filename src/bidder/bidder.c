@@ -253,7 +253,7 @@ static void answer_bid(struct mb_bidder *b, const struct mb_codec *codec,
                               .rates = &b->options.config->rates,
                               .now_ms = in->now_ms,
                               .arena = &b->arena,
-                              .slips = b->totals->slips};
+                              .slips = b->slips};
     struct mb_error err = {.at = -1};
     uint32_t margin = endpoint->margin_ms;
 
@@ -382,6 +382,8 @@ void mb_bidder_handle(struct mb_bidder *b, const struct mb_bidder_in *in, struct
     b->now_ms = in->now_ms;
     b->seed = in->seed;
     out->kind = "error";
+    memset(b->slips, 0, sizeof(b->slips));
+    out->slips = b->slips;
     endpoint = route(b, in->path, &what);
     if (endpoint) {
         answer_endpoint(b, endpoint, what, in, out);

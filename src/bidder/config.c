@@ -290,6 +290,27 @@ static int take_exchange(struct table *t, struct mb_endpoint *endpoint)
     return 0;
 }
 
+/* How an OpenRTB exchange wants to hear of no bid, and how it shall tell prices. */
+static int take_manners(struct table *t, struct mb_endpoint *endpoint)
+{
+    const char *no_bid = NULL, *price = NULL;
+    bool openrtb = endpoint->exchange == MB_EXCHANGE_OPENRTB;
+    int rc;
+
+    if ((rc = take_text(t, "no_bid", &no_bid)) || (rc = take_text(t, "price_encoding", &price))) {
+        return rc;
+    }
+    endpoint->says_why_not = no_bid && strcmp(no_bid, "nbr") == 0;
+    endpoint->price_in_base64 = price && strcmp(price, "b64") == 0;
+    if (no_bid && (!openrtb || (!endpoint->says_why_not && strcmp(no_bid, "204") != 0))) {
+        return wrong(t, "no_bid", openrtb ? "expected '204' or 'nbr'" : "only for exchange = 'openrtb'");
+    }
+    if (price && (!openrtb || (!endpoint->price_in_base64 && strcmp(price, "plain") != 0))) {
+        return wrong(t, "price_encoding", openrtb ? "expected 'plain' or 'b64'" : "only for exchange = 'openrtb'");
+    }
+    return 0;
+}
+
 /* What only OpenRTB has: its dialects, and for `generic` which notice books (the others are fixed). */
 static int take_dialect(struct table *t, struct mb_endpoint *endpoint)
 {
@@ -326,12 +347,13 @@ static int take_endpoint(struct table *t, struct mb_endpoint *endpoint)
 {
     static const char *const known[] = {"name",       "path",      "exchange", "currency",
                                         "tokens",     "timeout_ms", "margin_ms", "allow",
-                                        "member",     "dialect",   "books_on", NULL};
+                                        "member",     "dialect",   "books_on", "no_bid",
+                                        "price_encoding", NULL};
     const char *text = NULL;
     int rc;
 
     if ((rc = refuse_unknown(t, known)) || (rc = take_exchange(t, endpoint)) ||
-        (rc = take_dialect(t, endpoint)) || (rc = take_slice(t, "name", &endpoint->name)) ||
+        (rc = take_dialect(t, endpoint)) || (rc = take_manners(t, endpoint)) || (rc = take_slice(t, "name", &endpoint->name)) ||
         (rc = take_slice(t, "path", &endpoint->path)) ||
         (rc = take_slice(t, "currency", &endpoint->currency)) ||
         (rc = take_slice(t, "member", &endpoint->member)) || (rc = take_tokens(t, endpoint)) ||

@@ -44,6 +44,7 @@ struct mb_bidder {
     struct mb_request request;
     struct mb_later device_later, place_later;
     bool has_request;
+    uint32_t slips[MB_JSON_SLIP_COUNT]; /* of the present request or notice */
     int64_t now_ms;
     int64_t deadline_ms;
     uint64_t seed; /* state of the draws and, without random_bytes, of bid ids */

@@ -137,7 +137,7 @@ static bool told_price(const struct mb_bidder *b, struct mb_pairs query, struct 
     struct mb_price told;
     struct mb_rate rate;
 
-    if (!mb_money_parse_price(mb_pairs_get(query, name), &told) || told.micros < 0) {
+    if (!mb_exchange_macro_price(mb_pairs_get(query, name), &told) || told.micros < 0) {
         return false;
     }
     if (mb_config_rate(b->options.config, mb_pairs_get(query, MB_SLICE("c")), &rate)) {
@@ -281,7 +281,7 @@ void mb__bidder_exchange_notice(struct mb_bidder *b, const struct mb_codec *code
                               .house_currency = b->options.config->currency,
                               .now_ms = in->now_ms,
                               .arena = &b->arena,
-                              .slips = b->totals->slips};
+                              .slips = b->slips};
     struct mb_error err = {.at = -1};
     struct mb_event *events = NULL;
     size_t count = 0, i;

@@ -95,8 +95,6 @@ const struct mb_strategy_counts *mb_bidder_counts(const struct mb_bidder *b, str
 
 void mb_bidder_add_totals(struct mb_bidder_counts *into, const struct mb_bidder_counts *from)
 {
-    size_t i;
-
     into->requests += mb_metrics_read(&from->requests);
     into->bids += mb_metrics_read(&from->bids);
     into->nobids += mb_metrics_read(&from->nobids);
@@ -106,9 +104,6 @@ void mb_bidder_add_totals(struct mb_bidder_counts *into, const struct mb_bidder_
     into->unattributed += mb_metrics_read(&from->unattributed);
     into->duplicates += mb_metrics_read(&from->duplicates);
     into->token_failures += mb_metrics_read(&from->token_failures);
-    for (i = 0; i < sizeof(into->slips) / sizeof(into->slips[0]); i++) {
-        into->slips[i] += __atomic_load_n(&from->slips[i], __ATOMIC_RELAXED);
-    }
 }
 
 static void add_own(struct mb_strategy_counts *into, const char *name, uint64_t count)

@@ -125,6 +125,9 @@ enum mb_nobid mb__openrtb_check_bid(const struct mb_request *request, struct mb_
 void mb__openrtb_encode_answer(const struct mb_request *request, struct mb_bid *const *bids, size_t count,
                                struct mb_wire_out *out);
 
+/* OpenRTB's number (list of no-bid reason codes) for a reason of ours. */
+int mb__openrtb_no_bid_reason(enum mb_nobid reason);
+
 /* openrtb_markup.c: what goes into `adm`. NULL, or the field that is missing for the impression's format. */
 const char *mb__openrtb_check_markup(const struct mb_request *request, const struct mb_bid *bid);
 void mb__openrtb_add_markup(const struct mb_request *request, const struct mb_bid *bid, struct mb_buf *out);

@@ -139,26 +139,29 @@ static void write_texts(struct mb_json_writer *w, const char *key, struct mb_sli
     mb_jsonw_array_end(w);
 }
 
-static void write_notice(struct mb_json_writer *w, const char *key, struct mb_slice url, const char *macros)
+/* Nothing of it needs an escape: the base was checked with the config, the token is base64url. */
+static void write_notice(struct mb_json_writer *w, const char *key, struct mb_slice url, const char *macros,
+                         const char *more)
 {
-    char text[1024];
-    if (mb_slice_empty(url) || url.len + strlen(macros) >= sizeof text) {
-        return;
+    if (!mb_slice_empty(url)) {
+        mb_jsonw_key(w, key);
+        mb_jsonw_raw(w, MB_SLICE("\""));
+        mb_xbuf_add_slice(w->buf, url);
+        mb_xbuf_add_text(w->buf, macros);
+        mb_xbuf_add_text(w->buf, more);
+        mb_xbuf_add_char(w->buf, '"');
     }
-    memcpy(text, url.data, url.len);
-    memcpy(text + url.len, macros, strlen(macros));
-    mb_jsonw_key(w, key);
-    mb_jsonw_str(w, mb_slice(text, url.len + strlen(macros)));
 }
 
 static void write_notices(const struct mb_request *request, const struct mb_bid *bid, struct mb_json_writer *w)
 {
     bool xandr = request->endpoint->dialect == MB_DIALECT_XANDR; /* its losses have no price */
-    write_notice(w, "nurl", bid->win_notice, "?p=${AUCTION_PRICE}&c=${AUCTION_CURRENCY}");
-    write_notice(w, "burl", bid->notice_url, "?p=${AUCTION_PRICE}&c=${AUCTION_CURRENCY}");
-    write_notice(w, "lurl", bid->loss_notice,
-                 xandr ? "?l=${AUCTION_LOSS}&m=${AUCTION_MIN_TO_WIN}"
-                       : "?p=${AUCTION_PRICE}&c=${AUCTION_CURRENCY}&l=${AUCTION_LOSS}&m=${AUCTION_MIN_TO_WIN}");
+    const char *paid = request->endpoint->price_in_base64 ? "?p=${AUCTION_PRICE:B64}&c=${AUCTION_CURRENCY}"
+                                                          : "?p=${AUCTION_PRICE}&c=${AUCTION_CURRENCY}";
+    write_notice(w, "nurl", bid->win_notice, paid, "");
+    write_notice(w, "burl", bid->notice_url, paid, "");
+    write_notice(w, "lurl", bid->loss_notice, xandr ? "?" : paid,
+                 xandr ? "l=${AUCTION_LOSS}&m=${AUCTION_MIN_TO_WIN}" : "&l=${AUCTION_LOSS}&m=${AUCTION_MIN_TO_WIN}");
 }
 
 /* The size of the creative: the bid's own, else the only one or first that was asked for. */
@@ -310,13 +313,28 @@ static bool is_first_of_seat(struct mb_bid *const *bids, size_t place)
     return true;
 }
 
+/* 204, or where the exchange wants to know, why not. */
+static void write_no_bid(const struct mb_request *request, struct mb_wire_out *out)
+{
+    struct mb_json_writer w;
+    out->status = request->endpoint->says_why_not ? 200 : 204;
+    out->content_type = request->endpoint->says_why_not ? "application/json" : NULL;
+    if (request->endpoint->says_why_not) {
+        mb_json_writer_init(&w, out->body);
+        mb_jsonw_object(&w);
+        write_text(&w, "id", request->id);
+        mb_jsonw_key(&w, "nbr");
+        mb_jsonw_i64(&w, mb__openrtb_no_bid_reason(out->why_not));
+        mb_jsonw_object_end(&w);
+    }
+}
+
 void mb__openrtb_encode_answer(const struct mb_request *request, struct mb_bid *const *bids, size_t count,
                                struct mb_wire_out *out)
 {
     struct mb_json_writer w;
     if (count == 0) {
-        out->status = 204;
-        out->content_type = NULL;
+        write_no_bid(request, out);
         return;
     }
     if (request->endpoint->dialect == MB_DIALECT_XANDR && count > XANDR_BIDS_MAX) {

@@ -14,7 +14,7 @@ enum { ALIGNMENT = 4096 };
 
 int mb__boards_map(uint32_t count, size_t n_endpoints, struct mb__boards *out, struct mb_error *err)
 {
-    size_t bytes = sizeof(struct mb__board) + n_endpoints * sizeof(uint64_t[MB__OUTCOME_COUNT]);
+    size_t bytes = sizeof(struct mb__board) + n_endpoints * sizeof(struct mb__endpoint_counts);
 
     *out = (struct mb__boards){0};
     bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -87,7 +87,18 @@ uint64_t mb__boards_outcome(const struct mb__boards *boards, size_t endpoint, in
     uint32_t i;
 
     for (i = 0; i < boards->count; i++) {
-        sum += mb_metrics_read(&mb__boards_at(boards, i)->outcomes[endpoint][outcome]);
+        sum += mb_metrics_read(&mb__boards_at(boards, i)->endpoints[endpoint].outcomes[outcome]);
+    }
+    return sum;
+}
+
+uint64_t mb__boards_slips(const struct mb__boards *boards, size_t endpoint, enum mb_json_slip slip)
+{
+    uint64_t sum = 0;
+    uint32_t i;
+
+    for (i = 0; i < boards->count; i++) {
+        sum += mb_metrics_read(&mb__boards_at(boards, i)->endpoints[endpoint].slips[slip]);
     }
     return sum;
 }

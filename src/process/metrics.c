@@ -38,6 +38,27 @@ static void write_requests(const struct mb__worker *worker, struct mb_buf *out)
     }
 }
 
+static void write_slips(const struct mb__worker *worker, struct mb_buf *out)
+{
+    size_t i;
+    int k;
+
+    mb_xmetrics_head(out, "moonbid_slips_total", "counter",
+                     "Fields that came otherwise than the exchange's protocol says, and were converted.");
+    for (i = 0; i < worker->config->n_endpoints; i++) {
+        for (k = 0; k < MB_JSON_SLIP_COUNT; k++) {
+            const struct mb_metrics_label labels[] = {
+                {"endpoint", worker->config->endpoints[i].name},
+                {"kind", mb_slice_of(mb_json_slip_name((enum mb_json_slip)k))}};
+            uint64_t n = mb__boards_slips(worker->options->boards, i, (enum mb_json_slip)k);
+
+            if (n > 0) {
+                mb_xmetrics_u64(out, "moonbid_slips_total", labels, 2, n);
+            }
+        }
+    }
+}
+
 /* --- by strategy --- */
 
 typedef void write_strategy(const struct mb__worker *worker, const struct mb_strategy *strategy,
@@ -247,6 +268,7 @@ void mb__pages_metrics(const struct mb__worker *worker, struct mb_buf *out)
     struct mb_histogram times;
 
     write_requests(worker, out);
+    write_slips(worker, out);
     mb__boards_request_time(boards, &times);
     histogram(out, "moonbid_request_seconds", "From the whole request to its answer, bids only.",
               &times);

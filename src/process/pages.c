@@ -99,6 +99,50 @@ static void write_totals(struct mb_json_writer *w, const struct mb_bidder_counts
     mb_jsonw_object_end(w);
 }
 
+/* Each endpoint with what came over it: outcomes of bid requests, and slips of the exchange. */
+static void write_endpoint(struct mb_json_writer *w, const struct mb__worker *worker,
+                           const struct mb_endpoint *endpoint)
+{
+    const struct mb__boards *boards = worker->options->boards;
+    int i;
+
+    mb_jsonw_object(w);
+    key_str(w, "name", endpoint->name);
+    mb_jsonw_key(w, "requests");
+    mb_jsonw_object(w);
+    for (i = 0; i < MB__OUTCOME_COUNT; i++) {
+        uint64_t n = mb__boards_outcome(boards, endpoint->index, i);
+
+        if (n > 0) {
+            key_u64(w, mb__request_outcome_name(i), n);
+        }
+    }
+    mb_jsonw_object_end(w);
+    mb_jsonw_key(w, "slips");
+    mb_jsonw_object(w);
+    for (i = 0; i < MB_JSON_SLIP_COUNT; i++) {
+        uint64_t n = mb__boards_slips(boards, endpoint->index, (enum mb_json_slip)i);
+
+        if (n > 0) {
+            key_u64(w, mb_json_slip_name((enum mb_json_slip)i), n);
+        }
+    }
+    mb_jsonw_object_end(w);
+    mb_jsonw_object_end(w);
+}
+
+static void write_endpoints(struct mb_json_writer *w, const struct mb__worker *worker)
+{
+    size_t i;
+
+    mb_jsonw_key(w, "endpoints");
+    mb_jsonw_array(w);
+    for (i = 0; i < worker->config->n_endpoints; i++) {
+        write_endpoint(w, worker, &worker->config->endpoints[i]);
+    }
+    mb_jsonw_array_end(w);
+}
+
 static void write_nobids(struct mb_json_writer *w, const struct mb_strategy_counts *n)
 {
     size_t i;
@@ -261,6 +305,7 @@ void mb__pages_status(const struct mb__worker *worker, struct mb_buf *out)
     write_last_reload(&w, worker->shared);
     write_workers(&w, worker->shared);
     write_totals(&w, &totals);
+    write_endpoints(&w, worker);
     mb_jsonw_key(&w, "strategies");
     mb_jsonw_array(&w);
     strategies = mb_script_strategies(mb_bidder_script(worker->bidder), &count);

@@ -31,11 +31,20 @@ const char *mb__request_outcome_name(int outcome)
 
 static void count(struct mb__worker *worker, const struct mb_bidder_out *out, int64_t started_ns)
 {
-    if (out->endpoint && strcmp(out->kind, "bid") == 0) {
-        mb_metrics_add(&worker->board->outcomes[out->endpoint->index][out->outcome], 1);
+    if (!out->endpoint) {
+        return;
+    }
+    struct mb__endpoint_counts *counts = &worker->board->endpoints[out->endpoint->index];
+    for (int i = 0; i < MB_JSON_SLIP_COUNT; i++) {
+        if (out->slips[i] > 0) {
+            mb_metrics_add(&counts->slips[i], out->slips[i]);
+        }
+    }
+    if (strcmp(out->kind, "bid") == 0) {
+        mb_metrics_add(&counts->outcomes[out->outcome], 1);
         mb_histogram_record(&worker->board->request_time, (uint64_t)(mb_time_boot_ns() - started_ns));
-    } else if (out->endpoint && strcmp(out->kind, "error") == 0) {
-        mb_metrics_add(&worker->board->outcomes[out->endpoint->index][MB__OUTCOME_BAD], 1);
+    } else if (strcmp(out->kind, "error") == 0) {
+        mb_metrics_add(&counts->outcomes[MB__OUTCOME_BAD], 1);
     }
 }
 

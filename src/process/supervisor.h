@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "moonbid/bidder.h"
+#include "moonbid/json.h"
 #include "moonbid/metrics.h"
 #include "moonbid/net.h"
 #include "books.h"
@@ -87,7 +88,10 @@ struct mb__board {
     struct mb_histogram request_time; /* of bid requests */
     uint64_t spooled; /* events that the spool made safe */
     struct mb_bidder_board bidder;
-    uint64_t outcomes[][MB__OUTCOME_COUNT]; /* by endpoint */
+    struct mb__endpoint_counts {
+        uint64_t outcomes[MB__OUTCOME_COUNT];
+        uint64_t slips[MB_JSON_SLIP_COUNT];
+    } endpoints[]; /* as in the config */
 };
 
 struct mb__boards {
@@ -108,6 +112,7 @@ void mb__boards_strategy(const struct mb__boards *boards, uint32_t slot,
                          struct mb_strategy_counts *out);
 void mb__boards_http(const struct mb__boards *boards, struct mb_http_counters *out); /* `open` too */
 uint64_t mb__boards_outcome(const struct mb__boards *boards, size_t endpoint, int outcome);
+uint64_t mb__boards_slips(const struct mb__boards *boards, size_t endpoint, enum mb_json_slip slip);
 void mb__boards_request_time(const struct mb__boards *boards, struct mb_histogram *out);
 uint64_t mb__boards_spooled(const struct mb__boards *boards);
 uint64_t mb__boards_lua_bytes(const struct mb__boards *boards);

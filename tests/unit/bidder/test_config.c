@@ -359,6 +359,10 @@ static void openrtb_alone_has_dialects(void **state)
         {END("\"openrtb\",\"books_on\":\"click\""), "endpoints[1].books_on", "'billing' or 'win'"},
         {END("\"openrtb\",\"dialect\":\"xandr\",\"books_on\":\"win\""), "endpoints[1].books_on", "generic"},
         {END("\"openrtb\",\"dialect\":\"exoclick\",\"books_on\":\"billing\""), "endpoints[1].books_on", "generic"},
+        {END("\"openrtb\",\"no_bid\":\"200\""), "endpoints[1].no_bid", "expected '204' or 'nbr'"},
+        {END("\"xandr\",\"no_bid\":\"nbr\""), "endpoints[1].no_bid", "only for exchange = 'openrtb'"},
+        {END("\"openrtb\",\"price_encoding\":\"hex\""), "endpoints[1].price_encoding", "expected 'plain' or 'b64'"},
+        {END("\"exoclick\",\"price_encoding\":\"b64\""), "endpoints[1].price_encoding", "only for"},
     };
     static const struct {
         const char *json;
@@ -380,6 +384,28 @@ static void openrtb_alone_has_dialects(void **state)
         accept(taken[i].json);
         assert_int_equal(c->endpoints[0].dialect, taken[i].dialect);
         assert_int_equal(c->endpoints[0].books_on_win, taken[i].books_on_win);
+    }
+}
+
+static void openrtb_may_want_reasons_and_encoded_prices(void **state)
+{
+#define END(more) "{\"endpoints\":[{\"name\":\"a\",\"path\":\"/a\",\"exchange\":\"openrtb\"" more "}]}"
+    static const struct {
+        const char *json;
+        bool says_why_not, price_in_base64;
+    } taken[] = {
+        {END(""), false, false},
+        {END(",\"no_bid\":\"204\",\"price_encoding\":\"plain\""), false, false},
+        {END(",\"no_bid\":\"nbr\""), true, false},
+        {END(",\"dialect\":\"exoclick\",\"price_encoding\":\"b64\""), false, true},
+    };
+#undef END
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(taken); i++) {
+        accept(taken[i].json);
+        assert_int_equal(c->endpoints[0].says_why_not, taken[i].says_why_not);
+        assert_int_equal(c->endpoints[0].price_in_base64, taken[i].price_in_base64);
     }
 }
 
@@ -493,6 +519,7 @@ int main(void)
         cmocka_unit_test(durations_are_texts_with_a_unit),
         cmocka_unit_test(impossible_endpoints_are_refused),
         cmocka_unit_test(openrtb_alone_has_dialects),
+        cmocka_unit_test(openrtb_may_want_reasons_and_encoded_prices),
         cmocka_unit_test(currencies_and_rates_are_exact),
         cmocka_unit_test(bases_of_our_urls_are_urls),
         cmocka_unit_test(loopback_urls_need_loopback_listeners),

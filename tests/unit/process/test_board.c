@@ -36,11 +36,11 @@ static void count(const struct mb__boards *boards, uint32_t seat)
     struct mb_strategy_counts *n = &board->bidder.strategies[SLOT];
 
     board->bidder.totals.requests += seat + 1;
-    board->bidder.totals.slips[2] += seat + 1;
+    board->endpoints[ENDPOINTS - 1].slips[2] += seat + 1;
     board->http.accepted += seat + 1;
     board->connections = seat + 1;
     board->lua_bytes = 100;
-    board->outcomes[ENDPOINTS - 1][MB__OUTCOME_BAD] += seat + 1;
+    board->endpoints[ENDPOINTS - 1].outcomes[MB__OUTCOME_BAD] += seat + 1;
     mb_histogram_record(&board->request_time, 1000);
     n->calls += seat + 1;
     n->nobids[MB_NOBID_SCRIPT] += seat + 1;
@@ -61,7 +61,8 @@ static void numbers_add_up(void **state)
     }
     mb__boards_totals(boards, &totals);
     assert_int_equal(totals.requests, 6);
-    assert_int_equal(totals.slips[2], 6);
+    assert_int_equal(mb__boards_slips(boards, ENDPOINTS - 1, 2), 6);
+    assert_int_equal(mb__boards_slips(boards, 0, 2), 0);
     mb__boards_http(boards, &http);
     assert_int_equal(http.accepted, 6);
     assert_int_equal(http.open, 6);

@@ -1,4 +1,4 @@
-/* openrtb_loss.c - why a bid lost, by OpenRTB's list of loss reason codes. */
+/* openrtb_reasons.c - OpenRTB's lists of reasons: why a bid lost, and why there is none. */
 #include "internal.h"
 
 static const struct {
@@ -44,4 +44,27 @@ struct mb_slice mb_exchange_loss_name(int32_t code)
         }
     }
     return MB_SLICE_NONE;
+}
+
+/* The list of no-bid reason codes; most of ours are business that it has no word for. */
+int mb__openrtb_no_bid_reason(enum mb_nobid reason)
+{
+    enum { UNKNOWN = 0, TECHNICAL_ERROR = 1, DAILY_CAP = 9, TOO_LITTLE_TIME = 15 };
+    switch (reason) {
+    case MB_NOBID_SCRIPT_ERROR:
+    case MB_NOBID_SCRIPT_MEMORY:
+    case MB_NOBID_SCRIPT_TIMEOUT:
+    case MB_NOBID_BENCHED:
+    case MB_NOBID_INVALID_BID:
+    case MB_NOBID_MONEY_GUARD:
+    case MB_NOBID_DRAINING:
+        return TECHNICAL_ERROR;
+    case MB_NOBID_FREQUENCY:
+        return DAILY_CAP;
+    case MB_NOBID_DEADLINE:
+    case MB_NOBID_OVERLOAD:
+        return TOO_LITTLE_TIME;
+    default:
+        return UNKNOWN;
+    }
 }
