@@ -82,6 +82,9 @@ void mb_bidder_handle(struct mb_bidder *bidder, const struct mb_bidder_in *in, s
 
 /* A recorded event: books it and runs the strategy's handlers; for a duplicate only counts it. */
 void mb_bidder_settle(struct mb_bidder *bidder, const struct mb_event *event, bool duplicate, int64_t now_ms);
+/* What the exchange shall get for the event that was settled last, instead of an empty body: JSON, until the next settle.
+ * Absent for all but clicks whose exchange takes an answer and whose on_click gave one. */
+struct mb_slice mb_bidder_answer(const struct mb_bidder *bidder);
 
 /* --- what the last bid request came to: for try, the kit and traces --- */
 

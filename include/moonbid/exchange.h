@@ -68,6 +68,10 @@ struct mb_codec {
      * as on the wire. NULL where the protocol has no such calls. Fails as decode_request. */
     int (*decode_notice)(const struct mb_wire_in *in, enum mb_wire_path path, struct mb_event **out,
                          size_t *count, struct mb_error *err);
+
+    /* Writes the answer to a click call from what a handler returned, JSON text of an object. NULL where such calls have an
+     * empty answer. Fails: MB_EPROTOCOL (err->where: the field), nothing is written. Costs: O(bytes), arena only. */
+    int (*encode_click_answer)(struct mb_slice returned, struct mb_arena *arena, struct mb_buf *out, struct mb_error *err);
 };
 
 /* Never NULL for a real exchange. */

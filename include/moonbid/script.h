@@ -110,6 +110,8 @@ void mb_script_end(struct mb_script *script);
  * SCRIPT_MEMORY; *problem (may be NULL) then holds the text until the next call. */
 enum mb_nobid mb_script_event(struct mb_script *script, const struct mb_strategy *strategy,
                               const struct mb_event *event, int64_t now_ms, struct mb_slice *problem);
+/* What on_click returned for the last event, a click, where it was a table: as JSON text, until the next event. Else absent. */
+struct mb_slice mb_script_answer(const struct mb_script *script);
 
 /* Counts since load, per strategy: calls, and outcomes by kind. */
 struct mb_script_counts {

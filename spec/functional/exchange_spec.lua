@@ -26,6 +26,7 @@ local STRATEGIES = {
       strategy {
         name = 'xandr_banner', target = { exchange = { 'xandr' } },
         bid = function() return { price = 1.25, creative_id = '12345' } end,
+        on_click = function(ctx, event) return { userdata_js = 'seen(' .. event.auction_id .. ')' } end,
       },
     }
   ]],
@@ -72,6 +73,17 @@ describe('an exchange', function()
     local bid = dkjson.decode(server:post('/exoclick/bid', exoclick 'push-no-size.json').body).bid
     assert.equal('https://cdn.example/192.png', bid.iconUrl)
     assert.equal(2, bid.btype)
+  end)
+
+  it('gets what on_click returns in answer to a click, once', function()
+    local offer = '{"bid_request":{"members":[{"id":4401}],"tags":[{"auction_id_64":9007199254740993,"size":"1x1"}]}}'
+    local token = dkjson.decode(server:post('/xandr/bid', offer).body).bid_response.responses[1].custom_notify_data
+    local click = ('{"click_request":{"auction_id_64":9007199254740993,"member_id":4401,"custom_notify_data":"%s"}}'):format(token)
+    local answer = server:post('/xandr/click', click)
+    assert.equal('{"click_response":{"userdata_js":"seen(9007199254740993)"}}', answer.body)
+    assert.equal('application/json', answer.headers['content-type'])
+    local again = server:post('/xandr/click', click)
+    assert.same({ 200, '' }, { again.status, again.body })
   end)
 
   it('gets a bid response on each bid request that Xandr documents', function()

@@ -61,6 +61,7 @@ void mb_bidder_free(struct mb_bidder *b)
     mb_buf_fini(&b->scratch);
     mb_buf_fini(&b->token_body);
     mb_buf_fini(&b->expanded);
+    mb_buf_fini(&b->answer);
     mb_arena_fini(&b->arena);
     free(b);
 }

@@ -20,6 +20,7 @@ struct strategy_state {
     struct mb_strategy_counts *counts; /* on the board, or own */
     struct mb_strategy_counts *own;    /* or NULL */
     uint32_t breaches; /* in a row */
+    bool answers_ill;  /* on_click has given what its exchange does not take, and the log says so */
 };
 
 /* A bid that passed the strategy, on its way to the answer. */
@@ -36,6 +37,7 @@ struct mb_bidder {
     struct mb_map states; /* strategy name -> struct strategy_state, owned */
     struct mb_arena arena; /* of the current request */
     struct mb_buf body, scratch, token_body, expanded;
+    struct mb_buf answer; /* to the call that brought the last settled event */
     uint32_t *found; /* place for the index's answer, one a strategy */
     uint8_t *why;
     struct strategy_state **state_of; /* by strategy index of this generation */
@@ -62,6 +64,9 @@ void mb__bidder_bid(struct mb_bidder *b, const struct mb_codec *codec, const str
 
 /* derive.c: lets the request's device and place be filled in when somebody first reads them. */
 void mb__bidder_derive_later(struct mb_bidder *b);
+
+/* answer.c: makes b->answer of what on_click returned for this event. */
+void mb__bidder_answer_click(struct mb_bidder *b, const struct mb_event *event);
 
 /* price.c: fills the prices of a script's bid in house and wire currency, and holds it against floor and limits.
  * MB_NOBID_BID, or CURRENCY, INVALID_BID (field set), OVER_MAX_BID, BELOW_FLOOR. */

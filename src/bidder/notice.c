@@ -307,6 +307,7 @@ static void tell(struct mb_bidder *b, const struct mb_strategy *strategy,
 
     if (strategy->handlers & (MB_STRATEGY_ON(event->type) | MB_STRATEGY_ON_NOTIFY)) {
         (void)mb_script_event(b->script, strategy, event, now_ms, &problem);
+        mb__bidder_answer_click(b, event);
     }
 }
 
@@ -331,6 +332,7 @@ void mb_bidder_settle(struct mb_bidder *b, const struct mb_event *event, bool du
 {
     const struct mb_strategy *strategy = strategy_of(b, event);
 
+    mb_buf_clear(&b->answer);
     if (duplicate) {
         b->totals->duplicates++;
         if (event->attributed) {

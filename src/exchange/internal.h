@@ -112,6 +112,12 @@ void mb__xandr_encode_answer(const struct mb_request *request, struct mb_bid *co
 int mb__xandr_decode_notice(const struct mb_wire_in *in, enum mb_wire_path path, struct mb_event **out,
                             size_t *count, struct mb_error *err);
 
+int mb__xandr_encode_click_answer(struct mb_slice returned, struct mb_arena *arena, struct mb_buf *out,
+                                  struct mb_error *err);
+
+/* NULL where the list of segment actions is what the exchange takes, else the member at fault: "segment_actions". */
+const char *mb__xandr_check_segments(struct mb_json_value list);
+
 /* The currency of an endpoint's prices. */
 struct mb_slice mb__xandr_currency(const struct mb_endpoint *endpoint);
 

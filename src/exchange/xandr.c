@@ -41,4 +41,5 @@ const struct mb_codec mb__xandr_codec = {
     .bids_per_answer = MB_XANDR_BIDS_MAX,
     .encode_answer = mb__xandr_encode_answer,
     .decode_notice = mb__xandr_decode_notice,
+    .encode_click_answer = mb__xandr_encode_click_answer,
 };

@@ -64,6 +64,16 @@ static bool are_macros_possible(struct mb_pairs macros)
     return true;
 }
 
+static bool are_segments_possible(const struct mb_bid *bid)
+{
+    if (mb_slice_empty(bid->segment_actions)) {
+        return true;
+    }
+    struct mb_arena *arena = bid->imp->raw.doc->arena;
+    struct mb_json *doc = mb_xarena_alloc(arena, sizeof *doc);
+    return mb_json_parse(doc, arena, bid->segment_actions, NULL) == 0 && !mb__xandr_check_segments(mb_json_root(doc));
+}
+
 static bool is_pixel_type(struct mb_slice type)
 {
     return mb_slice_empty(type) || mb_slice_is(type, "image") || mb_slice_is(type, "javascript");
@@ -107,6 +117,8 @@ enum mb_nobid mb__xandr_check_bid(const struct mb_request *request, struct mb_bi
         culprit = "custom_macros";
     } else if (!is_pixel_type(bid->pixel_type)) {
         culprit = "pixel_type";
+    } else if (!are_segments_possible(bid)) {
+        culprit = "segment_actions";
     } else {
         culprit = unencodable_text(bid);
     }

@@ -326,7 +326,7 @@ static void push_out(lua_State *L, const struct core *c, const struct mb_bidder_
 }
 
 /* What the server does once the ledger has the event. The next handle ends the events' lives, so they are copied. */
-static void settle(struct core *c, const struct mb_bidder_out *out)
+static void settle(lua_State *L, struct core *c, const struct mb_bidder_out *out)
 {
     size_t i;
 
@@ -335,6 +335,9 @@ static void settle(struct core *c, const struct mb_bidder_out *out)
         bool duplicate = mb_xmap_put(&c->seen, event->key, c) != NULL;
 
         mb_bidder_settle(c->bidder, event, duplicate, c->now_ms);
+        if (mb_slice_present(mb_bidder_answer(c->bidder))) {
+            set_slice(L, "body", mb_bidder_answer(c->bidder));
+        }
         free(event);
     }
 }
@@ -354,7 +357,7 @@ static int lua_core_handle(lua_State *L)
 
     mb_bidder_handle(c->bidder, &in, &out);
     push_out(L, c, &out);
-    settle(c, &out);
+    settle(L, c, &out);
     return 1;
 }
 

@@ -22,6 +22,7 @@ struct waiting {
     struct mb_http_exchange *exchange; /* NULL: it has its answer */
     size_t left;                       /* events that are not safe yet */
     bool failed;
+    struct mb_buf answer;             /* what a handler gave, in the place of the body */
     struct mb_http_response response; /* slices point to `bytes` */
     char bytes[];
 };
@@ -80,8 +81,13 @@ static void one_less(struct waiting *waiting, bool failed)
     } else if (waiting->failed) {
         ask_again_later(waiting->exchange);
     } else {
+        if (waiting->answer.len > 0) {
+            waiting->response.body = mb_buf_slice(&waiting->answer);
+            waiting->response.content_type = "application/json";
+        }
         mb_http_respond(waiting->exchange, &waiting->response);
     }
+    mb_buf_fini(&waiting->answer);
     free(waiting);
 }
 
@@ -97,11 +103,16 @@ static void on_failed(void *user, void *ticket)
     one_less(ticket, true);
 }
 
-static void on_fate(void *user, const struct mb_event *event, bool duplicate)
+static void on_fate(void *user, void *ticket, const struct mb_event *event, bool duplicate)
 {
     struct mb__worker *worker = user;
+    struct waiting *waiting = ticket;
 
     mb_bidder_settle(worker->bidder, event, duplicate, mb_time_now_ms());
+    if (waiting && mb_slice_present(mb_bidder_answer(worker->bidder))) {
+        mb_buf_clear(&waiting->answer);
+        mb_xbuf_add_slice(&waiting->answer, mb_bidder_answer(worker->bidder));
+    }
 }
 
 /* --- the loop --- */

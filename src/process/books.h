@@ -121,9 +121,9 @@ struct mb__post_options {
     /* Once for each event that was sent: it is durable, or will be (`on_safe`), or is not. */
     void (*on_safe)(void *user, void *ticket);
     void (*on_failed)(void *user, void *ticket);
-    /* At most once for each event, just before on_safe or later: what became of it in the ledger.
-     */
-    void (*on_fate)(void *user, const struct mb_event *event, bool duplicate);
+    /* At most once for each event: what became of it in the ledger. `ticket` just before its on_safe; NULL where that was
+     * called already. */
+    void (*on_fate)(void *user, void *ticket, const struct mb_event *event, bool duplicate);
     void *user;
 };
 

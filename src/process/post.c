@@ -314,7 +314,8 @@ static void take_fate(struct mb__post *post, const struct mb__fate *fate, int64_
         post->resend_ms = post->resend_ms ? post->resend_ms : now_ms + RESEND_MS;
         return;
     }
-    post->options.on_fate(post->options.user, entry->event, fate->kind == MB__FATE_DUPLICATE);
+    post->options.on_fate(post->options.user, entry->answered ? NULL : entry->ticket, entry->event,
+                          fate->kind == MB__FATE_DUPLICATE);
     answer(post, entry, true);
     forget(post, entry);
 }

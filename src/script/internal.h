@@ -212,6 +212,7 @@ struct mb__call {
     struct mb_pair *notes;
     size_t n_notes;
     struct mb_slice arm;
+    bool may_answer; /* a handler's table goes back to the exchange */
 };
 
 struct mb_script {
@@ -247,6 +248,7 @@ struct mb_script {
     uint64_t random; /* state of the generator */
     struct mb__call call;
     struct mb_arena event_arena; /* documents of the present event */
+    struct mb_slice answer;      /* what its handler gave; in event_arena */
     struct mb_buf scratch;       /* JSON text on its way to the arena */
     int returned;                /* bid tables kept for tokens in this request */
 

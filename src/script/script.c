@@ -152,7 +152,14 @@ static int run_event(lua_State *L)
     lua_rawgeti(L, LUA_REGISTRYINDEX, script->call.function_ref);
     lua_rawgeti(L, LUA_REGISTRYINDEX, script->ctx_ref);
     mb__script_push_cached(L, MB__CLASS_EVENT, script->call.event, MB__CLASS_EVENT);
-    lua_call(L, 2, 0);
+    lua_call(L, 2, 1);
+    if (script->call.may_answer && lua_istable(L, 1)) {
+        mb_buf_clear(&script->scratch);
+        const char *problem = mb__script_encode(L, 1, MB_SLICE_NONE, &script->scratch);
+        if (problem)
+            return luaL_error(L, "what on_click returned %s", problem);
+        script->answer = mb_xarena_copy(&script->event_arena, mb_buf_slice(&script->scratch));
+    }
     return 0;
 }
 
@@ -298,13 +305,21 @@ enum mb_nobid mb_script_event(struct mb_script *script, const struct mb_strategy
     script->bytes_at_begin = script->state.used_bytes;
     start_call(script, strategy, now_ms);
     script->call.event = event;
+    script->call.may_answer = event->type == MB_EVENT_CLICK;
+    script->answer = MB_SLICE_NONE;
     mb__script_seed(script, (uint64_t)now_ms, (uint64_t)event->type, event->key);
     const int *refs = script->call.strategy->handler_refs;
     enum mb_nobid own = run_handler(script, refs[event->type], problem);
+    script->call.may_answer = false;
     enum mb_nobid all = run_handler(script, refs[MB_EVENT_COUNT], problem);
     script->stamp++;
     collect(script);
     return own != MB_NOBID_BID ? own : all;
+}
+
+struct mb_slice mb_script_answer(const struct mb_script *script)
+{
+    return script->answer;
 }
 
 /* --- the generation --- */

@@ -65,8 +65,9 @@ static void on_failed(void *user, void *ticket)
     w->failed[(uintptr_t)ticket - 1]++;
 }
 
-static void on_fate(void *user, const struct mb_event *event, bool duplicate)
+static void on_fate(void *user, void *ticket, const struct mb_event *event, bool duplicate)
 {
+    (void)ticket;
     struct worker *w = user;
     assert_true(event->attributed);
     *(duplicate ? &w->n_duplicate : &w->n_new) += 1;
