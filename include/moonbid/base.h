@@ -12,6 +12,7 @@
 #include "moonbid/base/log.h"
 #include "moonbid/base/map.h"
 #include "moonbid/base/money.h"
+#include "moonbid/base/rows.h"
 #include "moonbid/base/slice.h"
 #include "moonbid/base/time.h"
 #include "moonbid/base/zone.h"

@@ -4,10 +4,11 @@
  * Threads:  made and freed by one owner; any number of readers, in any number of processes.
  * Lifetime: read (or map what another process read) -> file ... -> free. The block is a memory
  *           file: its descriptor can be handed to another process, and nobody can change it any
- *           more. A generation that was loaded from a bundle needs it no longer.
+ *           more. A generation that was loaded from a bundle and holds lists shares it.
  * Holds:    every *.lua of the folder and its subfolders, all of lists/ and golden/; neither
  *           hidden files nor what is no plain file. At most 65,536 files, eight folders deep, 4
- *           GiB.
+ *           GiB with the tables of lists; a list below 2 GiB. Beside each file of lists/ lies the
+ *           table of its rows, so that nobody who uses a list holds its rows.
  */
 #ifndef MB_BUNDLE_H
 #define MB_BUNDLE_H
@@ -23,11 +24,16 @@ struct mb_bundle;
  * Owns:   mb_bundle_free.
  * Costs:  reads every file once; blocks. */
 int mb_bundle_read(const char *path, struct mb_bundle **out, struct mb_error *err) MB_MUST_USE;
+/* The same, after `before` (NULL allowed) was read: lists that have not changed keep their tables. */
+int mb_bundle_read_again(const char *path, const struct mb_bundle *before, struct mb_bundle **out,
+                         struct mb_error *err) MB_MUST_USE;
 
 /* The bundle behind a descriptor of mb_bundle_fd that came from another process. Takes the
  * descriptor over when it succeeds. Fails: MB_EINVAL (no sealed bundle), MB_EIO. */
 int mb_bundle_map(int fd, struct mb_bundle **out, struct mb_error *err) MB_MUST_USE;
 void mb_bundle_free(struct mb_bundle *bundle); /* NULL allowed */
+/* Another owner of the same bundle, on any thread: it stays until each owner has freed it. */
+struct mb_bundle *mb_bundle_share(const struct mb_bundle *bundle);
 
 /* The memory file; open as long as the bundle. */
 int mb_bundle_fd(const struct mb_bundle *bundle);
@@ -42,6 +48,9 @@ struct mb_slice mb_bundle_bytes(const struct mb_bundle *bundle, size_t place);
 
 /* The bytes of the file of that path; absent: there is none. O(log n). */
 struct mb_slice mb_bundle_file(const struct mb_bundle *bundle, struct mb_slice path);
+/* The rows of a file of lists/, by its path; they last as long as the bundle. False: no such file. */
+bool mb_bundle_rows(const struct mb_bundle *bundle, struct mb_slice path, enum mb_rows_kind kind,
+                    struct mb_rows *out) MB_MUST_USE;
 /* Is the file at that place one whose strategies are loaded: strategies/NAME.lua, or the single
  * one? */
 bool mb_bundle_is_strategy(const struct mb_bundle *bundle, size_t place);

@@ -8,8 +8,8 @@
 
 #include "moonbid/auction.h"
 
-/* The keys of `target`; lua-api.md section 1. Values are compared as text, lower case except COUNTRY (upper)
- * and ids. HOURS is not among them: see mb_target.hours. */
+/* The keys of `target`; lua-api.md section 1. Values are compared as text, ids byte for byte, all else without case.
+ * HOURS is not among them: see mb_target.hours. */
 #define MB_TARGET_MAP(XX)                                                                              \
     XX(EXCHANGE, "exchange") XX(ENDPOINT, "endpoint") XX(FORMAT, "format") XX(COUNTRY, "country")      \
     XX(REGION, "region") XX(CITY, "city") XX(SIZE, "size") XX(DEVICE, "device") XX(OS, "os")           \
@@ -26,11 +26,20 @@ enum mb_target_key {
 
 const char *mb_target_name(enum mb_target_key key);
 
-/* A set of values: `set` has them as keys (values are not NULL and mean nothing). NULL: the key is not given. A set may
- * be shared by several strategies (list 'file'). */
+/* Is it an id, compared byte for byte? */
+bool mb_target_is_id(enum mb_target_key key);
+
+/* The values of a key: those written in the strategy, or the keys of a file, which lie in memory that all workers share and
+ * are not copied. The former are lower case, countries upper case, ids as they are. */
+struct mb_target_set {
+    struct mb_slices values;
+    const struct mb_rows *list; /* NULL: `values`. The same for all strategies that use the file */
+};
+
+/* NULL: the key is not given. */
 struct mb_target {
-    const struct mb_map *include[MB_TARGET_COUNT];
-    const struct mb_map *exclude[MB_TARGET_COUNT];
+    const struct mb_target_set *include[MB_TARGET_COUNT];
+    const struct mb_target_set *exclude[MB_TARGET_COUNT];
     /* One bit a quarter of an hour of the week in the strategy's timezone, Monday 00:00 first; has_hours false: always. */
     bool has_hours;
     uint8_t hours[7 * 24 * 4 / 8];

@@ -65,6 +65,23 @@ const char *mb_target_name(enum mb_target_key key)
     return name_at(target_names, COUNT_OF(target_names), (size_t)key);
 }
 
+bool mb_target_is_id(enum mb_target_key key)
+{
+    switch (key) {
+    case MB_TARGET_ENDPOINT:
+    case MB_TARGET_ZONE:
+    case MB_TARGET_SITE:
+    case MB_TARGET_APP:
+    case MB_TARGET_TAG:
+    case MB_TARGET_DEAL:
+    case MB_TARGET_SEGMENT:
+    case MB_TARGET_CATEGORY:
+        return true;
+    default:
+        return false;
+    }
+}
+
 const char *mb_cap_key_name(enum mb_cap_key key)
 {
     return name_at(cap_key_names, COUNT_OF(cap_key_names), (size_t)key);

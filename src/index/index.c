@@ -1,14 +1,22 @@
 /* index.c - one bit a strategy, one table a key.
  *
- * For each key there is a table from value to the bits of the strategies that name it, so an
- * impression's value finds all of them with one look-up, however many strategies there are.
- * Starting from the enabled ones, each key keeps those without an include and those whose include
- * was hit, and takes out those whose exclude was hit; the first key that leaves nobody ends it.
+ * For each key there is a table from value to the strategies that name it, so an impression's value
+ * finds all of them with one look-up, however many strategies there are. Starting from the enabled
+ * ones, each key keeps those without an include and those whose include was hit, and takes out
+ * those whose exclude was hit; the first key that leaves nobody ends it.
  *
- * Lists of many values are not spread over the table: strategies that share one stand in one row,
- * and the list itself is asked.
+ * The key that leaves the fewest is asked first, by what the targets themselves say. From then on
+ * only the words of the set that still have a bit are looked at: with ten thousand strategies, one
+ * each for a zone, there is one word left after the zone.
  *
- * Hours come last and only for those left, since they need no table.
+ *     value -> a strategy that names it alone: its number        most values of zones and domains
+ *           -> strategies that name it: numbers, or bits where those are shorter
+ *
+ * Long list files are not spread over the table: strategies that share one stand in one row, and
+ * the list itself is asked, where it lies for all workers. So each row costs a look-up for as long
+ * as one of its strategies is left, and keys with such rows come last.
+ *
+ * Hours come at the end: which strategies have theirs now is worked out once a minute.
  */
 #include "internal.h"
 
@@ -17,36 +25,60 @@
 #include "moonbid/base/zone.h"
 
 enum {
-    STRATEGIES_MAX = 16384,          /* as many as have a slot in the guard */
-    WORDS_MAX = STRATEGIES_MAX / 64, /* of a set of strategies; two such lie on the stack */
-    SPREAD_MAX = 1024,               /* a list with more values is kept as a row */
+    STRATEGIES_MAX = 16384,              /* as many as have a slot in the guard */
+    WORDS_MAX = STRATEGIES_MAX / 64 + 1, /* of a set of strategies */
+    SPREAD_MAX = 1024,                   /* a file with more values is kept as a row */
+    SPREAD_IN_ALL = 256 * 1024, /* and so is each file beyond so many values: some 100 bytes each */
 };
 
-/* A list shared by some strategies. */
-struct row {
-    const struct mb_map *list;
+static const int64_t MINUTE_MS = 60000;
+
+/* Some of the strategies. */
+struct some {
+    uint32_t *numbers; /* NULL: bits */
     uint64_t *bits;
+    uint32_t count, room;
+};
+
+/* A list file, and who has it. */
+struct row {
+    const struct mb_rows *list;
+    struct some owners;
 };
 
 /* Which strategies name a value. */
 struct table {
-    struct mb_map values; /* value -> bits */
+    struct mb_map values; /* value -> struct some */
     struct row *rows;
     size_t n_rows;
+    size_t named; /* sum over all values of the strategies that name them */
     bool used;
 };
 
 struct key {
     struct table include, exclude;
     uint64_t *any; /* strategies without an include of this key */
+    size_t n_any;
+};
+
+/* Which strategies have their hours in the minute that was asked for last. */
+struct clock {
+    int64_t minute;
+    bool asked;
+    uint64_t *bits;
 };
 
 struct mb_index {
     const struct mb_strategy *const *strategies;
     size_t count, words;
     struct key keys[MB_TARGET_COUNT];
+    enum mb_target_key order[MB_TARGET_COUNT]; /* in which keys are asked */
+    size_t n_used;
+    size_t n_spread; /* values of files */
     uint64_t *enabled;
-    uint64_t *timed;       /* strategies with hours */
+    uint64_t *timed; /* strategies with hours */
+    size_t n_timed;
+    struct clock *clock;
     struct mb_zone *zones; /* distinct ones */
     struct mb_slice *zone_names;
     size_t n_zones;
@@ -54,15 +86,12 @@ struct mb_index {
     struct mb_arena arena; /* all of the above but the tables */
 };
 
-/* The order in which keys are asked: those that leave the fewest first. */
-static const enum mb_target_key order[] = {
-    MB_TARGET_EXCHANGE, MB_TARGET_FORMAT,  MB_TARGET_ENDPOINT, MB_TARGET_COUNTRY,
-    MB_TARGET_ZONE,     MB_TARGET_SITE,    MB_TARGET_SIZE,     MB_TARGET_TAG,
-    MB_TARGET_DEAL,     MB_TARGET_DEVICE,  MB_TARGET_OS,       MB_TARGET_BROWSER,
-    MB_TARGET_LANGUAGE, MB_TARGET_REGION,  MB_TARGET_CITY,     MB_TARGET_DOMAIN,
-    MB_TARGET_APP,      MB_TARGET_SEGMENT, MB_TARGET_KEYWORD,  MB_TARGET_CATEGORY,
+/* A set on its way to being small: `at` has the words that still have a bit. */
+struct left {
+    uint64_t bits[WORDS_MAX];
+    uint16_t at[WORDS_MAX];
+    size_t n;
 };
-_Static_assert(sizeof(order) / sizeof(order[0]) == MB_TARGET_COUNT, "each key is asked once");
 
 static void set_bit(uint64_t *bits, size_t i)
 {
@@ -81,23 +110,81 @@ static uint64_t *new_bits(struct mb_index *index)
     return mb_xarena_array(&index->arena, index->words, sizeof(uint64_t));
 }
 
-static void spread(struct mb_index *index, struct table *table, const struct mb_map *list, size_t i)
+/* Bits where numbers would be longer. */
+static void to_bits(struct mb_index *index, struct some *some)
 {
-    const struct mb_map_entry *entry;
-    size_t at = 0;
-
-    while ((entry = mb_map_next(list, &at))) {
-        uint64_t *bits = mb_map_get(&table->values, entry->key);
-
-        if (!bits) {
-            bits = new_bits(index);
-            (void)mb_xmap_put(&table->values, entry->key, bits);
-        }
-        set_bit(bits, i);
+    some->bits = new_bits(index);
+    for (uint32_t i = 0; i < some->count; i++) {
+        set_bit(some->bits, some->numbers[i]);
     }
+    some->numbers = NULL;
 }
 
-static void add_row(struct mb_index *index, struct table *table, const struct mb_map *list,
+static bool is_last(const struct some *some, size_t i)
+{
+    return some->numbers ? some->count > 0 && some->numbers[some->count - 1] == i
+                         : some->bits && has_bit(some->bits, i);
+}
+
+/* Strategies come in ascending order. False: it was there already. */
+static bool add_to(struct mb_index *index, struct some *some, size_t i)
+{
+    if (is_last(some, i)) {
+        return false;
+    }
+    if (!some->bits && some->count >= 2 * index->words) {
+        to_bits(index, some);
+    }
+    if (!some->bits && some->count == some->room) {
+        uint32_t room = some->room ? 2 * some->room : 1;
+        uint32_t *numbers = mb_xarena_array(&index->arena, room, sizeof(*numbers));
+
+        if (some->count > 0) {
+            memcpy(numbers, some->numbers, some->count * sizeof(*numbers));
+        }
+        some->numbers = numbers;
+        some->room = room;
+    }
+    if (some->bits) {
+        set_bit(some->bits, i);
+    } else {
+        some->numbers[some->count] = (uint32_t)i;
+    }
+    some->count++;
+    return true;
+}
+
+static void add_value(struct mb_index *index, struct table *table, struct mb_slice value, size_t i)
+{
+    struct some *some = mb_map_get(&table->values, value);
+
+    if (!some) {
+        some = mb_xarena_alloc(&index->arena, sizeof(*some));
+        (void)mb_xmap_put(&table->values, value, some);
+    }
+    table->named += add_to(index, some, i);
+}
+
+/* The rows of a file as values, in the case that values have. */
+static void spread(struct mb_index *index, struct table *table, enum mb_target_key key,
+                   const struct mb_rows *list, size_t i)
+{
+    struct mb_buf text = {0};
+    size_t at = 0;
+
+    for (struct mb_slice row; mb_slice_present(row = mb_rows_next(list, &at));) {
+        mb_buf_clear(&text);
+        mb_xbuf_add(&text, row.data, row.len);
+        for (size_t k = 0; k < text.len; k++) {
+            text.data[k] = mb__index_spell(key, text.data[k]);
+        }
+        add_value(index, table, mb_buf_slice(&text), i);
+    }
+    mb_buf_fini(&text);
+    index->n_spread += list->count;
+}
+
+static void add_row(struct mb_index *index, struct table *table, const struct mb_rows *list,
                     size_t i)
 {
     size_t at = 0;
@@ -109,20 +196,23 @@ static void add_row(struct mb_index *index, struct table *table, const struct mb
         if (!table->rows) {
             table->rows = mb_xarena_array(&index->arena, index->count, sizeof(*table->rows));
         }
-        table->rows[at] = (struct row){list, new_bits(index)};
-        table->n_rows++;
+        table->rows[table->n_rows++].list = list;
     }
-    set_bit(table->rows[at].bits, i);
+    (void)add_to(index, &table->rows[at].owners, i);
 }
 
-static void add_list(struct mb_index *index, struct table *table, const struct mb_map *list,
-                     size_t i)
+static void add_set(struct mb_index *index, struct table *table, enum mb_target_key key,
+                    const struct mb_target_set *set, size_t i)
 {
     table->used = true;
-    if (list->count > SPREAD_MAX) {
-        add_row(index, table, list, i);
-    } else {
-        spread(index, table, list, i);
+    for (size_t k = 0; k < set->values.count; k++) {
+        add_value(index, table, set->values.items[k], i);
+    }
+    if (set->list && set->list->count <= SPREAD_MAX &&
+        index->n_spread + set->list->count <= SPREAD_IN_ALL) {
+        spread(index, table, key, set->list, i);
+    } else if (set->list) {
+        add_row(index, table, set->list, i);
     }
 }
 
@@ -132,30 +222,46 @@ static void add_target(struct mb_index *index, const struct mb_target *target, s
         struct key *key = &index->keys[k];
 
         if (target->include[k]) {
-            add_list(index, &key->include, target->include[k], i);
+            add_set(index, &key->include, (enum mb_target_key)k, target->include[k], i);
         } else {
             set_bit(key->any, i);
+            key->n_any++;
         }
         if (target->exclude[k]) {
-            add_list(index, &key->exclude, target->exclude[k], i);
+            add_set(index, &key->exclude, (enum mb_target_key)k, target->exclude[k], i);
         }
     }
 }
 
-static bool is_timed(const struct mb_target *target)
+/* How many strategies a key is likely to leave: those that do not name it, and as many as a value
+ * has on average. Keys with rows come behind all others. */
+static double expected_left(const struct mb_index *index, enum mb_target_key k)
 {
-    return target->has_hours || target->has_exclude_hours;
+    const struct key *key = &index->keys[k];
+    size_t n_rows = key->include.n_rows + key->exclude.n_rows;
+    double left = (double)key->n_any;
+
+    if (key->include.values.count > 0) {
+        left += (double)key->include.named / (double)key->include.values.count;
+    }
+    return n_rows > 0 ? (double)index->count * (double)(1 + n_rows) + left : left;
 }
 
-/* A zone without rules is UTC, and said so: a strategy that bids at odd hours is better than
- * none. */
-static void load_zone(struct mb_slice name, struct mb_zone *zone)
+static void put_in_order(struct mb_index *index)
 {
-    struct mb_error err;
+    for (size_t i = 0; i < MB_TARGET_COUNT; i++) {
+        enum mb_target_key k = (enum mb_target_key)i;
+        size_t at = index->n_used;
 
-    if (mb_zone_load(name, zone, &err) < 0) {
-        mb_log(MB_LOG_WARN, "index", "no rules for a timezone: its hours are taken as UTC",
-               "timezone=%.*s error=\"%s\"", MB_SLICE_ARG(name), err.what);
+        if (!index->keys[k].include.used && !index->keys[k].exclude.used) {
+            continue;
+        }
+        for (; at > 0 && expected_left(index, index->order[at - 1]) > expected_left(index, k);
+             at--) {
+            index->order[at] = index->order[at - 1];
+        }
+        index->order[at] = k;
+        index->n_used++;
     }
 }
 
@@ -172,7 +278,7 @@ static void add_zone(struct mb_index *index, struct mb_slice name, size_t i)
         if (!index->zones || !index->zone_names) {
             abort();
         }
-        load_zone(name, &index->zones[at]);
+        mb__index_load_zone(name, &index->zones[at]);
         index->zone_names[at] = name;
         index->n_zones++;
     }
@@ -192,6 +298,8 @@ struct mb_index *mb_xindex_new(const struct mb_strategy *const *strategies, size
     index->words = count / 64 + 1;
     index->enabled = new_bits(index);
     index->timed = new_bits(index);
+    index->clock = mb_xarena_alloc(&index->arena, sizeof(*index->clock));
+    index->clock->bits = new_bits(index);
     index->zone_of = mb_xarena_array(&index->arena, count + 1, sizeof(*index->zone_of));
     for (size_t k = 0; k < MB_TARGET_COUNT; k++) {
         index->keys[k].any = new_bits(index);
@@ -202,11 +310,13 @@ struct mb_index *mb_xindex_new(const struct mb_strategy *const *strategies, size
         }
         set_bit(index->enabled, i);
         add_target(index, &strategies[i]->target, i);
-        if (is_timed(&strategies[i]->target)) {
+        if (mb__index_is_timed(&strategies[i]->target)) {
             set_bit(index->timed, i);
             add_zone(index, strategies[i]->limits.timezone, i);
+            index->n_timed++;
         }
     }
+    put_in_order(index);
     return index;
 }
 
@@ -230,100 +340,140 @@ void mb_index_free(struct mb_index *index)
 /* Collects the strategies that name one of the values. */
 struct hits {
     const struct table *table;
-    uint64_t *bits;
-    size_t words;
+    const struct left *left;
+    enum mb_target_key key;
+    uint64_t *bits; /* good in the words that are left */
 };
 
-static void join(struct hits *hits, const uint64_t *bits)
+static void join(struct hits *hits, const struct some *some)
 {
-    for (size_t w = 0; w < hits->words; w++) {
-        hits->bits[w] |= bits[w];
+    if (some->numbers) {
+        for (uint32_t i = 0; i < some->count; i++) {
+            set_bit(hits->bits, some->numbers[i]);
+        }
+        return;
+    }
+    for (size_t n = 0; n < hits->left->n; n++) {
+        size_t w = hits->left->at[n];
+
+        hits->bits[w] |= some->bits[w];
     }
 }
 
-static bool collect(void *user, struct mb_slice value)
+static bool any_left(const struct left *left, const struct some *some)
 {
-    struct hits *hits = user;
-    const uint64_t *bits = mb_map_get(&hits->table->values, value);
-
-    if (bits) {
-        join(hits, bits);
+    for (uint32_t i = 0; some->numbers && i < some->count; i++) {
+        if (has_bit(left->bits, some->numbers[i])) {
+            return true;
+        }
     }
-    for (size_t i = 0; i < hits->table->n_rows; i++) {
-        if (mb_map_get(hits->table->rows[i].list, value)) {
-            join(hits, hits->table->rows[i].bits);
+    for (size_t n = 0; some->bits && n < left->n; n++) {
+        if (left->bits[left->at[n]] & some->bits[left->at[n]]) {
+            return true;
         }
     }
     return false;
 }
 
-/* Keeps in `left` those whose target takes the impression's values of a key; false where nobody
- * is left. */
-static bool narrow(const struct mb_index *index, enum mb_target_key k,
-                   const struct mb_request *request, const struct mb_imp *imp, uint64_t *left)
+static bool collect(void *user, struct mb_slice value)
+{
+    struct hits *hits = user;
+    const struct some *some = mb_map_get(&hits->table->values, value);
+
+    if (some) {
+        join(hits, some);
+    }
+    for (size_t i = 0; i < hits->table->n_rows; i++) {
+        const struct row *row = &hits->table->rows[i];
+
+        if (any_left(hits->left, &row->owners) && mb__index_has_row(row->list, hits->key, value)) {
+            join(hits, &row->owners);
+        }
+    }
+    return false;
+}
+
+/* Keeps those that are in `bits`, or with `flip` those that are not. */
+static void keep(struct left *left, const uint64_t *bits, uint64_t flip)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < left->n; i++) {
+        size_t w = left->at[i];
+
+        left->bits[w] &= bits[w] ^ flip;
+        left->at[n] = (uint16_t)w;
+        n += left->bits[w] != 0;
+    }
+    left->n = n;
+}
+
+/* Keeps those whose target takes the impression's values of a key. `bits` is room. */
+static void narrow(const struct mb_index *index, enum mb_target_key k,
+                   const struct mb_request *request, const struct mb_imp *imp, struct left *left,
+                   uint64_t *bits)
 {
     const struct key *key = &index->keys[k];
-    uint64_t bits[WORDS_MAX + 1], some = 0;
-    struct hits hits = {&key->include, bits, index->words};
+    struct hits hits = {&key->include, left, k, bits};
 
     if (key->include.used) {
-        memcpy(bits, key->any, index->words * sizeof(*bits));
-        mb__index_values(k, request, imp, collect, &hits);
-        for (size_t w = 0; w < index->words; w++) {
-            left[w] &= bits[w];
+        for (size_t n = 0; n < left->n; n++) {
+            bits[left->at[n]] = key->any[left->at[n]];
         }
+        mb__index_values(k, request, imp, collect, &hits);
+        keep(left, bits, 0);
     }
     if (key->exclude.used) {
-        memset(bits, 0, index->words * sizeof(*bits));
+        for (size_t n = 0; n < left->n; n++) {
+            bits[left->at[n]] = 0;
+        }
         hits.table = &key->exclude;
         mb__index_values(k, request, imp, collect, &hits);
-        for (size_t w = 0; w < index->words; w++) {
-            left[w] &= ~bits[w];
+        keep(left, bits, UINT64_MAX);
+    }
+}
+
+/* Who has hours at all has them now or not; all others always. */
+static const uint64_t *open_now(const struct mb_index *index, int64_t now_ms)
+{
+    struct clock *clock = index->clock;
+    int64_t minute = now_ms / MINUTE_MS - (now_ms % MINUTE_MS < 0);
+
+    if (clock->asked && clock->minute == minute) {
+        return clock->bits;
+    }
+    clock->asked = true;
+    clock->minute = minute;
+    for (size_t w = 0; w < index->words; w++) {
+        clock->bits[w] = ~index->timed[w];
+    }
+    for (size_t zone = 0; zone < index->n_zones; zone++) {
+        uint32_t quarter = mb_zone_week_quarter(&index->zones[zone], now_ms);
+
+        for (size_t i = 0; i < index->count; i++) {
+            if (index->zone_of[i] == zone && has_bit(index->timed, i) &&
+                mb__index_in_hours(&index->strategies[i]->target, quarter)) {
+                set_bit(clock->bits, i);
+            }
         }
     }
-    for (size_t w = 0; w < index->words; w++) {
-        some |= left[w];
-    }
-    return some != 0;
+    return clock->bits;
 }
 
-static bool in_hours(const struct mb_target *target, const struct mb_zone *zone, int64_t now_ms)
+/* All in `left` as numbers, and as `reason` in `why`. */
+static size_t write_out(const struct left *left, enum mb_nobid reason, uint32_t *out, size_t max,
+                        uint8_t *why)
 {
-    uint32_t quarter = mb_zone_week_quarter(zone, now_ms);
-    uint8_t bit = (uint8_t)(1u << (quarter % 8));
-
-    if (target->has_hours && !(target->hours[quarter / 8] & bit)) {
-        return false;
-    }
-    return !(target->has_exclude_hours && (target->exclude_hours[quarter / 8] & bit));
-}
-
-size_t mb_index_find(const struct mb_index *index, const struct mb_request *request,
-                     const struct mb_imp *imp, int64_t now_ms, uint32_t *out, size_t max,
-                     uint8_t *why)
-{
-    uint64_t left[WORDS_MAX + 1];
     size_t found = 0;
-    bool some = true;
 
-    if (why) {
-        memset(why, MB_NOBID_TARGET, index->count);
-    }
-    memcpy(left, index->enabled, index->words * sizeof(*left));
-    for (size_t k = 0; k < MB_TARGET_COUNT && some; k++) {
-        some = narrow(index, order[k], request, imp, left);
-    }
-    for (size_t w = 0; some && w < index->words; w++) {
-        for (uint64_t bits = left[w]; bits != 0; bits &= bits - 1) {
-            size_t i = w * 64 + (size_t)__builtin_ctzll(bits);
-            bool holds =
-                !has_bit(index->timed, i) ||
-                in_hours(&index->strategies[i]->target, &index->zones[index->zone_of[i]], now_ms);
+    for (size_t n = 0; n < left->n; n++) {
+        for (uint64_t bits = left->bits[left->at[n]]; bits != 0; bits &= bits - 1) {
+            size_t i = left->at[n] * 64u + (size_t)__builtin_ctzll(bits);
 
             if (why) {
-                why[i] = holds ? MB_NOBID_BID : MB_NOBID_HOURS;
+                why[i] = (uint8_t)reason;
             }
-            if (holds && found++ < max) {
+            if (found++ < max) {
                 out[found - 1] = (uint32_t)i;
             }
         }
@@ -331,36 +481,29 @@ size_t mb_index_find(const struct mb_index *index, const struct mb_request *requ
     return found;
 }
 
-static bool is_in(void *user, struct mb_slice value)
+size_t mb_index_find(const struct mb_index *index, const struct mb_request *request,
+                     const struct mb_imp *imp, int64_t now_ms, uint32_t *out, size_t max,
+                     uint8_t *why)
 {
-    return mb_map_get(user, value) != NULL;
-}
+    uint64_t bits[WORDS_MAX];
+    struct left left;
 
-static bool list_hit(const struct mb_map *list, enum mb_target_key k,
-                     const struct mb_request *request, const struct mb_imp *imp)
-{
-    return mb__index_values(k, request, imp, is_in, (void *)list);
-}
-
-const char *mb_index_explain(const struct mb_strategy *strategy, const struct mb_request *request,
-                             const struct mb_imp *imp, int64_t now_ms)
-{
-    const struct mb_target *target = &strategy->target;
-    struct mb_zone zone;
-
-    for (size_t i = 0; i < MB_TARGET_COUNT; i++) {
-        enum mb_target_key k = order[i];
-
-        if ((target->include[k] && !list_hit(target->include[k], k, request, imp)) ||
-            (target->exclude[k] && list_hit(target->exclude[k], k, request, imp))) {
-            return mb_target_name(k);
-        }
+    left.n = 0;
+    for (size_t w = 0; w < index->words; w++) {
+        bits[w] = 0;
+        left.bits[w] = index->enabled[w];
+        left.at[left.n] = (uint16_t)w;
+        left.n += left.bits[w] != 0;
     }
-    if (is_timed(target)) {
-        load_zone(strategy->limits.timezone, &zone);
-        if (!in_hours(target, &zone, now_ms)) {
-            return "hours";
-        }
+    for (size_t k = 0; k < index->n_used && left.n > 0; k++) {
+        narrow(index, index->order[k], request, imp, &left, bits);
     }
-    return NULL;
+    if (why) {
+        memset(why, MB_NOBID_TARGET, index->count);
+        (void)write_out(&left, MB_NOBID_HOURS, NULL, 0, why);
+    }
+    if (index->n_timed > 0 && left.n > 0) {
+        keep(&left, open_now(index, now_ms), 0);
+    }
+    return write_out(&left, MB_NOBID_BID, out, max, why);
 }

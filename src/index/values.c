@@ -27,6 +27,14 @@ static char upper(char c)
     return c >= 'a' && c <= 'z' ? (char)(c & ~0x20) : c;
 }
 
+char mb__index_spell(enum mb_target_key key, char c)
+{
+    if (mb_target_is_id(key)) {
+        return c;
+    }
+    return key == MB_TARGET_COUNTRY ? upper(c) : lower(c);
+}
+
 static bool give_cased(struct sink sink, struct mb_slice value, char (*change)(char))
 {
     char cased[CASED_BYTES_MAX];
@@ -133,6 +141,12 @@ static bool give_keywords(struct sink sink, const struct mb_request *request)
         }
     }
     return false;
+}
+
+bool mb__index_has_row(const struct mb_rows *list, enum mb_target_key key, struct mb_slice value)
+{
+    return mb_slice_present(mb_target_is_id(key) ? mb_rows_find(list, value)
+                                                 : mb_rows_find_nocase(list, value));
 }
 
 bool mb__index_values(enum mb_target_key key, const struct mb_request *request,

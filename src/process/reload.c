@@ -120,7 +120,8 @@ static int load_from_disk(struct mb__worker *worker)
 {
     struct mb__reload *reload = &worker->reload;
     struct mb_error err = {.at = -1};
-    int rc = mb_bundle_read(worker->config->scripts, &reload->fresh_bundle, &err);
+    int rc = mb_bundle_read_again(worker->config->scripts, reload->bundle, &reload->fresh_bundle,
+                                  &err);
 
     if (!rc && reload->bundle) {
         rc = mb_bundle_keep_rolled_back(&reload->fresh_bundle, reload->bundle, &err);

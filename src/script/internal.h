@@ -63,7 +63,7 @@ void mb__script_check_stack(lua_State *L);
 struct mb__list {
     struct mb_slice name; /* of the file in lists/ */
     bool is_map;
-    struct mb_map rows; /* key -> struct mb_slice: its value; of a list, itself */
+    struct mb_rows rows;
     struct mb__list *next;
 };
 
@@ -235,7 +235,7 @@ struct mb_script {
     struct mb_slice file;  /* strategy file being loaded */
     int line;              /* last line that ran in it */
     struct mb__list *lists;
-    struct mb__set *sets;       /* made for targets */
+    struct mb_bundle *shared;   /* where their rows lie; NULL without lists */
     const struct mb_zone *zone; /* of options.timezone */
     struct mb_guard *guard;
     struct mb_map zones; /* name -> struct mb_zone */
@@ -320,16 +320,6 @@ const char *mb__script_encode(lua_State *L, int index, struct mb_slice name, str
 void mb__script_unload(struct mb_script *script); /* frees what lies outside the arena */
 
 /* --- strategy.c, limits.c, budgets.c, target.c, hours.c: from a table to checked data --- */
-
-enum mb__case { MB__CASE_SAME, MB__CASE_LOWER, MB__CASE_UPPER };
-
-/* Values of a target: of one strategy, or of a list in the spelling that targets compare. */
-struct mb__set {
-    struct mb_map values;
-    const struct mb__list *list; /* NULL: written in the strategy */
-    enum mb__case spelling;
-    struct mb__set *next;
-};
 
 struct mb__check { /* the strategy whose table is checked */
     struct mb_script *script;

@@ -1,29 +1,27 @@
-/* lists.c - list 'zones.txt' and map 'bids.csv': rows in C memory, outside Lua's heap and its cap.
+/* lists.c - list 'zones.txt' and map 'bids.csv': rows in the bundle, outside Lua's heap and its
+ * cap.
  *
  *     local zones = list 'zones.txt'      zones:has('778899')
  *     local bids = map 'bids.csv'         bids:get('778899')   -- '0.42', or nil
  *
- * A file is loaded once per generation; every use of its name gives the same rows. A list has one
- * value a line, a map has key,value; empty lines are skipped and blanks at both ends dropped.
+ * The rows lie in the memory that all workers map (bundle.h), with the table that finds them: a
+ * generation holds a handle for each file that it uses, and a share of the bundle. What the rows of
+ * a text are says base/rows.h.
  */
 #include "internal.h"
 
-static void add_row(struct mb_script *script, struct mb__list *list, struct mb_slice line)
+/* A map whose keys repeat is more often a mistake than not: told once for a file. */
+static void warn_repeated(struct mb_script *script, const struct mb__list *list)
 {
-    struct mb_slice rest = line;
-    struct mb_slice key = mb_slice_trim(list->is_map ? mb_slice_cut(&rest, ',') : line);
-    if (key.len == 0)
-        return;
-    struct mb_slice value = list->is_map ? mb_slice_trim(rest) : key;
-    struct mb_slice *kept = mb_xarena_alloc(&script->arena, sizeof(*kept));
-    if (list->is_map && value.data)
-        *kept = mb_xarena_copy(&script->arena, value);
-    else
-        *kept = MB_SLICE("");
-    mb_xmap_put(&list->rows, key, kept);
+    if (list->is_map && list->rows.repeated > 0)
+        mb_script_report_add(script->report, true, script->file, script->line,
+                             "map '%.*s': %u rows have a key that stands above already, the first "
+                             "in line %u: the last one counts",
+                             MB_SLICE_ARG(list->name), list->rows.repeated,
+                             list->rows.repeated_line);
 }
 
-/* The rows of lists/<name>, from the chain or read now; NULL without such a file. */
+/* The rows of lists/<name>, from the chain or found now; NULL without such a file. */
 static const struct mb__list *open_list(struct mb_script *script, struct mb_slice name, bool is_map)
 {
     for (const struct mb__list *list = script->lists; list; list = list->next)
@@ -32,16 +30,18 @@ static const struct mb__list *open_list(struct mb_script *script, struct mb_slic
     if (!script->call.loading)
         return NULL;
     struct mb_slice path = mb_xarena_printf(&script->files, "lists/%.*s", MB_SLICE_ARG(name));
-    struct mb_slice rest = mb_bundle_file(script->bundle, path);
-    if (!rest.data)
+    struct mb_rows rows;
+    if (!mb_bundle_rows(script->bundle, path, is_map ? MB_ROWS_MAP : MB_ROWS_LIST, &rows))
         return NULL;
     struct mb__list *list = mb_xarena_alloc(&script->arena, sizeof(*list));
     list->name = mb_xarena_copy(&script->arena, name);
     list->is_map = is_map;
+    list->rows = rows;
     list->next = script->lists;
     script->lists = list;
-    while (mb_slice_present(rest))
-        add_row(script, list, mb_slice_cut(&rest, '\n'));
+    if (!script->shared)
+        script->shared = mb_bundle_share(script->bundle);
+    warn_repeated(script, list);
     return list;
 }
 
@@ -61,6 +61,9 @@ static int lua_list_open(lua_State *L)
     if (!list)
         return luaL_error(L, "%s '%s': no such file in lists/ (read while loading)",
                           is_map ? "map" : "list", name.data);
+    if (list->rows.problem)
+        return luaL_error(L, "%s '%s': line %d: %s", is_map ? "map" : "list", name.data,
+                          (int)list->rows.problem_line, list->rows.problem);
     const struct mb__list **held = lua_newuserdata(L, sizeof(*held));
     *held = list;
     lua_rawgeti(L, LUA_REGISTRYINDEX, mb__script_of(L)->list_ref);
@@ -68,35 +71,54 @@ static int lua_list_open(lua_State *L)
     return 1;
 }
 
-/* The value of argument 2 in the list that argument 1 is, or NULL. */
-static const struct mb_slice *find_row(lua_State *L)
+/* The key of argument 2 in the list that argument 1 is, or absent. */
+static struct mb_slice find_row(lua_State *L, const struct mb__list **list)
 {
-    const struct mb__list *list = mb__script_to_list(L, 1);
     struct mb_slice key;
-    if (!list)
+    *list = mb__script_to_list(L, 1);
+    if (!*list)
         luaL_argerror(L, 1, "a list or map is expected");
     if (lua_isnoneornil(L, 2))
-        return NULL; /* what a request has not is on no list */
+        return MB_SLICE_NONE; /* what a request has not is on no list */
     key.data = luaL_checklstring(L, 2, &key.len);
-    return mb_map_get(&list->rows, key);
+    return mb_rows_find(&(*list)->rows, key);
 }
 
 static int lua_list_has(lua_State *L)
 {
-    lua_pushboolean(L, find_row(L) != NULL);
+    const struct mb__list *list;
+    lua_pushboolean(L, mb_slice_present(find_row(L, &list)));
     return 1;
+}
+
+/* A quoted value: each second of two double quotes is left out. */
+static void push_doubled(lua_State *L, struct mb_slice value)
+{
+    luaL_Buffer text;
+    luaL_buffinit(L, &text);
+    for (size_t i = 0; i < value.len; i++) {
+        luaL_addchar(&text, value.data[i]);
+        i += value.data[i] == '"';
+    }
+    luaL_pushresult(&text);
 }
 
 static int lua_list_get(lua_State *L)
 {
-    const struct mb_slice *value = find_row(L);
-    const struct mb__list *list = mb__script_to_list(L, 1);
-    if (!value)
+    const struct mb__list *list;
+    struct mb_slice found = find_row(L, &list);
+    bool doubled;
+    if (!mb_slice_present(found)) {
         lua_pushnil(L);
-    else if (list->is_map)
-        mb__script_push_slice(L, *value);
-    else
+    } else if (!list->is_map) {
         lua_pushboolean(L, true);
+    } else {
+        struct mb_slice value = mb_rows_value(&list->rows, found, &doubled);
+        if (doubled)
+            push_doubled(L, value);
+        else
+            mb__script_push_slice(L, value);
+    }
     return 1;
 }
 

@@ -418,10 +418,7 @@ const struct mb_zone *mb__script_zone(struct mb_script *script, struct mb_slice 
 
 void mb__script_unload(struct mb_script *script)
 {
-    for (struct mb__list *list = script->lists; list; list = list->next)
-        mb_map_fini(&list->rows);
-    for (struct mb__set *set = script->sets; set; set = set->next)
-        mb_map_fini(&set->values);
+    mb_bundle_free(script->shared);
     const struct mb_map_entry *entry;
     for (size_t at = 0; (entry = mb_map_next(&script->zones, &at));)
         free(entry->value);

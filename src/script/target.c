@@ -1,8 +1,9 @@
 /* target.c - the `target` of a strategy as sets of values; lua-api.md section 1.
  *
- * Values are put in the spelling that the index compares: countries upper case, ids as they are,
- * all else lower case. A list file is used in place where its spelling is right already, else once
- * respelt and shared by all who target with it.
+ * Values are put in one spelling: countries upper case, ids as they are, all else lower case. A
+ * list file of ids or names is used where it lies, whatever its spelling. One of values that are
+ * few and known (countries, formats, ...) is taken row by row, so that a row that no request can
+ * have is a load error like one that stands in the strategy.
  */
 #include "internal.h"
 
@@ -10,64 +11,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static enum mb__case spelling_of(enum mb_target_key key)
-{
-    switch (key) {
-    case MB_TARGET_COUNTRY:
-        return MB__CASE_UPPER;
-    case MB_TARGET_ENDPOINT:
-    case MB_TARGET_ZONE:
-    case MB_TARGET_SITE:
-    case MB_TARGET_APP:
-    case MB_TARGET_TAG:
-    case MB_TARGET_DEAL:
-    case MB_TARGET_SEGMENT:
-    case MB_TARGET_CATEGORY:
-        return MB__CASE_SAME;
-    default:
-        return MB__CASE_LOWER;
-    }
-}
-
 static struct mb_slice respell(struct mb_arena *arena, struct mb_slice value,
-                               enum mb__case spelling)
+                               enum mb_target_key key)
 {
     char *bytes = mb_xarena_alloc_raw(arena, value.len + 1);
     for (size_t i = 0; i < value.len; i++) {
         int c = (unsigned char)value.data[i];
-        if (spelling == MB__CASE_LOWER && c >= 'A' && c <= 'Z')
-            c += 'a' - 'A';
-        else if (spelling == MB__CASE_UPPER && c >= 'a' && c <= 'z')
+        if (key == MB_TARGET_COUNTRY && c >= 'a' && c <= 'z')
             c -= 'a' - 'A';
+        else if (key != MB_TARGET_COUNTRY && !mb_target_is_id(key) && c >= 'A' && c <= 'Z')
+            c += 'a' - 'A';
         bytes[i] = (char)c;
     }
     bytes[value.len] = '\0';
     return mb_slice(bytes, value.len);
-}
-
-static struct mb__set *new_set(struct mb_script *script, enum mb__case spelling)
-{
-    struct mb__set *set = mb_xarena_alloc(&script->arena, sizeof(*set));
-    set->spelling = spelling;
-    set->next = script->sets;
-    script->sets = set;
-    return set;
-}
-
-static const struct mb_map *respell_list(struct mb_script *script, const struct mb__list *list,
-                                         enum mb__case spelling)
-{
-    if (spelling == MB__CASE_SAME)
-        return &list->rows;
-    for (const struct mb__set *set = script->sets; set; set = set->next)
-        if (set->list == list && set->spelling == spelling)
-            return &set->values;
-    struct mb__set *set = new_set(script, spelling);
-    set->list = list;
-    const struct mb_map_entry *entry;
-    for (size_t at = 0; (entry = mb_map_next(&list->rows, &at));)
-        mb_xmap_put(&set->values, respell(&script->files, entry->key, spelling), entry->value);
-    return &set->values;
 }
 
 static bool has_endpoint(const struct mb_script *script, struct mb_slice name)
@@ -102,18 +59,12 @@ static const char *expected_value(const struct mb_script *script, enum mb_target
     }
 }
 
-/* The value at the top as text, in the right spelling; absent and a problem where it is none. */
-static struct mb_slice take_value(lua_State *L, struct mb__check *check, const char *path,
-                                  enum mb_target_key key)
+/* The value in the right spelling; absent and a problem where it is none. */
+static struct mb_slice take_value(struct mb__check *check, const char *path, enum mb_target_key key,
+                                  struct mb_slice text)
 {
     struct mb_script *script = check->script;
-    struct mb_slice value = MB_SLICE_NONE;
-    if (!lua_isstring(L, -1)) { /* a number stands for its digits */
-        mb__script_bad(check, path, "expected strings, got %s", mb__script_kind(L, -1));
-        return value;
-    }
-    value.data = lua_tolstring(L, -1, &value.len);
-    value = respell(&script->files, value, spelling_of(key));
+    struct mb_slice value = respell(&script->arena, text, key);
     const char *expected = expected_value(script, key, value);
     if (expected) {
         mb__script_bad(check, path, "expected %s, got '%.*s'", expected, MB_SLICE_ARG(value));
@@ -121,25 +72,63 @@ static struct mb_slice take_value(lua_State *L, struct mb__check *check, const c
     }
     struct mb_size size;
     if (key == MB_TARGET_SIZE && mb_size_parse(value, &size))
-        value = mb_xarena_printf(&script->files, "%ux%u", size.width, size.height);
+        value = mb_xarena_printf(&script->arena, "%ux%u", size.width, size.height);
     return value;
 }
 
-/* The list at the top as a set; NULL and a problem where it is none. */
-static const struct mb_map *take_set(lua_State *L, struct mb__check *check, const char *path,
-                                     enum mb_target_key key)
+/* Values on their way into a set. */
+struct values {
+    struct mb_slice *items;
+    size_t count;
+};
+
+static struct values room_for(struct mb_script *script, size_t count)
 {
-    static int present; /* what a set maps to: any address */
-    const struct mb__list *list = mb__script_to_list(L, lua_gettop(L));
-    if (list) {
-        if (list->rows.count == 0)
-            mb__script_bad(check, path, "the list '%.*s' is empty", MB_SLICE_ARG(list->name));
-        return respell_list(check->script, list, spelling_of(key));
+    return (struct values){mb_xarena_array(&script->arena, count, sizeof(struct mb_slice)), 0};
+}
+
+static void add_value(struct values *values, struct mb_slice value)
+{
+    if (value.data)
+        values->items[values->count++] = value;
+}
+
+static const struct mb_target_set *new_set(struct mb_script *script, struct values values,
+                                           const struct mb_rows *list)
+{
+    struct mb_target_set *set = mb_xarena_alloc(&script->arena, sizeof(*set));
+    *set = (struct mb_target_set){{values.items, values.count}, list};
+    return set;
+}
+
+/* Keys whose values are few and can be told from a typing mistake. */
+static bool is_closed(enum mb_target_key key)
+{
+    return key == MB_TARGET_EXCHANGE || key == MB_TARGET_ENDPOINT || key == MB_TARGET_FORMAT ||
+           key == MB_TARGET_COUNTRY || key == MB_TARGET_SIZE;
+}
+
+static const struct mb_target_set *take_file(struct mb__check *check, const char *path,
+                                             enum mb_target_key key, const struct mb__list *list)
+{
+    size_t at = 0;
+    if (list->rows.count == 0)
+        mb__script_bad(check, path, "the list '%.*s' is empty", MB_SLICE_ARG(list->name));
+    if (!is_closed(key))
+        return new_set(check->script, (struct values){0}, &list->rows);
+    struct values values = room_for(check->script, list->rows.count);
+    for (struct mb_slice row; (row = mb_rows_next(&list->rows, &at)).data;) {
+        char where[192];
+        snprintf(where, sizeof(where), "%s: line %u of '%.*s'", path,
+                 mb_rows_line(&list->rows, row), MB_SLICE_ARG(list->name));
+        add_value(&values, take_value(check, where, key, row));
     }
-    if (!lua_istable(L, -1)) {
-        mb__script_bad(check, path, "expected a list, got %s", mb__script_kind(L, -1));
-        return NULL;
-    }
+    return new_set(check->script, values, NULL);
+}
+
+static const struct mb_target_set *take_table(lua_State *L, struct mb__check *check,
+                                              const char *path, enum mb_target_key key)
+{
     int table = lua_gettop(L);
     size_t count = 0, length = lua_objlen(L, table);
     lua_pushnil(L);
@@ -150,15 +139,31 @@ static const struct mb_map *take_set(lua_State *L, struct mb__check *check, cons
                        "expected a list, got an empty one (leave the key out for \"any\")");
     else if (count != length)
         mb__script_bad(check, path, "expected a list, got a table with names");
-    struct mb__set *set = new_set(check->script, spelling_of(key));
+    struct values values = room_for(check->script, length);
     for (size_t i = 1; i <= length; i++) {
+        struct mb_slice text;
         lua_rawgeti(L, table, (int)i);
-        struct mb_slice value = take_value(L, check, path, key);
-        if (value.data)
-            mb_xmap_put(&set->values, value, &present);
+        text.data = lua_tolstring(L, -1, &text.len); /* a number stands for its digits */
+        if (text.data)
+            add_value(&values, take_value(check, path, key, text));
+        else
+            mb__script_bad(check, path, "expected strings, got %s", mb__script_kind(L, -1));
         lua_pop(L, 1);
     }
-    return &set->values;
+    return new_set(check->script, values, NULL);
+}
+
+/* The list at the top as a set; NULL and a problem where it is none. */
+static const struct mb_target_set *take_set(lua_State *L, struct mb__check *check, const char *path,
+                                            enum mb_target_key key)
+{
+    const struct mb__list *list = mb__script_to_list(L, lua_gettop(L));
+    if (list)
+        return take_file(check, path, key, list);
+    if (lua_istable(L, -1))
+        return take_table(L, check, path, key);
+    mb__script_bad(check, path, "expected a list, got %s", mb__script_kind(L, -1));
+    return NULL;
 }
 
 static bool take_hours(lua_State *L, struct mb__check *check, const char *path, uint8_t *bits)
@@ -192,7 +197,7 @@ static enum mb_target_key find_key(const char *name)
 
 /* All keys of a table of targets: `target` itself or its `exclude`. */
 static void take_sets(lua_State *L, int index, struct mb__check *check, const char *prefix,
-                      const struct mb_map **sets, uint8_t *hours, bool *has_hours)
+                      const struct mb_target_set **sets, uint8_t *hours, bool *has_hours)
 {
     lua_pushnil(L);
     for (; lua_next(L, index); lua_pop(L, 1)) {
@@ -209,9 +214,12 @@ static void take_sets(lua_State *L, int index, struct mb__check *check, const ch
     }
 }
 
-static bool allows(const struct mb_map *set, struct mb_slice value)
+static bool allows(const struct mb_target_set *set, struct mb_slice value)
 {
-    return !set || mb_map_get(set, value) != NULL;
+    for (size_t i = 0; set && i < set->values.count; i++)
+        if (mb_slice_eq(set->values.items[i], value))
+            return true;
+    return !set;
 }
 
 /* ExoClick sends no country: without a geo database such a target would never be met. An error
@@ -219,7 +227,7 @@ static bool allows(const struct mb_map *set, struct mb_slice value)
 static void check_country(struct mb__check *check, const struct mb_target *target)
 {
     const struct mb_script *script = check->script;
-    const struct mb_map *exchanges = target->include[MB_TARGET_EXCHANGE];
+    const struct mb_target_set *exchanges = target->include[MB_TARGET_EXCHANGE];
     if (!target->include[MB_TARGET_COUNTRY] || script->options.has_geo)
         return;
     bool exoclick = false, other = false;
@@ -232,7 +240,7 @@ static void check_country(struct mb__check *check, const struct mb_target *targe
         exoclick |= endpoint->exchange == MB_EXCHANGE_EXOCLICK;
         other |= endpoint->exchange != MB_EXCHANGE_EXOCLICK;
     }
-    if (script->options.n_endpoints == 0 && exchanges && exchanges->count == 1)
+    if (script->options.n_endpoints == 0 && exchanges && exchanges->values.count == 1)
         exoclick = allows(exchanges, MB_SLICE("exoclick"));
     if (exoclick && !other)
         mb__script_bad(check, "target.country",

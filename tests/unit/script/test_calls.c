@@ -51,10 +51,12 @@ static void the_example_of_the_contract_bids(void **state)
     assert_int_equal(strategy->limits.starts_ms, INT64_C(1772319600000)); /* midnight in Berlin */
     assert_int_equal(strategy->limits.ends_ms, INT64_C(1780264800000));   /* summer time */
     assert_int_equal(strategy->handlers, MB_STRATEGY_ON(MB_EVENT_WIN) | MB_STRATEGY_ON_NOTIFY);
-    assert_non_null(mb_map_get(strategy->target.include[MB_TARGET_ZONE], MB_SLICE("12")));
-    assert_non_null(
-        mb_map_get(strategy->target.exclude[MB_TARGET_DOMAIN], MB_SLICE("bad.example")));
-    assert_non_null(mb_map_get(strategy->target.include[MB_TARGET_SIZE], MB_SLICE("720x480")));
+    const struct mb_target *target = &strategy->target;
+    expect_slice(mb_rows_find(target->include[MB_TARGET_ZONE]->list, MB_SLICE("12")), "12");
+    expect_slice(mb_rows_find_nocase(target->exclude[MB_TARGET_DOMAIN]->list,
+                                     MB_SLICE("bad.example")),
+                 "Bad.example");
+    expect_slice(target->include[MB_TARGET_SIZE]->values.items[1], "720x480");
     assert_null(strategy->target.include[MB_TARGET_CITY]);
 
     struct mb_slice text;
