@@ -118,6 +118,21 @@ describe('the simulated exchange', function()
     assert.is_true(report.duplicates > 0)
   end)
 
+  it('comes back later to a bidder that is overloaded, and still agrees', function()
+    server:finish()
+    -- A millisecond in the queue is too long here, and a bid takes several.
+    local slow = { ['slow.lua'] = [[return strategy { name = 'slow', target = { exchange = { 'exoclick' }, format = { 'banner' } },
+      bid = function() local sum = 0 for i = 1, 5e5 do sum = sum + i % 7 end
+        return { price = 9, image_url = 'https://cdn.example/b.png', click_url = 'https://go.example/' } end }]] }
+    server = Server.start { strategies = slow, config = CONFIG .. [[
+      limits = { backlog_ms = 1 }, script = { cpu_ms = 1000, hard_ms = 20000 },]] }
+    local status, report = run(server, '--requests 600 --rate 0 --connections 4')
+    assert.is_true(report.retried > 0)
+    assert.is_true(report.exchange.wins + report.exchange.billings > 0)
+    assert.equal(0, report.failed)
+    assert.equal(0, status)
+  end)
+
   it('refuses what its exchange would refuse: another dialect than the endpoint\'s', function()
     local status, report = run(server, "--requests 300 --rate 0 --exoclick '' --xandr '' --openrtb '' --openrtb-xandr '' " ..
       '--openrtb-exoclick /openrtb/bid 2>/dev/null', true)

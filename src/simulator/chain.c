@@ -3,6 +3,9 @@
  * What is told of one bid is a chain of steps; a step goes out when the one before it was answered,
  * so the order is the sender's, and what the account books was acknowledged. A repeated notice has
  * the same bytes and no effect on the account: it must have none on the bidder's either.
+ *
+ * A bidder that is overloaded, or cannot write, says when to come back (503 with Retry-After): the
+ * step goes out again then, a few times.
  */
 #include "internal.h"
 
@@ -11,7 +14,7 @@
 
 #include "moonbid/net.h"
 
-enum { REPEATS = 15 /* in a hundred */, PRINTED_MAX = 5 };
+enum { REPEATS = 15 /* in a hundred */, PRINTED_MAX = 5, RETRIES_MAX = 5, RETRY_S_MAX = 10 };
 
 static void free_steps(struct mb__sim_step *step)
 {
@@ -42,12 +45,68 @@ static void complain(struct mb__sim_account *account, const struct mb__sim_step 
 
 static void send_steps(struct mb__sim_step *step);
 
+/* Seconds after which a refused notice may come again; 0: never. */
+static int64_t retry_after_s(const struct mb_http_reply *reply)
+{
+    int64_t seconds = 0;
+
+    if (reply->error || reply->status != 503) {
+        return 0;
+    }
+    for (size_t i = 0; i < reply->n_headers; i++) {
+        if (mb_slice_eq_nocase(reply->headers[i].name, MB_SLICE("retry-after")) &&
+            mb_slice_to_i64(reply->headers[i].value, &seconds)) {
+            return seconds > 0 && seconds <= RETRY_S_MAX ? seconds : 0;
+        }
+    }
+    return 0;
+}
+
+/* Whether the step goes out again later. */
+static bool wait_to_retry(struct mb__sim_step *step, const struct mb_http_reply *reply)
+{
+    int64_t seconds = retry_after_s(reply);
+
+    if (seconds == 0 || step->retries == RETRIES_MAX) {
+        return false;
+    }
+    step->retries++;
+    step->notices->account->retried++;
+    step->due_ns = mb_time_boot_ns() + seconds * INT64_C(1000000000);
+    step->next_waiting = step->notices->waiting;
+    step->notices->waiting = step;
+    step->notices->open++;
+    return true;
+}
+
+void mb__sim_chain_retry_due(struct mb__sim_notices *notices, int64_t now_ns)
+{
+    struct mb__sim_step *step = notices->waiting;
+
+    notices->waiting = NULL;
+    while (step) {
+        struct mb__sim_step *next = step->next_waiting;
+
+        if (step->due_ns <= now_ns) {
+            notices->open--;
+            send_steps(step);
+        } else {
+            step->next_waiting = notices->waiting;
+            notices->waiting = step;
+        }
+        step = next;
+    }
+}
+
 static void on_reply(void *user, const struct mb_http_reply *reply)
 {
     struct mb__sim_step *step = user, *next = step->next;
     struct mb__sim_notices *notices = step->notices;
 
     notices->open--;
+    if (wait_to_retry(step, reply)) {
+        return;
+    }
     if (!is_acknowledged(reply)) {
         complain(notices->account, step, reply);
         free_steps(step);

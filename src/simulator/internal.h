@@ -313,6 +313,7 @@ struct mb__sim_account {
     struct mb__sim_tally tallies[MB__SIM_PROTOCOLS];
     uint64_t duplicates;     /* notices told once more */
     uint64_t notices;        /* answered as they must be, of all kinds */
+    uint64_t retried;        /* notices sent again because the bidder said to come back later */
     uint64_t failed;         /* requests and notices without an answer, or notices refused */
     uint64_t rejected_total; /* answers that the exchange would not take */
     struct {
@@ -338,13 +339,17 @@ struct mb__sim_notices {
     struct mb__sim_account *account;
     struct mb__sim_random *random;
     const char *xandr; /* prefix */
-    uint64_t open;     /* told, not answered */
+    uint64_t open;     /* told, not answered for good */
+    struct mb__sim_step *waiting; /* told to come back later, a list of first steps of chains */
 };
 
 /* One notice; `counts` and `spends` point into the account, and are raised once it is answered. */
 struct mb__sim_step {
     struct mb__sim_notices *notices;
     struct mb__sim_step *next;
+    struct mb__sim_step *next_waiting;
+    int64_t due_ns; /* boot time; of one that waits */
+    int retries;
     const char *method;
     struct mb_buf target;
     struct mb_buf body;
@@ -367,6 +372,8 @@ void mb__sim_chain_maybe_repeat(struct mb__sim_notices *notices, struct mb__sim_
 /* Sends the first step; each next one when the one before was answered, and none behind one that
  * was refused. Takes the steps. */
 void mb__sim_chain_send(struct mb__sim_chain *chain);
+/* Sends what was told to come back later and is due. `now_ns`: boot time. */
+void mb__sim_chain_retry_due(struct mb__sim_notices *notices, int64_t now_ns);
 
 /* --- notices.c, openrtb_notices.c: what follows a bid --- */
 

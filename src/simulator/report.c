@@ -116,7 +116,8 @@ static void print_protocols(const struct mb__sim_account *account)
 
 static void print_rejected(const struct mb__sim_account *account)
 {
-    printf("rejected answers %llu, failed %llu\n", (unsigned long long)account->rejected_total,
+    printf("rejected answers %llu, notices retried %llu, failed %llu\n",
+           (unsigned long long)account->rejected_total, (unsigned long long)account->retried,
            (unsigned long long)account->failed);
     for (size_t i = 0; i < account->n_rejected; i++) {
         printf("  %8llu  %s\n", (unsigned long long)account->rejected[i].count,
@@ -235,6 +236,7 @@ static void print_json(const struct mb__sim_account *account, size_t n_latencies
     write_kinds(&w, "nobids", account->nobids);
     mb__sim_key_number(&w, "notices", account->notices);
     mb__sim_key_number(&w, "duplicates", account->duplicates);
+    mb__sim_key_number(&w, "retried", account->retried);
     mb__sim_key_number(&w, "failed", account->failed);
     write_rejected(&w, account);
     write_protocols(&w, account);

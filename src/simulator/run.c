@@ -203,6 +203,7 @@ static void on_tick(uv_timer_t *timer)
     int64_t now_ns = mb_time_boot_ns();
 
     send_due(run);
+    mb__sim_chain_retry_due(&run->notices, now_ns);
     if (run->options->live && now_ns - run->reported_ns >= INT64_C(1000000000)) {
         run->reported_ns = now_ns;
         mb__sim_report_live(run->account, seconds_since(run->started_ns, now_ns));
