@@ -252,7 +252,7 @@ describe('the processes', function()
     server:finish 'keep'
     local config = server.folder .. '/moonbid.conf.lua'
     os.execute(('rm -r %s/data; chmod 755 %s'):format(server.folder, server.folder))
-    Server.write_file(config, (Server.read_file(config):gsub('}%s*$', "user = 'nobody' }")))
+    Server.write_file(config, (Server.read_file(config):gsub('\nreturn', "\nconfig.user = 'nobody'%0")))
     os.execute('chmod 644 ' .. config)
     server:spawn()
     for _, pid in ipairs { server.pid, server:workers()[1].pid } do

@@ -68,13 +68,26 @@ function Server.run(arguments, folder)
   return shell(('cd %s && %s %s 2>&1'):format(quote(folder or '.'), quote(BINARY), arguments))
 end
 
+-- Other tests keep the machine busy, which is no reason to bid less: unless a spec says otherwise, requests may wait and
+-- answers take their time.
 local function config_text(options)
   return ([[
-return {
+local config = {
   listen = { '127.0.0.1:0' }, admin = '127.0.0.1:0', workers = 1,
   data = '%s/data', scripts = '%s/scripts', notice_keys = { '00112233445566778899aabbccddeeff' },
   %s
 }
+config.limits = config.limits or {}
+config.limits.backlog_ms = config.limits.backlog_ms or 60000
+config.endpoints = config.endpoints or {
+  { name = 'exoclick', path = '/exoclick/bid', exchange = 'exoclick', currency = 'USD' },
+  { name = 'xandr', path = '/xandr', exchange = 'xandr' },
+  { name = 'openrtb', path = '/openrtb/bid', exchange = 'openrtb' },
+}
+for i = 1, #config.endpoints do
+  config.endpoints[i].timeout_ms = config.endpoints[i].timeout_ms or 10000
+end
+return config
 ]]):format(options.folder, options.folder, options.config or '')
 end
 

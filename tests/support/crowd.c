@@ -24,7 +24,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CROWD_MAX = 15000, TICK_MS = 200, ASKED = 1000 };
+enum { CROWD_MAX = 15000, TICK_MS = 200, ASKED = 1000, SETTLE_MS = 2000 };
 
 #define READY "GET /ready HTTP/1.1\r\nHost: crowd\r\n\r\n"
 
@@ -101,6 +101,14 @@ static bool is_ended(int fd)
     return !is("reader") && recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) == 0;
 }
 
+static int count_open(void)
+{
+    int open = 0;
+    for (int i = 0; i < count; i++)
+        open += !is_ended(fds[i]);
+    return open;
+}
+
 int main(int argc, char **argv)
 {
     struct rlimit files;
@@ -122,8 +130,13 @@ int main(int argc, char **argv)
     fflush(stdout);
     while (poll(&input, 1, is("flood") ? 0 : TICK_MS) == 0)
         tick();
-    for (int i = 0; i < count; i++)
-        open += !is_ended(fds[i]);
+    /* Where some have ended and others have not, the last ends may be on their way. */
+    for (int wait_ms = 0; wait_ms < SETTLE_MS; wait_ms += 10) {
+        open = count_open();
+        if (open == 0 || open == count)
+            break;
+        poll(NULL, 0, 10);
+    }
     printf("open %d\n", open);
     return 0;
 }
