@@ -2,6 +2,8 @@
 return {
   workers = 1,
   scripts = 'bench',
+  -- Who had to wait on a busy machine still gets his answer: the wait is what is measured.
+  limits = { backlog_ms = 10000 },
   geoip = 'build/geo/country.mmdb',
   endpoints = {
     {

@@ -1,0 +1,83 @@
+# common.sh - what the benchmarks share: servers on one core, the client on another. Sourced by them.
+#
+# Everything is kept in $WORK; a server's port and process id are in files of its name.
+
+BUILD=build/release
+WORK=build/bench
+CLIENT=$BUILD/bench/client
+server_core=
+client_core=
+incomplete=0
+
+fail() {
+    echo "bench: $*" >&2
+    exit 1
+}
+
+# pick_cores [SERVER,CLIENT]: the machine's last two, unless told.
+pick_cores() {
+    cores=$(nproc)
+    [ "$cores" -ge 2 ] || fail "needs two cores: one for the servers, one for the client"
+    server_core=${1%,*} client_core=${1#*,}
+    : "${server_core:=$((cores - 1))}" "${client_core:=$((cores - 2))}"
+}
+
+# set_up SERVERS: one benchmark at a time; whatever happens the servers end.
+set_up() {
+    all_servers=$1
+    for command in taskset flock luajit; do
+        command -v "$command" >/dev/null || fail "needs $command"
+    done
+    mkdir -p "$WORK"
+    exec 9>"$WORK/lock"
+    flock -n 9 || fail "another benchmark is running in $WORK"
+    rm -f "$WORK"/*.pid "$WORK/results"
+    trap stop_all EXIT
+    trap 'exit 130' INT TERM
+}
+
+# start SERVER COMMAND...: in the background on the servers' core.
+start() {
+    server=$1
+    shift
+    taskset -c "$server_core" "$@" 2>"$WORK/$server.log" 9>&- &
+    echo $! >"$WORK/$server.pid"
+}
+
+stop() {
+    [ -f "$WORK/$1.pid" ] || return 0
+    pid=$(cat "$WORK/$1.pid")
+    rm -f "$WORK/$1.pid"
+    kill -TERM "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
+}
+
+stop_all() {
+    for server in client $all_servers; do
+        stop "$server"
+    done
+}
+
+# start_bidder SERVER: a bidder of that name, with the data folder $WORK/SERVER.data.
+start_bidder() {
+    "$CLIENT" port >"$WORK/$1.port"
+    "$CLIENT" port >"$WORK/$1.admin"
+    mkdir -p "$WORK/$1.data"
+    start "$1" "$BUILD/moonbid" serve --config bench/bidder.conf.lua --data "$WORK/$1.data" \
+        --set "notice_keys=[\"file:$WORK/notice.key\"]" \
+        --listen "127.0.0.1:$(cat "$WORK/$1.port")" --admin "127.0.0.1:$(cat "$WORK/$1.admin")"
+}
+
+# answer SERVER PATH BODY: the raw answer; waits until the server listens.
+answer() {
+    "$CLIENT" answer "$(cat "$WORK/$1.port")" "$2" "bench/requests/$3"
+}
+
+# client ARGUMENTS...: its figures go to $WORK/figures. It runs in the background only because a shell takes no signal
+# while it waits for a program.
+client() {
+    taskset -c "$client_core" "$CLIENT" "$@" >"$WORK/figures" 9>&- &
+    echo $! >"$WORK/client.pid"
+    wait $! || return 1
+    rm -f "$WORK/client.pid"
+}
