@@ -1,8 +1,9 @@
 /* ledger.h - events made durable, duplicates refused, spend summed up.
  *
  * Part of: ledger.  Depends on: base, json, auction, metrics; SQLite.
- * Threads:  append, pending, deliver and abandon on the owner's thread; commit and checkpoint on
- * any one thread meanwhile, never two at once. No uv here: the owner decides where they block.
+ * Threads:  append, pending, deliver and abandon on the owner's thread; commit on any one thread
+ * meanwhile, checkpoint on another, neither twice at once. No uv here: the owner decides where they
+ * block.
  * Lifetime: open -> each_spend -> (append ... commit ... deliver)* -> close. An event is durable
  *           once commit has returned 0. One writer a data folder; readers (mb_ledger_each, the
  *           sqlite3 shell) at any time. Do not carry an open ledger over a fork.
@@ -62,10 +63,12 @@ bool mb_ledger_pending(const struct mb_ledger *ledger);
  * batch stays queued and the file is as before, so that a later commit tries again. */
 int mb_ledger_commit(struct mb_ledger *ledger, struct mb_error *err) MB_MUST_USE;
 
-/* Moves what commits have put into the write-ahead log to its place; blocks for milliseconds. The
- * log grows without. `idle`: would now be a good time? Then less is enough to say yes. */
+/* Moves what commits have put into the write-ahead log to its place; blocks for milliseconds.
+ * Commits may go on meanwhile, but the log is used again from its start only after a checkpoint
+ * that has left nothing: without one it grows. `idle`: would now be a good time? Then less is enough
+ * to say yes. Gives how many pages are in the log and not in their place. */
 bool mb_ledger_wants_checkpoint(const struct mb_ledger *ledger, bool idle);
-void mb_ledger_checkpoint(struct mb_ledger *ledger);
+size_t mb_ledger_checkpoint(struct mb_ledger *ledger);
 
 /* On the owner's thread: calls `on_durable` for every event committed since, in the order of
  * appending; the event is lent for the call. */

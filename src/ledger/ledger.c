@@ -14,6 +14,7 @@
  * lock.
  */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -23,7 +24,7 @@
 enum {
     QUEUE_MAX = 65536,        /* half a minute at 2,000 events a second; some 100 MB */
     CHECKPOINT_PAGES = 1000,  /* 4 MB of log: now, if there is nothing else to do */
-    CHECKPOINT_LATEST = 8000, /* 32 MB: even so */
+    CHECKPOINT_LATEST = 16000, /* 64 MB: even so; pages that change often are moved once */
     CHECK_MAX_BYTES = 64 << 20,
 };
 
@@ -41,8 +42,8 @@ struct list {
 
 struct mb_ledger {
     struct mb__ledger_file file; /* commit */
-    sqlite3 *checkpoints;        /* commit: the second connection */
-    _Atomic int log_pages;       /* in the write-ahead log */
+    sqlite3 *checkpoints;        /* checkpoint: the second connection */
+    _Atomic int log_pages;       /* in the write-ahead log; 0: all of it is in its place */
     pthread_mutex_t mutex;
     struct list queued;  /* mutex */
     struct list durable; /* mutex */
@@ -299,12 +300,15 @@ bool mb_ledger_wants_checkpoint(const struct mb_ledger *ledger, bool idle)
 }
 
 /* What fails here is tried again after more commits: nothing is lost, the log only grows. */
-void mb_ledger_checkpoint(struct mb_ledger *ledger)
+size_t mb_ledger_checkpoint(struct mb_ledger *ledger)
 {
-    int left = 0, moved = 0;
+    int pages = 0, moved = 0;
     int code = sqlite3_wal_checkpoint_v2(ledger->checkpoints, NULL, SQLITE_CHECKPOINT_PASSIVE,
-                                         &left, &moved);
-    if (code == SQLITE_OK && moved == left) {
-        ledger->log_pages = 0;
+                                         &pages, &moved);
+    if (code == SQLITE_OK && moved == pages) {
+        /* A commit that has come meanwhile has told another number. */
+        (void)atomic_compare_exchange_strong(&ledger->log_pages, &pages, 0);
     }
+    int all = ledger->log_pages;
+    return code != SQLITE_OK ? (size_t)all : all > moved ? (size_t)(all - moved) : 0;
 }

@@ -2,8 +2,9 @@
  *
  *     a turn   take what workers have sent -> one commit -> book in the guard -> tell the fates
  *
- * One thread: while a commit blocks, the next batch gathers in the sockets, whose size bounds it.
- * An idle bookkeeper so commits a single event at once, a busy one hundreds with one sync.
+ * One thread, but for checkpoints: while a commit blocks, the next batch gathers in the sockets,
+ * whose size bounds it. An idle bookkeeper commits a single event at once; a busy one waits a little
+ * (gather), for the cost of a commit is shared by all its events.
  *
  * The guard learns of spend here only, after the commit. Killed between the two, the next
  * bookkeeper finds the difference in the ledger's sums (mb_guard_restore).
@@ -17,47 +18,48 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define RECENT_MS (INT64_C(5) * 24 * 3600 * 1000) /* more days than the guard keeps apart */
 
 enum {
     CONNS_MAX = 1024,
-    PACKETS_A_TURN = 2048, /* of one worker */
+    PACKETS_A_TURN = 2048, /* of one worker; one has many events */
     TURN_MS = 500,         /* at least so often */
     REFUSE_MS = 5000,      /* how long to wait for somebody to tell that there is no ledger */
     SPOOL_MS = 1000,       /* between looks for spools of the dead */
     SPOOL_BATCH = 4096,
     DUES_MAX = 32768, /* events in one commit */
-};
-
-struct conn {
-    int fd;
-    bool gone;
-    int64_t sender;         /* 0: has not said hello */
-    struct mb__fate *fates; /* not sent yet */
-    size_t n_fates, room;
+    ENOUGH_DUES = 48, /* to share the cost of a commit */
+    GATHER_SLICES = 4,
+    SLICE_LEAST_NS = 50000,
+    SLICE_MOST_NS = 500000,
+    COMMITS_SMOOTHED = 8,
 };
 
 /* Whose is the n-th of the events that are queued? */
 struct due {
-    struct conn *conn;
+    struct mb__desk *conn;
     int64_t sequence;
 };
 
 struct keeper {
     const struct mb__bookkeeper_options *options;
     struct mb_ledger *ledger;
-    struct conn *conns[CONNS_MAX];
+    struct mb__checkpoints checkpoints;
+    struct mb__desk *conns[CONNS_MAX];
     size_t n_conns;
     struct due *dues;
     size_t n_dues, dues_room, told;
+    size_t n_last;     /* events of the commit before */
+    int64_t commit_ns; /* how long one takes; smoothed */
     struct mb_arena arena;
     uint64_t spool_ms;    /* when to look for spools; 0: no need */
     uint64_t end_ms;      /* life is over: the end at the latest; 0: it is not */
     uint64_t notes_ms;    /* when to write the guard's notes */
     uint64_t from_spools; /* events of the spool being taken */
-    char room[MB__LINE_TEXT_MAX];
+    char room[MB__LINE_ROOM];
 };
 
 /* --- the guard --- */
@@ -99,49 +101,10 @@ static void book(struct keeper *k, const struct mb_event *event)
     }
 }
 
-/* --- fates --- */
-
-static void tell(struct conn *conn, int64_t sequence, enum mb__fate_kind kind)
-{
-    if (conn->n_fates == conn->room) {
-        conn->room = conn->room ? conn->room * 2 : 256;
-        conn->fates = realloc(conn->fates, conn->room * sizeof(*conn->fates));
-        if (!conn->fates) {
-            abort();
-        }
-    }
-    conn->fates[conn->n_fates++] = (struct mb__fate){sequence, kind};
-}
-
-/* Where nobody listens any more, what was sent before may still lie unread: the connection is over
- * when reading says so. */
-static void send_fates(struct conn *conn)
-{
-    struct mb__packet packet = {.type = MB__PACKET_FATES};
-    size_t sent = 0;
-
-    while (sent < conn->n_fates) {
-        size_t n = conn->n_fates - sent;
-        int rc;
-
-        n = n < MB__LINE_FATES_MAX ? n : MB__LINE_FATES_MAX;
-        rc = mb__line_send(conn->fd, &packet,
-                           mb_slice((const char *)&conn->fates[sent], n * sizeof(*conn->fates)));
-        if (rc == 0) {
-            break;
-        }
-        sent = rc < 0 ? conn->n_fates : sent + n;
-    }
-    conn->n_fates -= sent;
-    if (sent > 0 && conn->n_fates > 0) {
-        memmove(conn->fates, conn->fates + sent, conn->n_fates * sizeof(*conn->fates));
-    }
-}
-
 /* --- committing --- */
 
 /* Fates are told in the order of appending, so a counter is ticket enough. */
-static void add_due(struct keeper *k, struct conn *conn, int64_t sequence)
+static void add_due(struct keeper *k, struct mb__desk *conn, int64_t sequence)
 {
     if (k->n_dues == k->dues_room) {
         k->dues_room = k->dues_room ? k->dues_room * 2 : 1024;
@@ -164,7 +127,7 @@ static void on_durable(void *user, void *ticket, const struct mb_event *event,
         book(k, event);
     }
     if (due->conn) {
-        tell(due->conn, due->sequence,
+        mb__desk_tell(due->conn, due->sequence,
              fate == MB_LEDGER_DUPLICATE ? MB__FATE_DUPLICATE : MB__FATE_NEW);
     }
 }
@@ -177,7 +140,7 @@ static void on_failed(void *user, void *ticket, const struct mb_event *event)
     (void)ticket;
     (void)event;
     if (due->conn) {
-        tell(due->conn, due->sequence, MB__FATE_FAILED);
+        mb__desk_tell(due->conn, due->sequence, MB__FATE_FAILED);
     }
 }
 
@@ -197,15 +160,18 @@ static void note_outcome(struct keeper *k, int rc, const struct mb_error *err)
 
 static int commit(struct keeper *k)
 {
-    int64_t started_ns = mb_time_boot_ns();
+    int64_t started_ns = mb_time_boot_ns(), took_ns;
     struct mb_error err = {0};
     int rc;
 
+    k->n_last = k->n_dues;
     if (!mb_ledger_pending(k->ledger)) {
         return 0;
     }
     rc = mb_ledger_commit(k->ledger, &err);
-    mb_histogram_record(&k->options->page->commit_time, (uint64_t)(mb_time_boot_ns() - started_ns));
+    took_ns = mb_time_boot_ns() - started_ns;
+    k->commit_ns += (took_ns - k->commit_ns) / COMMITS_SMOOTHED;
+    mb_histogram_record(&k->options->page->commit_time, (uint64_t)took_ns);
     note_outcome(k, rc, &err);
     k->told = 0;
     if (rc) {
@@ -219,7 +185,7 @@ static int commit(struct keeper *k)
 
 /* --- what workers send --- */
 
-static void take_event(struct keeper *k, struct conn *conn, int64_t sequence, struct mb_slice text)
+static void take_event(struct keeper *k, struct mb__desk *conn, int64_t sequence, struct mb_slice text)
 {
     struct mb_event event;
 
@@ -228,36 +194,34 @@ static void take_event(struct keeper *k, struct conn *conn, int64_t sequence, st
         conn->gone = true; /* it talks nonsense */
     } else if (mb_ledger_append(k->ledger, &event, 1,
                                 (struct mb_ledger_origin){conn->sender, sequence}, NULL)) {
-        tell(conn, sequence, MB__FATE_FAILED);
+        mb__desk_tell(conn, sequence, MB__FATE_FAILED);
     } else {
         add_due(k, conn, sequence);
     }
 }
 
-/* `err` NULL: welcome. */
-static void greet(struct conn *conn, const struct mb_error *err)
+static void take_events(struct keeper *k, struct mb__desk *conn, struct mb_slice packet_text)
 {
-    struct mb__packet packet = {.type = err ? MB__PACKET_REFUSED : MB__PACKET_WELCOME};
-    char text[sizeof(err->where) + sizeof(err->what) + 2] = "";
+    struct mb_slice text;
+    int64_t sequence;
+    int got = 0;
 
-    if (err) {
-        packet.code = err->code;
-        snprintf(text, sizeof(text), "%s\n%s", err->where, err->what);
+    while (!conn->gone && (got = mb__line_next_event(&packet_text, &sequence, &text)) > 0) {
+        take_event(k, conn, sequence, text);
     }
-    (void)mb__line_send(conn->fd, &packet, mb_slice_of(text));
-    conn->gone = err != NULL;
+    conn->gone = conn->gone || got < 0;
 }
 
-static void take_hello(struct keeper *k, struct conn *conn, int64_t sender)
+static void take_hello(struct keeper *k, struct mb__desk *conn, int64_t sender)
 {
     struct mb_error err = {0};
     bool restored = atomic_load(&k->options->page->restored);
 
     conn->sender = sender;
-    greet(conn, restored || restore(k, &err) == 0 ? NULL : &err);
+    mb__desk_greet(conn, restored || restore(k, &err) == 0 ? NULL : &err);
 }
 
-static void read_conn(struct keeper *k, struct conn *conn)
+static void read_conn(struct keeper *k, struct mb__desk *conn)
 {
     struct mb__packet packet;
     struct mb_slice text;
@@ -268,8 +232,8 @@ static void read_conn(struct keeper *k, struct conn *conn)
          i++) {
         if (packet.type == MB__PACKET_HELLO && packet.sequence > 0) {
             take_hello(k, conn, packet.sequence);
-        } else if (packet.type == MB__PACKET_EVENT && conn->sender > 0) {
-            take_event(k, conn, packet.sequence, text);
+        } else if (packet.type == MB__PACKET_EVENTS && conn->sender > 0) {
+            take_events(k, conn, text);
         } else {
             conn->gone = true;
         }
@@ -325,21 +289,8 @@ static void accept_all(struct keeper *k)
     int fd;
 
     while (k->n_conns < CONNS_MAX && (fd = mb__line_accept(k->options->listener)) >= 0) {
-        struct conn *conn = calloc(1, sizeof(*conn));
-
-        if (!conn) {
-            abort();
-        }
-        conn->fd = fd;
-        k->conns[k->n_conns++] = conn;
+        k->conns[k->n_conns++] = mb__xdesk_new(fd);
     }
-}
-
-static void free_conn(struct conn *conn)
-{
-    close(conn->fd);
-    free(conn->fates);
-    free(conn);
 }
 
 /* A worker that has gone may have left a spool. */
@@ -349,7 +300,7 @@ static void drop_gone(struct keeper *k)
 
     for (i = 0; i < k->n_conns; i++) {
         if (k->conns[i]->gone) {
-            free_conn(k->conns[i]);
+            mb__desk_free(k->conns[i]);
             k->spool_ms = k->spool_ms ? k->spool_ms : mb__shared_clock_ms() + SPOOL_MS / 10;
         } else {
             k->conns[kept++] = k->conns[i];
@@ -359,6 +310,17 @@ static void drop_gone(struct keeper *k)
 }
 
 /* --- turns --- */
+
+static void read_ready(struct keeper *k, const struct pollfd *fds)
+{
+    size_t i;
+
+    for (i = 0; i < k->n_conns; i++) {
+        if (fds[i + 2].revents & (POLLIN | POLLHUP | POLLERR)) {
+            read_conn(k, k->conns[i]);
+        }
+    }
+}
 
 static void wait_for_something(struct keeper *k, struct pollfd *fds, int timeout)
 {
@@ -385,30 +347,52 @@ static void note_life(struct keeper *k, const struct pollfd *life)
     }
 }
 
-static void turn(struct keeper *k, struct pollfd *fds)
+/* A commit costs far more than one event's part in it. Where the last one was not for a single event,
+ * more are on their way: they are waited for in slices of a commit's time, without being woken by
+ * each, as long as some come. A sender so waits some six times as long as a commit takes, at most. */
+static void gather(struct keeper *k, struct pollfd *fds)
 {
-    bool idle = true;
-    size_t i;
+    int64_t slice_ns = k->commit_ns;
+    struct timespec slice = {0};
+    size_t before;
+    int i;
 
-    wait_for_something(k, fds, mb_ledger_wants_checkpoint(k->ledger, true) ? 0 : TURN_MS);
-    atomic_store(&k->options->page->heartbeat_ms, mb__shared_clock_ms());
-    for (i = 0; i < k->n_conns; i++) {
-        if (fds[i + 2].revents & (POLLIN | POLLHUP | POLLERR)) {
-            read_conn(k, k->conns[i]);
-            idle = false;
+    slice_ns = slice_ns < SLICE_LEAST_NS ? SLICE_LEAST_NS : slice_ns;
+    slice.tv_nsec = slice_ns > SLICE_MOST_NS ? SLICE_MOST_NS : slice_ns;
+    if (k->n_dues == 0 || k->n_last <= 1) {
+        return;
+    }
+    for (i = 0; i < GATHER_SLICES && k->n_dues < ENOUGH_DUES; i++) {
+        before = k->n_dues;
+        (void)nanosleep(&slice, NULL);
+        wait_for_something(k, fds, 0);
+        read_ready(k, fds);
+        if (k->n_dues == before) {
+            return;
         }
     }
+}
+
+static void turn(struct keeper *k, struct pollfd *fds)
+{
+    size_t i;
+    bool idle;
+
+    wait_for_something(
+        k, fds, mb__checkpoints_want_turn(&k->checkpoints, mb__shared_clock_ms()) ? 0 : TURN_MS);
+    atomic_store(&k->options->page->heartbeat_ms, mb__shared_clock_ms());
+    read_ready(k, fds);
+    gather(k, fds);
+    idle = k->n_dues == 0;
     (void)commit(k);
     for (i = 0; i < k->n_conns; i++) {
-        send_fates(k->conns[i]);
+        mb__desk_send_fates(k->conns[i]);
     }
     drop_gone(k);
     accept_all(k);
     take_spools(k, mb__shared_clock_ms());
     mb__notes_tick(k->ledger, k->options->guard, mb__shared_clock_ms(), &k->notes_ms);
-    if (mb_ledger_wants_checkpoint(k->ledger, idle)) {
-        mb_ledger_checkpoint(k->ledger);
-    }
+    mb__checkpoints_turn(&k->checkpoints, idle, mb__shared_clock_ms());
     note_life(k, &fds[1]);
 }
 
@@ -455,7 +439,7 @@ static void refuse(struct keeper *k, const struct mb_error *err)
         for (i = 0; i < k->n_conns; i++) {
             if (mb__line_receive(k->conns[i]->fd, &packet, k->room, &text) > 0 &&
                 packet.type == MB__PACKET_HELLO) {
-                greet(k->conns[i], err);
+                mb__desk_greet(k->conns[i], err);
                 told = true;
             }
         }
@@ -467,8 +451,9 @@ static void refuse(struct keeper *k, const struct mb_error *err)
 static void fini(struct keeper *k)
 {
     while (k->n_conns > 0) {
-        free_conn(k->conns[--k->n_conns]);
+        mb__desk_free(k->conns[--k->n_conns]);
     }
+    mb__checkpoints_close(&k->checkpoints);
     mb_ledger_close(k->ledger);
     mb_arena_fini(&k->arena);
     free(k->dues);
@@ -487,6 +472,7 @@ int mb__bookkeeper_run(const struct mb__bookkeeper_options *options)
     k->options = options;
     mb_arena_init(&k->arena, 65536);
     rc = mb_ledger_open(options->data_dir, &k->ledger, &err);
+    k->checkpoints.ledger = k->ledger;
     if (!rc && atomic_load(&options->page->restored)) {
         rc = restore(k, &err); /* what the one before committed and did not book */
     }

@@ -186,6 +186,11 @@ static void on_post(uv_poll_t *handle, int status, int events)
     look_around(worker);
 }
 
+static void on_prepare(uv_prepare_t *prepare)
+{
+    mb__post_flush(((struct mb__worker *)prepare->data)->books.post, clock_ms());
+}
+
 /* --- what others call --- */
 
 void mb__books_take(struct mb__worker *worker, struct mb_http_exchange *exchange,
@@ -265,9 +270,13 @@ int mb__books_open(struct mb__worker *worker, struct mb_error *err)
     mb__post_tick(books->post, clock_ms());
     uv_timer_init(&worker->loop, &books->timer);
     uv_poll_init(&worker->loop, &books->poll, mb__post_fd(books->post));
-    books->timer.data = books->poll.data = worker;
+    uv_prepare_init(&worker->loop, &books->flush);
+    books->timer.data = books->poll.data = books->flush.data = worker;
     uv_timer_start(&books->timer, on_tick, TICK_MS, TICK_MS);
     uv_poll_start(&books->poll, UV_READABLE, on_post);
+    /* libuv runs what was started last first: the server's turn, which may take notices, is before
+     * this. */
+    uv_prepare_start(&books->flush, on_prepare);
     books->watching = true;
     return 0;
 }
@@ -277,6 +286,7 @@ void mb__books_stop(struct mb__worker *worker)
     if (worker->books.watching) {
         uv_close((uv_handle_t *)&worker->books.timer, NULL);
         uv_close((uv_handle_t *)&worker->books.poll, NULL);
+        uv_close((uv_handle_t *)&worker->books.flush, NULL);
         worker->books.watching = false;
     }
 }

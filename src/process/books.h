@@ -3,7 +3,8 @@
  * Part of: process (private). Knows no loop and no HTTP.
  * Files:    bookkeeper.c is the process that writes the ledger; post.c a worker's end of the line;
  *           line.c the socket and the packets between them; spool.c the file that a worker writes
- *           when nobody is at the other end.
+ *           when nobody is at the other end; desk.c one worker's line, at the
+ *           bookkeeper's end; checkpoints.c the bookkeeper's second thread.
  *
  * A worker keeps every event until its fate has come back, and sends it again over a new
  * connection. (sender, sequence) makes that harmless: see mb_ledger_origin.
@@ -11,6 +12,7 @@
 #ifndef MB_PROCESS_BOOKS_H
 #define MB_PROCESS_BOOKS_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/socket.h>
@@ -47,12 +49,13 @@ int mb__line_accept(int listener);
 
 enum {
     MB__LINE_TEXT_MAX = 128 * 1024, /* an event's text; a packet has to fit the socket's buffer */
-    MB__LINE_FATES_MAX = 1024,      /* in one packet */
+    MB__LINE_ROOM = MB__LINE_TEXT_MAX + 16, /* a packet's text: one event of that size at least */
+    MB__LINE_FATES_MAX = 1024,              /* in one packet */
 };
 
 enum mb__packet_type {
     MB__PACKET_HELLO,   /* worker: its sender id is `sequence` */
-    MB__PACKET_EVENT,   /* worker: with its sequence; the text is the event's */
+    MB__PACKET_EVENTS,  /* worker: the text is of mb__line_add_event */
     MB__PACKET_WELCOME, /* bookkeeper: the guard has the ledger's sums */
     MB__PACKET_REFUSED, /* bookkeeper: there is no ledger; `code`; the text is where, then what */
     MB__PACKET_FATES,   /* bookkeeper: the text is an array of struct mb__fate */
@@ -74,8 +77,13 @@ struct mb__fate {
 /* 1: sent; 0: not now; -1: the other end is gone. Never blocks. */
 int mb__line_send(int fd, const struct mb__packet *packet, struct mb_slice text);
 /* 1: a packet, its text in `room`; 0: none now; -1: the other end is gone, or talks nonsense. */
-int mb__line_receive(int fd, struct mb__packet *packet, char room[MB__LINE_TEXT_MAX],
+int mb__line_receive(int fd, struct mb__packet *packet, char room[MB__LINE_ROOM],
                      struct mb_slice *text);
+
+/* Adds an event to the text of an EVENTS packet. False where it does not fit behind others. */
+bool mb__line_add_event(struct mb_buf *packet_text, int64_t sequence, struct mb_slice text);
+/* Cuts the first event off `rest`. 1: there it is; 0: none is left; -1: nonsense. */
+int mb__line_next_event(struct mb_slice *rest, int64_t *sequence, struct mb_slice *text);
 
 /* The event's recorded form, of at most MB__LINE_TEXT_MAX bytes: where it is longer, fields that
  * nothing depends on are left out, raw first. False where that does not help either. */
@@ -134,10 +142,13 @@ void mb__post_free(struct mb__post *post); /* NULL allowed; calls nothing back *
  * bookkeeper says is wrong with the ledger. */
 int mb__post_wait(struct mb__post *post, int64_t patience_ms, struct mb_error *err) MB_MUST_USE;
 
-/* Sends a batch (copied). `now_ms`, here and below, is of a clock that nobody sets. Fails:
- * MB_ENOMEM where too much waits already; nothing is sent then. */
+/* Takes a batch (copied), which the next flush sends. `now_ms`, here and below, is of a clock that
+ * nobody sets. Fails: MB_ENOMEM where too much waits already; nothing is taken then. */
 int mb__post_send(struct mb__post *post, const struct mb_event *events, size_t count, void *ticket,
                   int64_t now_ms) MB_MUST_USE;
+/* Sends all that was taken, in as few packets as it fits. Call before waiting for anything; cheap
+ * where there is nothing to send. */
+void mb__post_flush(struct mb__post *post, int64_t now_ms);
 
 int mb__post_fd(const struct mb__post *post); /* readable: ready wants to be called */
 void mb__post_ready(struct mb__post *post, int64_t now_ms);
@@ -168,6 +179,44 @@ void mb__notes_tick(struct mb_ledger *ledger, struct mb_guard *guard, uint64_t n
 /* Once for a guard, after the scripts have been loaded, before anybody bids. */
 int mb__notes_read(struct mb_ledger *ledger, struct mb_guard *guard,
                    struct mb_error *err) MB_MUST_USE;
+
+/* --- desk.c: a worker's line, at the bookkeeper's end --- */
+
+struct mb__desk {
+    int fd;
+    bool gone;
+    int64_t sender;         /* 0: has not said hello */
+    struct mb__fate *fates; /* not sent yet */
+    size_t n_fates, room;
+};
+
+struct mb__desk *mb__xdesk_new(int fd);   /* fd: taken */
+void mb__desk_free(struct mb__desk *desk); /* and closes the line */
+/* Welcome; or, where `err` is not NULL, what is wrong with the ledger, and goodbye. */
+void mb__desk_greet(struct mb__desk *desk, const struct mb_error *err);
+/* What has become of an event: noted, for the next mb__desk_send_fates. */
+void mb__desk_tell(struct mb__desk *desk, int64_t sequence, enum mb__fate_kind kind);
+/* Sends what the line takes now. */
+void mb__desk_send_fates(struct mb__desk *desk);
+
+/* --- checkpoints.c --- */
+
+/* Zeroed but for `ledger` before the first turn; used by the ledger's owner. */
+struct mb__checkpoints {
+    struct mb_ledger *ledger;
+    pthread_t thread;
+    bool running;
+    _Atomic bool done;      /* by the thread: it wants to be joined */
+    uint64_t not_before_ms; /* when the next may begin */
+};
+
+/* Starts a checkpoint that is due, ends one that is done. Call between commits; blocks for little
+ * longer than a commit. */
+void mb__checkpoints_turn(struct mb__checkpoints *c, bool idle, uint64_t now_ms);
+/* Is one due as soon as the owner has nothing else to do? */
+bool mb__checkpoints_want_turn(const struct mb__checkpoints *c, uint64_t now_ms);
+/* Waits for the one that runs. */
+void mb__checkpoints_close(struct mb__checkpoints *c);
 
 /* --- bookkeeper.c --- */
 

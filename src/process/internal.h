@@ -41,7 +41,8 @@ struct mb__books {
     struct mb__post *post;
     uv_poll_t poll;
     uv_timer_t timer;
-    bool watching; /* poll and timer are open */
+    uv_prepare_t flush; /* before the loop waits: what its turn has brought goes out together */
+    bool watching;      /* poll, timer and flush are open */
     uv_work_t work;
     bool spooling;    /* `work` runs */
     uint64_t spooled; /* events that the board knows of */

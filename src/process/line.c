@@ -98,10 +98,10 @@ int mb__line_send(int fd, const struct mb__packet *packet, struct mb_slice text)
     return 1;
 }
 
-int mb__line_receive(int fd, struct mb__packet *packet, char room[MB__LINE_TEXT_MAX],
+int mb__line_receive(int fd, struct mb__packet *packet, char room[MB__LINE_ROOM],
                      struct mb_slice *text)
 {
-    struct iovec parts[2] = {{packet, sizeof(*packet)}, {room, MB__LINE_TEXT_MAX}};
+    struct iovec parts[2] = {{packet, sizeof(*packet)}, {room, MB__LINE_ROOM}};
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
     ssize_t got;
 
@@ -117,6 +117,50 @@ int mb__line_receive(int fd, struct mb__packet *packet, char room[MB__LINE_TEXT_
         return -1;
     }
     *text = mb_slice(room, (size_t)got - sizeof(*packet));
+    return 1;
+}
+
+/* --- events in a packet --- */
+
+struct item {
+    int64_t sequence;
+    int64_t bytes; /* of the text behind it */
+};
+_Static_assert(sizeof(struct item) + MB__LINE_TEXT_MAX <= MB__LINE_ROOM, "the longest event fits");
+
+/* Beyond this an event starts a packet of its own: the system finds small buffers more easily. */
+enum { PACKET_BYTES = 32 * 1024 };
+
+bool mb__line_add_event(struct mb_buf *packet_text, int64_t sequence, struct mb_slice text)
+{
+    struct item item = {sequence, (int64_t)text.len};
+
+    if (packet_text->len > 0 && packet_text->len + sizeof(item) + text.len > PACKET_BYTES) {
+        return false;
+    }
+    mb_xbuf_add(packet_text, &item, sizeof(item));
+    mb_xbuf_add_slice(packet_text, text);
+    return true;
+}
+
+int mb__line_next_event(struct mb_slice *rest, int64_t *sequence, struct mb_slice *text)
+{
+    struct item item;
+
+    if (rest->len == 0) {
+        return 0;
+    }
+    if (rest->len < sizeof(item)) {
+        return -1;
+    }
+    memcpy(&item, rest->data, sizeof(item));
+    *rest = mb_slice(rest->data + sizeof(item), rest->len - sizeof(item));
+    if (item.bytes < 0 || (uint64_t)item.bytes > rest->len) {
+        return -1;
+    }
+    *sequence = item.sequence;
+    *text = mb_slice(rest->data, (size_t)item.bytes);
+    *rest = mb_slice(rest->data + text->len, rest->len - text->len);
     return 1;
 }
 

@@ -68,7 +68,8 @@ struct mb__post {
     int rc;
     bool spool_failing; /* said once */
     struct mb_error spool_err;
-    char room[MB__LINE_TEXT_MAX];
+    struct mb_buf packet; /* scratch */
+    char room[MB__LINE_ROOM];
 };
 
 /* Another for every start of every worker, also after a restart with the clock set back. */
@@ -142,6 +143,7 @@ void mb__post_free(struct mb__post *post)
     }
     close(post->poll_fd);
     mb_buf_fini(&post->records);
+    mb_buf_fini(&post->packet);
     free(post);
 }
 
@@ -197,24 +199,44 @@ static void disconnect(struct mb__post *post, int64_t now_ms)
     rewind_to_unsent(post, true);
 }
 
+static bool waits_for_packet(const struct entry *entry)
+{
+    return !entry->sent && !entry->refused;
+}
+
+/* Fills a packet from `unsent` on; gives the entry behind the last one that it has, or passes. */
+static struct entry *fill_packet(struct mb__post *post)
+{
+    struct entry *entry = post->unsent;
+
+    mb_buf_clear(&post->packet);
+    while (entry && (!waits_for_packet(entry) ||
+                     mb__line_add_event(&post->packet, entry->sequence,
+                                        mb_slice(entry->text, entry->len)))) {
+        entry = entry->next;
+    }
+    return entry;
+}
+
 static void send_all(struct mb__post *post, int64_t now_ms)
 {
+    static const struct mb__packet events = {.type = MB__PACKET_EVENTS};
     bool full = false;
 
     while (post->fd >= 0 && post->unsent && !full) {
-        struct entry *entry = post->unsent;
-        struct mb__packet packet = {.type = MB__PACKET_EVENT, .sequence = entry->sequence};
-        int sent = entry->sent || entry->refused
-                       ? 1
-                       : mb__line_send(post->fd, &packet, mb_slice(entry->text, entry->len));
+        struct entry *end = fill_packet(post);
+        int sent = post->packet.len > 0
+                       ? mb__line_send(post->fd, &events, mb_buf_slice(&post->packet))
+                       : 1;
 
         if (sent < 0) {
             disconnect(post, now_ms);
         } else if (sent == 0) {
             full = true;
         } else {
-            entry->sent = true;
-            post->unsent = entry->next;
+            for (; post->unsent != end; post->unsent = post->unsent->next) {
+                post->unsent->sent = true;
+            }
         }
     }
     set_full(post, full);
@@ -281,12 +303,19 @@ int mb__post_send(struct mb__post *post, const struct mb_event *events, size_t c
         entry->sequence = ++post->last_sequence;
         append(post, entry);
     }
+    return 0;
+}
+
+void mb__post_flush(struct mb__post *post, int64_t now_ms)
+{
+    if (!post->unsent) {
+        return;
+    }
     if (post->fd < 0 && now_ms >= post->connect_ms) {
         connect_now(post, now_ms);
     } else if (!post->full) {
         send_all(post, now_ms);
     }
-    return 0;
 }
 
 /* --- what comes back --- */

@@ -131,6 +131,7 @@ static void send_key(struct worker *w, const char *key, size_t number)
     struct mb_event event = event_of(key);
     void *ticket = (void *)(uintptr_t)(number + 1);
     assert_int_equal(mb__post_send(w->post, &event, 1, ticket, now_ms()), 0);
+    mb__post_flush(w->post, now_ms());
 }
 
 /* --- the bookkeeper --- */
@@ -349,7 +350,7 @@ static void nonsense_costs_its_sender_the_connection_and_nobody_else(void **stat
         struct mb__packet packet;
         const char *text;
     } rows[] = {
-        {{.type = MB__PACKET_EVENT, .sequence = 1}, "{\"type\":\"win\"}"}, /* without hello */
+        {{.type = MB__PACKET_EVENTS}, ""}, /* without hello */
         {{.type = MB__PACKET_HELLO, .sequence = 0}, ""},
         {{.type = MB__PACKET_HELLO, .sequence = -5}, ""},
         {{.type = MB__PACKET_FATES}, "x"},
@@ -373,6 +374,75 @@ static void nonsense_costs_its_sender_the_connection_and_nobody_else(void **stat
     }
     send_key(&f->worker, "a", 0);
     turn_until(&f->worker, &f->worker.n_new, 1);
+}
+
+/* Each row: sequence and promised length of one event, and what stands behind them. */
+static void what_a_packet_does_not_hold_is_not_read(void **state)
+{
+    static const struct {
+        int64_t head[2];
+        size_t head_bytes;
+        const char *text;
+        int got, then;
+    } rows[] = {
+        {{7, 3}, 16, "abc", 1, 0}, {{7, 0}, 16, "", 1, 0},          {{7, 2}, 16, "abc", 1, -1},
+        {{7, 4}, 16, "abc", -1, 0}, {{7, -1}, 16, "abc", -1, 0},    {{7, INT64_MAX}, 16, "abc", -1, 0},
+        {{7, 3}, 15, "", -1, 0},    {{7, INT64_MIN}, 16, "", -1, 0}, {{0, 0}, 0, "", 0, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct mb_buf packet = {0};
+        struct mb_slice rest, text;
+        int64_t sequence;
+        mb_xbuf_add(&packet, rows[i].head, rows[i].head_bytes);
+        mb_xbuf_add_text(&packet, rows[i].text);
+        rest = mb_buf_slice(&packet);
+        assert_int_equal(mb__line_next_event(&rest, &sequence, &text), rows[i].got);
+        if (rows[i].got == 1) {
+            assert_int_equal(sequence, 7);
+            assert_int_equal(text.len, rows[i].head[1]);
+            assert_int_equal(mb__line_next_event(&rest, &sequence, &text), rows[i].then);
+        }
+        mb_buf_fini(&packet);
+    }
+}
+
+/* Short events share a packet, a long one gets one of its own, and each comes out as it went in. */
+static void events_share_packets_up_to_a_size(void **state)
+{
+    static char texts[3][MB__LINE_TEXT_MAX];
+    static const struct {
+        size_t bytes[3];
+        bool fits[3]; /* in the first packet */
+    } rows[] = {
+        {{10, 0, 20000}, {true, true, true}},
+        {{MB__LINE_TEXT_MAX, 1, 1}, {true, false, false}},
+        {{10, MB__LINE_TEXT_MAX, 10}, {true, false, true}},
+    };
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        memset(texts[i], 'a' + (int)i, sizeof(texts[i]));
+    }
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct mb_buf packet = {0};
+        struct mb_slice rest, text;
+        int64_t sequence;
+        for (size_t e = 0; e < 3; e++) {
+            text = mb_slice(texts[e], rows[i].bytes[e]);
+            assert_int_equal(mb__line_add_event(&packet, (int64_t)e, text), rows[i].fits[e]);
+        }
+        assert_true(packet.len <= MB__LINE_ROOM);
+        rest = mb_buf_slice(&packet);
+        for (size_t e = 0; e < 3; e++) {
+            if (rows[i].fits[e]) {
+                assert_int_equal(mb__line_next_event(&rest, &sequence, &text), 1);
+                assert_int_equal(sequence, e);
+                assert_true(mb_slice_eq(text, mb_slice(texts[e], rows[i].bytes[e])));
+            }
+        }
+        assert_int_equal(mb__line_next_event(&rest, &sequence, &text), 0);
+        mb_buf_fini(&packet);
+    }
 }
 
 /* --- kills --- */
@@ -679,6 +749,8 @@ int main(void)
         CASE(a_damaged_ledger_is_told_to_who_asks),
         CASE(nobody_there_is_a_timeout),
         CASE(nonsense_costs_its_sender_the_connection_and_nobody_else),
+        CASE(what_a_packet_does_not_hold_is_not_read),
+        CASE(events_share_packets_up_to_a_size),
         CASE(fifty_kills_lose_nothing_and_double_nothing),
         CASE(workers_find_each_others_duplicates),
         CASE(without_a_bookkeeper_the_spool_makes_it_safe),
