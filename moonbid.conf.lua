@@ -1,8 +1,11 @@
 -- The config of a moonbid server: the keys that this version takes, with their defaults; rates and tokens are examples.
 -- `moonbid serve` takes this file from the current folder, or the one named by --config; --set key=value goes over it.
--- A wrong key or value is refused with its path. Paths are relative to the current folder.
+-- A wrong key or value is refused with its path. Paths are relative to the current folder. `moonbid reload` takes most
+-- keys while the server runs, and names those that need a restart (docs/config.md).
 
 return {
+  log_level = 'info', -- the least that is logged: 'debug', 'info', 'warn', 'error'
+
   -- Where exchanges call. Behind a load balancer or on a public address set notice_url too.
   listen = { '127.0.0.1:8080' },
 
@@ -24,6 +27,9 @@ return {
   -- Base of the notice URLs that we give out: how exchanges reach the listener from outside. Without this key a
   -- loopback listener's own address; any other listener needs it.
   notice_url = 'http://127.0.0.1:8080',
+
+  -- The same for click redirects, where they shall go to another name than notices.
+  -- click_url = 'https://go.example.com',
 
   -- The first key signs notices, all are accepted: to change keys put a new one first and drop the old one a day later.
   -- A file that is missing is made. Without this key: notice.key in the data folder.

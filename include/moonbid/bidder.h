@@ -43,8 +43,11 @@ void mb_bidder_free(struct mb_bidder *bidder);
  * strategy go on under the same name. */
 struct mb_script *mb_bidder_take_script(struct mb_bidder *bidder, struct mb_script *script);
 struct mb_script *mb_bidder_script(const struct mb_bidder *bidder);
-/* Looks places up there from the next request on; borrowed as options.geo was, which is free to be closed then. */
-void mb_bidder_use_geo(struct mb_bidder *bidder, const struct mb_geo *geo);
+
+/* Takes another config into use between two requests, with the keys and the database (may be NULL) that it names: those that were
+ * borrowed before are free to go. A generation loaded with it belongs to it: take that in the same moment. */
+void mb_bidder_take_config(struct mb_bidder *bidder, const struct mb_config *config, const struct mb_notice_keys *keys,
+                           const struct mb_geo *geo);
 
 enum mb_bidder_method { MB_BIDDER_GET, MB_BIDDER_POST, MB_BIDDER_OTHER };
 

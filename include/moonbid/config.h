@@ -10,6 +10,25 @@
 
 struct mb_doc;
 
+/* Every key by its path, and what a reload does with another value: LIVE takes it; RESTART keeps the value that the server
+ * was started with; UNUSED has no effect in this version. docs/config.md says the same to operators, and a spec compares. */
+#define MB_CONFIG_KEY_MAP(XX)                                                                          \
+    XX("listen", RESTART) XX("admin", RESTART) XX("admin_token", LIVE) XX("workers", RESTART)          \
+    XX("user", RESTART) XX("scripts", RESTART) XX("data", RESTART) XX("timezone", RESTART)             \
+    XX("currency", RESTART) XX("rates", LIVE) XX("notice_url", LIVE) XX("click_url", LIVE)             \
+    XX("pixel_url", UNUSED) XX("notice_keys", LIVE) XX("geoip", LIVE) XX("silence", LIVE)              \
+    XX("trusted_proxies", LIVE) XX("log_level", LIVE) XX("recorder", UNUSED)                           \
+    XX("endpoints[].name", RESTART) XX("endpoints[].exchange", RESTART)                                \
+    XX("endpoints[].dialect", RESTART) XX("endpoints[].books_on", RESTART)                             \
+    XX("endpoints[].currency", RESTART) XX("endpoints[].path", LIVE) XX("endpoints[].tokens", LIVE)    \
+    XX("endpoints[].timeout_ms", LIVE) XX("endpoints[].margin_ms", LIVE) XX("endpoints[].allow", LIVE) \
+    XX("endpoints[].member", LIVE) XX("endpoints[].no_bid", LIVE)                                      \
+    XX("endpoints[].price_encoding", LIVE)                                                             \
+    XX("limits.header_bytes", LIVE) XX("limits.body_bytes", LIVE) XX("limits.connections", LIVE)       \
+    XX("limits.idle", LIVE) XX("limits.header", LIVE) XX("limits.body", LIVE) XX("limits.write", LIVE) \
+    XX("limits.grace", LIVE) XX("limits.money_guard", LIVE) XX("limits.backlog_ms", LIVE)              \
+    XX("script.cpu_ms", LIVE) XX("script.memory_mb", LIVE) XX("script.hard_ms", LIVE)
+
 struct mb_config {
     struct mb_arena arena;
     struct mb_slices listen;      /* "127.0.0.1:8080" */
@@ -34,6 +53,7 @@ struct mb_config {
     uint32_t idle_ms, header_ms, body_ms, write_ms;
     uint32_t backlog_ms;          /* a request that has waited longer is answered without a bid */
     uint32_t grace_ms;            /* what a stop leaves open requests */
+    enum mb_log_level log_level;
     const char *user;             /* whom to become when everything is bound, or NULL: nobody else */
     uint32_t script_cpu_ms, script_memory_mb, script_hard_ms;
 };
@@ -45,6 +65,20 @@ struct mb_config *mb_xconfig_default(void);
  * Fails: MB_EINVAL with err->where = the key's path ("endpoints[2].timeout_ms") and what was expected; *out NULL. */
 int mb_config_from_doc(const struct mb_doc *doc, struct mb_config **out, struct mb_error *err) MB_MUST_USE;
 void mb_config_free(struct mb_config *config); /* NULL allowed */
+
+/* The config as a document that mb_config_from_doc reads back to the same: every key that has a value, defaults too, tables
+ * in order of their keys, so that equal configs give equal documents. Owns: mb_doc_free. */
+struct mb_doc *mb_xconfig_to_doc(const struct mb_config *config);
+
+/* What `running` becomes when `fresh` was read: the keys that are LIVE as `fresh` has them, all others as they run. An endpoint is
+ * the one of the same name; one that is new or missing needs a restart.
+ *
+ * Wants:  live, restart  arrays of a document; get the path of every key whose value differs, such as "limits.body_bytes" and
+ *                        "endpoints.xandr.margin_ms".
+ * Fails:  MB_EINVAL  what comes out is no good config, such as a rate dropped whose currency an endpoint keeps.
+ * Owns:   mb_config_free. */
+int mb_config_merge(const struct mb_config *running, const struct mb_config *fresh, struct mb_doc *live,
+                    struct mb_doc *restart, struct mb_config **out, struct mb_error *err) MB_MUST_USE;
 
 /* Rate of `currency` into house currency. False where the table has none (house itself: 1). */
 bool mb_config_rate(const struct mb_config *config, struct mb_slice currency, struct mb_rate *out);

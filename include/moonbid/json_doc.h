@@ -25,6 +25,7 @@ struct mb_doc *mb_doc_bool(bool value);
 void mb_doc_free(struct mb_doc *root); /* NULL allowed */
 
 void mb_doc_set(struct mb_doc *object, const char *key, struct mb_doc *value); /* value taken */
+void mb_doc_remove(struct mb_doc *object, const char *key);                    /* nothing happens where there is none */
 void mb_doc_add(struct mb_doc *array, struct mb_doc *value);                   /* value taken */
 
 /* NULL in gives NULL out, so that look-ups chain. */

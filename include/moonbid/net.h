@@ -86,6 +86,11 @@ struct mb_http_server_options {
 int mb_http_server_new(const struct mb_http_server_options *options, struct mb_http_server **out,
                        struct mb_error *err) __attribute__((warn_unused_result));
 
+/* Other limits from now on, also for connections that are open: what they still have of a time grows or shrinks with it; a message
+ * that has begun keeps its limits of size. Costs a pass over the open connections. Fails: MB_EINVAL, nothing has changed. */
+int mb_http_server_set_limits(struct mb_http_server *server, const struct mb_http_limits *limits,
+                              struct mb_error *err) __attribute__((warn_unused_result));
+
 /* Listens on `address` ("127.0.0.1:8080", "[::1]:0"); may be called for several addresses.
  * Gives: 0 and in `port` the port taken (matters for port 0). Fails: MB_EINVAL for the address's form, MB_EBUSY in use,
  * MB_EIO else. */

@@ -31,6 +31,14 @@ int mb_notice_keys_add(struct mb_notice_keys *keys,
 int mb_notice_keys_add_file(struct mb_notice_keys *keys, const char *path,
                             struct mb_error *err) MB_MUST_USE;
 
+size_t mb_notice_keys_count(const struct mb_notice_keys *keys);
+/* A name for the key at that place, by which it can be told from others: 16 hex digits, no NUL. It tells nothing of the key. */
+void mb_notice_keys_name(const struct mb_notice_keys *keys, size_t place, char out[16]);
+/* Writes all keys as bytes to an empty memory file, and reads them back from its beginning, in another process: so that a key file
+ * is read once for all. Fails: MB_EIO, MB_EINVAL (no such file). Owns: mb_notice_keys_free. */
+int mb_notice_keys_write(const struct mb_notice_keys *keys, int fd, struct mb_error *err) MB_MUST_USE;
+int mb_notice_keys_read(int fd, struct mb_notice_keys **out, struct mb_error *err) MB_MUST_USE;
+
 /* What a token tells. Slices of a decoded one live in the arena. */
 struct mb_notice {
     uint8_t bid_id[16];         /* random, unique */

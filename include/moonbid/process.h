@@ -3,7 +3,7 @@
  * Part of: process.  Depends on: everything but cli.
  * Threads:  each function on the thread that calls it; the server's helpers are its own business.
  * Lifetime: read_config -> open_parts -> load_scripts ... -> close_parts -> mb_config_free;
- *           mb_process_serve does all but the first and the last itself.
+ *           mb_process_serve and mb_process_check do all of it themselves.
  */
 #ifndef MB_PROCESS_H
 #define MB_PROCESS_H
@@ -65,11 +65,26 @@ int mb_process_load_scripts(const struct mb_process_parts *parts, struct mb_scri
 int mb_process_load_bundle(const struct mb_process_parts *parts, const struct mb_bundle *bundle,
                            struct mb_script **out, struct mb_script_report *report) MB_MUST_USE;
 
-/* Would these files make a good generation? Loads them and tries their golden requests (golden.c);
- * every problem is in `report`. The parts' guard stays untouched: it takes one of its own.
- * Fails as mb_process_load_bundle; MB_ESCRIPT also where a golden request came out otherwise. */
-int mb_process_check_bundle(const struct mb_process_parts *parts, const struct mb_bundle *bundle,
-                            struct mb_script_report *report, size_t *n_strategies) MB_MUST_USE;
+/* Where config and scripts are read from. */
+struct mb_process_source {
+    const char *config_path; /* as for mb_process_read_config */
+    const struct mb_setting *settings;
+    size_t n_settings;
+};
+
+/* What a reload would come to. */
+struct mb_process_checked {
+    size_t n_strategies;
+    char version[24];
+    struct mb_buf report; /* JSON: {"problems":[{"at","kind","text"}], ...}; the caller's, mb_buf_fini */
+};
+
+/* Looks at config and scripts as a reload does: in a process of its own, under its limits, with the golden requests (golden.c).
+ * Nothing is made or written. Not from a process with threads.
+ * Gives:  0, or MB_ESCRIPT where scripts are refused; `out` is filled either way.
+ * Fails:  what else is wrong, the config above all; place and reason in err; `out` is zeroed. */
+int mb_process_check(const struct mb_process_source *source, struct mb_process_checked *out,
+                     struct mb_error *err) MB_MUST_USE;
 
 /* "DIR/FILE:LINE", without the line where it is unknown. */
 void mb_process_add_place(const char *dir, const struct mb_script_problem *problem,
@@ -77,13 +92,15 @@ void mb_process_add_place(const char *dir, const struct mb_script_problem *probl
 
 /* Serves until SIGTERM or SIGINT, then drains.
  *
- * Wants:  config  lent until the return; a notice_url with port 0 gets the first listener's port.
+ * Wants:  source  lent until the return: each reload reads it again.
  *         watch   reload by itself whenever somebody has edited the scripts.
  * Gives:  0 after a drain.
- * Fails:  MB_ESCRIPT          the scripts were refused; all problems are in the log.
+ * Fails:  MB_ESCRIPT          config or scripts were refused; all problems of scripts are in the log.
+ *         MB_EINVAL           what is in the config; the key's path in err->where.
  *         MB_EBUSY            the port or the data folder is another's.
  *         MB_EIO, MB_ESYNTAX  with the file. Everything is closed.
  */
-int mb_process_serve(struct mb_config *config, bool watch, struct mb_error *err) MB_MUST_USE;
+int mb_process_serve(const struct mb_process_source *source, bool watch,
+                     struct mb_error *err) MB_MUST_USE;
 
 #endif /* MB_PROCESS_H */

@@ -48,13 +48,15 @@ struct mb_script_options {
     struct mb_guard *guard;         /* borrowed: slots and script counters */
     size_t memory_bytes;            /* cap; 0: 64 MiB. Raised to four times the size after load */
     const char *timezone;           /* NULL: UTC; for limits and ctx.date */
+    void (*on_file)(void *user, struct mb_slice path); /* before a file runs, so that one can tell which never ended; may be NULL */
+    void *on_file_user;
 };
 
 /* Loads strategies/ *.lua of the bundle (not recursive), with its other .lua files for require and its lists/ for list and map.
  *
  * Gives:  0 and *out, with `report` holding warnings at most.
  * Fails:  MB_ESCRIPT with every error in `report` (syntax, unknown key, wrong type, empty list, duplicate name, no strategy in
- *         a file, a file that runs too long); MB_EIO, MB_ENOMEM as mb_bundle_read, without a bundle. *out is NULL.
+ *         a file, a file that runs too long, which ends the load); MB_EIO, MB_ENOMEM as mb_bundle_read, without a bundle. *out is NULL.
  * Owns:   mb_script_free.
  * Costs:  reads files; call off the bid path. Limits of time hold when a limiter ticks (mb_script_tick), as in a call but 2 s.
  */

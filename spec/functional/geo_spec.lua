@@ -66,7 +66,7 @@ describe('a geo database', function()
     server:reload()
     wait_for 'AT 9 Vienna nil nil nil'
     server:reload()
-    local _, renewed = server:log():gsub('geo database replaced', '')
+    local _, renewed = server:log():gsub(' process reload outcome=loaded [^\n]* changed=geoip ', '')
     assert.equal(1, renewed)
   end)
 

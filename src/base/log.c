@@ -35,6 +35,7 @@ struct line {
 
 static struct {
     enum mb_log_level least;
+    const _Atomic int *shared_least; /* goes before `least` where there is one */
     enum mb_log_format format;
     void (*sink)(void *user, enum mb_log_level level, const char *line, size_t len);
     void *user;
@@ -48,6 +49,33 @@ void mb_log_setup(enum mb_log_level least, enum mb_log_format format)
 {
     state.least = least;
     state.format = format;
+}
+
+void mb_log_follow(const _Atomic int *least)
+{
+    state.shared_least = least;
+}
+
+const char *mb_log_level_name(enum mb_log_level level)
+{
+    return level_names[level];
+}
+
+bool mb_log_level_of(struct mb_slice name, enum mb_log_level *out)
+{
+    for (size_t i = 0; i < sizeof(level_names) / sizeof(level_names[0]); i++) {
+        if (mb_slice_is(name, level_names[i])) {
+            *out = (enum mb_log_level)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int least_level(void)
+{
+    return state.shared_least ? atomic_load_explicit(state.shared_least, memory_order_relaxed)
+                              : (int)state.least;
 }
 
 void mb_log_redirect(void (*sink)(void *user, enum mb_log_level level, const char *line,
@@ -168,7 +196,7 @@ static bool write_line(struct line *line)
 
 void mb_log(enum mb_log_level level, const char *module, const char *message, const char *fmt, ...)
 {
-    if (level < state.least)
+    if ((int)level < least_level())
         return;
     int saved_errno = errno;
     struct line line;

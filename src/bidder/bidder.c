@@ -76,6 +76,15 @@ static void *array(size_t count, size_t size)
     return p;
 }
 
+void mb_bidder_take_config(struct mb_bidder *b, const struct mb_config *config,
+                           const struct mb_notice_keys *keys, const struct mb_geo *geo)
+{
+    b->options.config = config;
+    b->options.keys = keys;
+    b->options.geo = geo;
+    b->has_request = false; /* its texts lie in the ones before */
+}
+
 struct mb_script *mb_bidder_take_script(struct mb_bidder *b, struct mb_script *script)
 {
     struct mb_script *before = b->script;
@@ -174,12 +183,6 @@ static void answer_ready(struct mb_bidder *b, bool shut, struct mb_bidder_out *o
     out->content_type = "text/plain";
     /* "Ready" is a body with the character 1 anywhere, so the other one has none (Xandr, ready request). */
     out->body = enabled > 0 && !shut ? MB_SLICE("1") : MB_SLICE("0");
-}
-
-void mb_bidder_use_geo(struct mb_bidder *b, const struct mb_geo *geo)
-{
-    b->options.geo = geo;
-    b->has_request = false; /* its texts lie in the one before */
 }
 
 /* --- bid requests --- */

@@ -135,8 +135,8 @@ static int take_networks(struct table *t, const char *key, int least, struct mb_
     if (!list) {
         return 0;
     }
-    if ((!mb_doc_is_array(list) && mb_doc_count(list) > 0) || mb_doc_count(list) < least ||
-        mb_doc_count(list) > CONFIG_LIST_MAX || mb_doc_is_string(list)) {
+    if (!(mb_doc_is_array(list) || (mb_doc_is_object(list) && mb_doc_count(list) == 0)) ||
+        mb_doc_count(list) < least || mb_doc_count(list) > CONFIG_LIST_MAX) {
         return wrong(t, key, "expected a list of %d to %d networks", least, CONFIG_LIST_MAX);
     }
     items = mb_xarena_array(&t->config->arena, (size_t)mb_doc_count(list) + 1, sizeof(*items));
@@ -160,20 +160,44 @@ static int want_table(const struct table *t)
                                                       : wrong(t, "", "expected a table with named keys");
 }
 
-/* Keys that a table may have; `known` ends with NULL. */
-static int refuse_unknown(const struct table *t, const char *const *known)
+/* Is `path` a key, or the table of one? "endpoints[3].name" stands for "endpoints[].name". */
+static bool is_known(const char *path)
+{
+    static const char *const keys[] = {
+#define XX(key, change) key,
+        MB_CONFIG_KEY_MAP(XX)
+#undef XX
+    };
+    char plain[CONFIG_PATH_MAX + 64];
+    size_t len = 0, i;
+
+    for (; *path && len + 1 < sizeof(plain); path++) {
+        if (len == 0 || plain[len - 1] != '[' || *path == ']') {
+            plain[len++] = *path;
+        }
+    }
+    plain[len] = '\0';
+    for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (strncmp(keys[i], plain, len) == 0 && strchr(".[", keys[i][len])) {
+            return true; /* strchr finds the end as well */
+        }
+    }
+    return false;
+}
+
+static int refuse_unknown(const struct table *t)
 {
     const struct mb_doc *member;
-    const char *const *name;
     int rc = want_table(t);
 
     if (rc) {
         return rc;
     }
     for (member = mb_doc_first(t->node); member; member = mb_doc_next(member)) {
-        for (name = known; *name && strcmp(*name, mb_doc_name(member)) != 0; name++) {
-        }
-        if (!*name) {
+        char path[CONFIG_PATH_MAX + 64];
+
+        snprintf(path, sizeof(path), "%s%s%s", t->path, t->path[0] ? "." : "", mb_doc_name(member));
+        if (!is_known(path)) {
             return wrong(t, mb_doc_name(member), "unknown key");
         }
     }
@@ -345,15 +369,12 @@ static int take_dialect(struct table *t, struct mb_endpoint *endpoint)
 
 static int take_endpoint(struct table *t, struct mb_endpoint *endpoint)
 {
-    static const char *const known[] = {"name",       "path",      "exchange", "currency",
-                                        "tokens",     "timeout_ms", "margin_ms", "allow",
-                                        "member",     "dialect",   "books_on", "no_bid",
-                                        "price_encoding", NULL};
     const char *text = NULL;
     int rc;
 
-    if ((rc = refuse_unknown(t, known)) || (rc = take_exchange(t, endpoint)) ||
-        (rc = take_dialect(t, endpoint)) || (rc = take_manners(t, endpoint)) || (rc = take_slice(t, "name", &endpoint->name)) ||
+    if ((rc = refuse_unknown(t)) || (rc = take_exchange(t, endpoint)) ||
+        (rc = take_dialect(t, endpoint)) || (rc = take_manners(t, endpoint)) ||
+        (rc = take_slice(t, "name", &endpoint->name)) ||
         (rc = take_slice(t, "path", &endpoint->path)) ||
         (rc = take_slice(t, "currency", &endpoint->currency)) ||
         (rc = take_slice(t, "member", &endpoint->member)) || (rc = take_tokens(t, endpoint)) ||
@@ -425,10 +446,6 @@ static int take_endpoints(struct table *outer)
 
 static int take_limits(struct table *outer)
 {
-    static const char *const known[] = {"header_bytes", "body_bytes", "connections", "idle",
-                                        "header",       "body",       "grace",       "backlog_ms", "write",
-                                        "money_guard",
-                                        NULL};
     struct table t = inner(outer, "limits");
     struct mb_config *c = outer->config;
     int rc;
@@ -436,7 +453,7 @@ static int take_limits(struct table *outer)
     if (!t.node) {
         return 0;
     }
-    if ((rc = refuse_unknown(&t, known)) ||
+    if ((rc = refuse_unknown(&t)) ||
         (rc = take_u32(&t, "header_bytes", 1024, 1 << 20, &c->header_bytes)) ||
         (rc = take_u32(&t, "body_bytes", 1024, 1 << 26, &c->body_bytes)) ||
         (rc = take_u32(&t, "connections", 1, 1000000, &c->connections)) ||
@@ -454,7 +471,6 @@ static int take_limits(struct table *outer)
 
 static int take_script(struct table *outer)
 {
-    static const char *const known[] = {"cpu_ms", "memory_mb", "hard_ms", NULL};
     struct table t = inner(outer, "script");
     struct mb_config *c = outer->config;
     int rc;
@@ -462,7 +478,7 @@ static int take_script(struct table *outer)
     if (!t.node) {
         return 0;
     }
-    if ((rc = refuse_unknown(&t, known)) ||
+    if ((rc = refuse_unknown(&t)) ||
         (rc = take_u32(&t, "cpu_ms", 1, 1000, &c->script_cpu_ms)) ||
         (rc = take_u32(&t, "memory_mb", 1, 65536, &c->script_memory_mb)) ||
         (rc = take_u32(&t, "hard_ms", 10, 60000, &c->script_hard_ms))) {
@@ -480,6 +496,17 @@ static int take_workers(struct table *t)
         return 0;
     }
     return take_u32(t, "workers", 1, 1024, &t->config->workers);
+}
+
+static int take_log_level(struct table *t)
+{
+    const char *text = NULL;
+    int rc = take_text(t, "log_level", &text);
+
+    if (!rc && text && !mb_log_level_of(mb_slice_of(text), &t->config->log_level)) {
+        return wrong(t, "log_level", "expected 'debug', 'info', 'warn' or 'error'");
+    }
+    return rc;
 }
 
 /* HOST or HOST:PORT, an IPv6 address in brackets. A name such as 127.example is none. */
@@ -580,15 +607,10 @@ static int check_whole(struct table *t)
 
 static int take_top(struct table *t)
 {
-    static const char *const known[] = {
-        "listen",     "admin",     "admin_token", "workers",     "scripts",  "data",   "timezone",
-        "currency",   "rates",     "notice_url",  "click_url",   "pixel_url", "notice_keys",
-        "geoip",      "silence",   "trusted_proxies", "endpoints", "limits",  "script",   "recorder", "user",
-        NULL};
     struct mb_config *c = t->config;
     int rc;
 
-    if ((rc = refuse_unknown(t, known)) || (rc = take_texts(t, "listen", &c->listen)) ||
+    if ((rc = refuse_unknown(t)) || (rc = take_texts(t, "listen", &c->listen)) ||
         (rc = take_text(t, "admin", &c->admin)) ||
         (rc = take_text(t, "admin_token", &c->admin_token)) || (rc = take_workers(t)) ||
         (rc = take_text(t, "user", &c->user)) || (rc = take_text(t, "scripts", &c->scripts)) ||
@@ -598,7 +620,7 @@ static int take_top(struct table *t)
         (rc = take_slice(t, "notice_url", &c->notice_url)) ||
         (rc = take_slice(t, "click_url", &c->click_url)) ||
         (rc = take_texts(t, "notice_keys", &c->notice_keys)) ||
-        (rc = take_text(t, "geoip", &c->geoip)) ||
+        (rc = take_text(t, "geoip", &c->geoip)) || (rc = take_log_level(t)) ||
         (rc = take_duration(t, "silence", &c->silence_ms)) ||
         (rc = take_networks(t, "trusted_proxies", 0, &c->trusted_proxies)) || (rc = take_endpoints(t)) ||
         (rc = take_limits(t)) || (rc = take_script(t))) {
@@ -670,6 +692,7 @@ struct mb_config *mb_xconfig_default(void)
     c->grace_ms = 10000;
     c->backlog_ms = 50;
     c->money_guard_ms = 10000;
+    c->log_level = MB_LOG_INFO;
     c->script_cpu_ms = 5;
     c->script_memory_mb = 64;
     c->script_hard_ms = 250;

@@ -3,54 +3,43 @@
 #include <stdio.h>
 
 #include "cli.h"
-#include "moonbid/limiter.h"
+#include "moonbid/json_doc.h"
 
-static int check_scripts(const struct mb_process_parts *parts)
+/* Gives how many problems are warnings; *errors the others. */
+static size_t print_problems(struct mb_slice report, size_t *errors)
 {
-    struct mb_script_report report = {0};
-    struct mb_bundle *bundle = NULL;
-    struct mb_error err = {.at = -1};
-    const char *dir = parts->config->scripts;
-    size_t count;
-    int code = CLI_OK;
+    struct mb_doc *doc = NULL;
+    size_t warnings = 0;
 
-    if (mb_bundle_read(dir, &bundle, &err)) {
-        return cli_fail(&err);
+    *errors = 0;
+    if (mb_doc_parse(report, &doc, NULL) == 0) {
+        warnings = cli_print_problems(doc, errors);
     }
-    if (mb_process_check_bundle(parts, bundle, &report, &count)) {
-        cli_print_report(dir, &report);
-        printf("refused: %zu error%s\n", report.errors, report.errors == 1 ? "" : "s");
-        code = CLI_NO;
-    } else {
-        cli_print_report(dir, &report);
-        printf("ok: %zu strateg%s, %zu warning%s, version %.*s\n", count, count == 1 ? "y" : "ies",
-               report.count, report.count == 1 ? "" : "s",
-               MB_SLICE_ARG(mb_bundle_version(bundle)));
-    }
-    mb_bundle_free(bundle);
-    mb_script_report_fini(&report);
-    return code;
+    mb_doc_free(doc);
+    return warnings;
 }
 
 static int run(const struct cli_args *args)
 {
+    struct mb_process_source source = {args->config, args->settings, args->n_settings};
+    struct mb_process_checked checked;
     struct mb_error err = {.at = -1};
-    struct mb_process_parts parts;
-    struct mb_config *config = NULL;
-    int code = cli_config(args, &config);
+    size_t warnings, errors;
+    int rc = mb_process_check(&source, &checked, &err);
 
-    if (code != CLI_OK) {
-        return code;
+    if (rc && checked.report.len == 0) {
+        return cli_fail(&err);
     }
-    if (mb_process_open_parts(config, true, &parts, &err) || mb_limiter_start(&err)) {
-        code = cli_fail(&err);
+    warnings = print_problems(mb_buf_slice(&checked.report), &errors);
+    if (rc) {
+        printf("refused: %zu error%s\n", errors, errors == 1 ? "" : "s");
     } else {
-        code = check_scripts(&parts);
+        printf("ok: %zu strateg%s, %zu warning%s, version %s\n", checked.n_strategies,
+               checked.n_strategies == 1 ? "y" : "ies", warnings, warnings == 1 ? "" : "s",
+               checked.version);
     }
-    mb_limiter_stop();
-    mb_process_close_parts(&parts);
-    mb_config_free(config);
-    return code;
+    mb_buf_fini(&checked.report);
+    return rc ? CLI_NO : CLI_OK;
 }
 
 const struct cli_command cli_check = {

@@ -56,6 +56,11 @@ int cli_config(const struct cli_args *args, struct mb_config **out);
 typedef int cli_on_answer(struct mb_slice body, int status);
 int cli_ask(const struct cli_args *args, const char *path, cli_on_answer *on_answer);
 
+struct mb_doc;
+
+/* Prints each of a document's "problems" as `place: error: text`; gives how many are warnings, *errors the others. */
+size_t cli_print_problems(const struct mb_doc *doc, size_t *errors);
+
 /* Prints each problem as `place: error: text`. */
 void cli_print_report(const char *dir, const struct mb_script_report *report);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "moonbid/json_doc.h"
 
 enum form {
     TEXT,    /* a field of cli_args */
@@ -82,6 +83,24 @@ int cli_config(const struct cli_args *args, struct mb_config **out)
         return cli_fail(&err);
     }
     return CLI_OK;
+}
+
+size_t cli_print_problems(const struct mb_doc *doc, size_t *errors)
+{
+    const struct mb_doc *p;
+    size_t warnings = 0;
+
+    *errors = 0;
+    for (p = mb_doc_first(mb_doc_get(doc, "problems")); p; p = mb_doc_next(p)) {
+        const char *at = mb_doc_text(mb_doc_get(p, "at"));
+        const char *kind = mb_doc_text(mb_doc_get(p, "kind"));
+        const char *text = mb_doc_text(mb_doc_get(p, "text"));
+
+        printf("%s: %s: %s\n", at ? at : "?", kind ? kind : "error", text ? text : "");
+        *errors += !kind || strcmp(kind, "warning") != 0;
+        warnings += kind && strcmp(kind, "warning") == 0;
+    }
+    return warnings;
 }
 
 void cli_print_report(const char *dir, const struct mb_script_report *report)

@@ -5,16 +5,14 @@
 #include "cli.h"
 #include "moonbid/json_doc.h"
 
-static void print_problems(const struct mb_doc *doc)
+/* "config: a, b changed"; nothing where there are none. */
+static void print_keys(const struct mb_doc *keys, const char *what)
 {
-    const struct mb_doc *p;
+    const struct mb_doc *key;
 
-    for (p = mb_doc_first(mb_doc_get(doc, "problems")); p; p = mb_doc_next(p)) {
-        const char *at = mb_doc_text(mb_doc_get(p, "at"));
-        const char *kind = mb_doc_text(mb_doc_get(p, "kind"));
-        const char *text = mb_doc_text(mb_doc_get(p, "text"));
-
-        printf("%s: %s: %s\n", at ? at : "?", kind ? kind : "error", text ? text : "");
+    for (key = mb_doc_first(keys); key; key = mb_doc_next(key)) {
+        printf("%s%s%s", key == mb_doc_first(keys) ? "config: " : ", ",
+               mb_doc_text(key) ? mb_doc_text(key) : "?", mb_doc_next(key) ? "" : what);
     }
 }
 
@@ -22,12 +20,15 @@ static int print_outcome(struct mb_slice body, int status)
 {
     struct mb_doc *doc = NULL;
     const char *outcome, *version;
+    size_t errors;
     int code = status == 200 ? CLI_OK : CLI_NO;
 
     if (mb_doc_parse(body, &doc, NULL)) {
         return cli_say(CLI_ENVIRONMENT, "the answer (status %d) is no outcome of a reload", status);
     }
-    print_problems(doc);
+    (void)cli_print_problems(doc, &errors);
+    print_keys(mb_doc_get(doc, "config_changed"), status == 200 ? " changed\n" : " not changed\n");
+    print_keys(mb_doc_get(doc, "needs_restart"), " kept as before: needs a restart\n");
     outcome = mb_doc_text(mb_doc_get(doc, "outcome"));
     version = mb_doc_text(mb_doc_get(doc, "version"));
     if (outcome && version) {
@@ -46,11 +47,12 @@ static int run(const struct cli_args *args)
 
 const struct cli_command cli_reload = {
     .name = "reload",
-    .summary = "make the running server take the scripts as they are now",
+    .summary = "make the running server take config and scripts as they are now",
     .flags = " config admin set ",
     .help = "usage: moonbid reload [--config FILE] [--admin ADDR:PORT] [--set KEY=VALUE]\n"
             "\n"
-            "Waits for the outcome and prints it, with every problem as `file:line: error: text`.\n"
+            "Waits for the outcome and prints it, with every problem as `file:line: error: text`, the\n"
+            "keys of the config that have changed, and those that need a restart to change.\n"
             "Address and token come from the config where no flag gives them.\n"
             "\n"
             "exit:    0 loaded or unchanged, 1 refused, 2 usage, 3 environment\n"

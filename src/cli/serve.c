@@ -4,18 +4,10 @@
 
 static int run(const struct cli_args *args)
 {
+    struct mb_process_source source = {args->config, args->settings, args->n_settings};
     struct mb_error err = {.at = -1};
-    struct mb_config *config = NULL;
-    int code = cli_config(args, &config);
 
-    if (code != CLI_OK) {
-        return code;
-    }
-    if (mb_process_serve(config, args->watch, &err)) {
-        code = cli_fail(&err);
-    }
-    mb_config_free(config);
-    return code;
+    return mb_process_serve(&source, args->watch, &err) ? cli_fail(&err) : CLI_OK;
 }
 
 const struct cli_command cli_serve = {
@@ -39,7 +31,7 @@ const struct cli_command cli_serve = {
         "  --watch             development: reloads 200 ms after the last edit of the scripts\n"
         "  --log-format text|json\n"
         "\n"
-        "signals: SIGHUP reloads the scripts, SIGTERM and SIGINT stop, SIGUSR2 logs a status line\n"
+        "signals: SIGHUP reloads config and scripts, SIGTERM and SIGINT stop, SIGUSR2 logs a status line\n"
         "         (to the process that was started, the supervisor; workers take none but SIGKILL)\n"
         "exit:    0 stopped, 1 config or scripts refused, 2 usage, 3 environment\n"
         "example: moonbid serve --listen 0.0.0.0:8080 --set notice_url=https://rtb.example.com\n",

@@ -89,6 +89,11 @@ void mb_doc_set(struct mb_doc *object, const char *key, struct mb_doc *value)
         must(NULL);
 }
 
+void mb_doc_remove(struct mb_doc *object, const char *key)
+{
+    cJSON_DeleteItemFromObjectCaseSensitive(item(object), key);
+}
+
 void mb_doc_add(struct mb_doc *array, struct mb_doc *value)
 {
     if (!cJSON_AddItemToArray(item(array), item(value)))

@@ -333,6 +333,8 @@ struct mb_buf *mb__net_conn_out(struct mb__net_conn *conn);
 
 /* timers.c */
 void mb__net_timers_init(struct mb_http_server *server);
+/* Takes other limits; what is waited for ends earlier or later by the difference. */
+void mb__net_timers_set_limits(struct mb_http_server *server, const struct mb_http_limits *limits);
 void mb__net_wait_set(struct mb__net_conn *conn, enum mb__net_wait wait);
 
 /* address.c: text of the address without the port; IPv4-mapped as IPv4. */

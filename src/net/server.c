@@ -229,6 +229,15 @@ int mb_http_server_new(const struct mb_http_server_options *options, struct mb_h
     return 0;
 }
 
+int mb_http_server_set_limits(struct mb_http_server *server, const struct mb_http_limits *limits,
+                              struct mb_error *err)
+{
+    if (!limits_hold(limits))
+        return mb_fail(err, MB_EINVAL, "limits", "every limit must be above 0");
+    mb__net_timers_set_limits(server, limits);
+    return 0;
+}
+
 /* A failed accept (descriptors used up) is libuv's to retry. It would retry for ever, and never come
  * back, on a socket that another process has shut down meanwhile: such a listener goes. */
 static void on_connection(uv_stream_t *stream, int status)

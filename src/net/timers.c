@@ -67,6 +67,32 @@ void mb__net_timers_init(struct mb_http_server *server)
     server->timer.data = server;
 }
 
+/* All of a ring move by the same time, so it stays in order. */
+static void move_deadlines(struct mb_http_server *server, enum mb__net_wait wait, uint32_t before_ms)
+{
+    uint32_t after_ms = wait_ms(server, wait);
+    struct mb__net_link *link;
+
+    for (link = server->waits[wait].next; link != &server->waits[wait]; link = link->next) {
+        struct mb__net_conn *conn = MB__NET_OF(link, struct mb__net_conn, wait_link);
+        uint64_t begun_ms = conn->deadline_ms > before_ms ? conn->deadline_ms - before_ms : 0;
+        conn->deadline_ms = begun_ms + after_ms;
+    }
+}
+
+void mb__net_timers_set_limits(struct mb_http_server *server, const struct mb_http_limits *limits)
+{
+    uint32_t before_ms[MB__NET_WAITS];
+
+    for (int wait = 0; wait < MB__NET_WAITS; wait++)
+        before_ms[wait] = wait_ms(server, (enum mb__net_wait)wait);
+    server->options.limits = *limits;
+    for (int wait = MB__NET_WAIT_HANDLER + 1; wait < MB__NET_WAITS; wait++)
+        move_deadlines(server, (enum mb__net_wait)wait, before_ms[wait]);
+    if (!server->closing)
+        arm(server, uv_now(server->options.loop)); /* finds the next deadline */
+}
+
 void mb__net_wait_set(struct mb__net_conn *conn, enum mb__net_wait wait)
 {
     struct mb_http_server *server = conn->server;

@@ -172,6 +172,51 @@ int mb_notice_keys_add_file(struct mb_notice_keys *keys, const char *path, struc
     return rc;
 }
 
+size_t mb_notice_keys_count(const struct mb_notice_keys *keys)
+{
+    return keys->count;
+}
+
+/* A MAC of a text that no notice begins with. */
+void mb_notice_keys_name(const struct mb_notice_keys *keys, size_t place, char out[16])
+{
+    static const uint8_t text[] = {0xfe, 'n', 'a', 'm', 'e'};
+    uint8_t full[crypto_shorthash_siphashx24_BYTES];
+    char hex[2 * MB_NOTICE_MAC_BYTES + 1];
+
+    assert(place < keys->count);
+    crypto_shorthash_siphashx24(full, text, sizeof text, keys->key[place]);
+    sodium_bin2hex(hex, sizeof hex, full, MB_NOTICE_MAC_BYTES);
+    memcpy(out, hex, 2 * MB_NOTICE_MAC_BYTES);
+}
+
+int mb_notice_keys_write(const struct mb_notice_keys *keys, int fd, struct mb_error *err)
+{
+    size_t len = keys->count * MB_NOTICE_KEY_BYTES;
+
+    if (pwrite(fd, keys->key, len, 0) != (ssize_t)len) {
+        return mb_fail(err, MB_EIO, "notice_keys", "cannot be handed on: %s", strerror(errno));
+    }
+    return 0;
+}
+
+int mb_notice_keys_read(int fd, struct mb_notice_keys **out, struct mb_error *err)
+{
+    struct mb_notice_keys *keys = mb_xnotice_keys_new();
+
+    sodium_mprotect_readwrite(keys);
+    ssize_t got = pread(fd, keys->key, sizeof keys->key, 0);
+    bool good = got > 0 && got % MB_NOTICE_KEY_BYTES == 0;
+    keys->count = good ? (size_t)got / MB_NOTICE_KEY_BYTES : 0;
+    sodium_mprotect_readonly(keys);
+    *out = good ? keys : NULL;
+    if (!good) {
+        mb_notice_keys_free(keys);
+        return mb_fail(err, got < 0 ? MB_EIO : MB_EINVAL, "notice_keys", "were not handed on");
+    }
+    return 0;
+}
+
 const uint8_t *mb__notice_key(const struct mb_notice_keys *keys, size_t place)
 {
     return place < keys->count ? keys->key[place] : NULL;

@@ -64,6 +64,8 @@ static void be_bookkeeper(struct mb__supervisor *supervisor)
     close_fd(&seat->life_fds[1]);
     mb__sockets_close(&supervisor->sockets);
     mb_geo_close(supervisor->parts.geo); /* it would hold the memory of one that was replaced */
+    mb__generations_forget(supervisor);
+    mb__parcel_close(&supervisor->generations.parcel); /* likewise */
     exit(mb__bookkeeper_run(&options));
 }
 

@@ -1,5 +1,5 @@
 /* channel.c - letters between the supervisor and a worker: one packet each, so there is nothing to
- * put together, and a descriptor can go along.
+ * put together, and descriptors can go along.
  */
 #include "supervisor.h"
 
@@ -16,71 +16,89 @@ int mb__channel_open(int fds[2], struct mb_error *err)
     return 0;
 }
 
-union with_fd {
+union with_fds {
     struct cmsghdr header;
-    char bytes[CMSG_SPACE(sizeof(int))];
+    char bytes[CMSG_SPACE(sizeof(int) * MB__PIECES)];
 };
 
-bool mb__channel_send(int fd, const struct mb__letter_head *head, struct mb_slice text, int pass_fd)
+/* Puts the descriptors that there are into `control`; gives which they are, a bit each. */
+static uint32_t pack(const struct mb__parcel *parcel, union with_fds *control, struct msghdr *message)
 {
-    struct mb__letter_head sent = *head;
-    struct iovec parts[2] = {{&sent, sizeof(sent)}, {(char *)(uintptr_t)text.data, text.len}};
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
-    union with_fd control;
-    ssize_t n;
+    int fds[MB__PIECES];
+    uint32_t pieces = 0, count = 0, i;
+    struct cmsghdr *item;
 
-    sent.text_len = (uint32_t)text.len;
-    if (pass_fd >= 0) {
-        struct cmsghdr *item;
-
-        memset(&control, 0, sizeof(control));
-        message.msg_control = control.bytes;
-        message.msg_controllen = sizeof(control.bytes);
-        item = CMSG_FIRSTHDR(&message);
+    for (i = 0; parcel && i < MB__PIECES; i++) {
+        if (parcel->fds[i] >= 0) {
+            fds[count++] = parcel->fds[i];
+            pieces |= 1u << i;
+        }
+    }
+    if (count > 0) {
+        memset(control, 0, sizeof(*control));
+        message->msg_control = control->bytes;
+        message->msg_controllen = CMSG_SPACE(sizeof(int) * count);
+        item = CMSG_FIRSTHDR(message);
         item->cmsg_level = SOL_SOCKET;
         item->cmsg_type = SCM_RIGHTS;
-        item->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(item), &pass_fd, sizeof(int));
+        item->cmsg_len = CMSG_LEN(sizeof(int) * count);
+        memcpy(CMSG_DATA(item), fds, sizeof(int) * count);
     }
+    return pieces;
+}
+
+bool mb__channel_send(int fd, const struct mb__letter_head *head, const struct mb__parcel *parcel)
+{
+    struct mb__letter_head sent = *head;
+    struct iovec part = {&sent, sizeof(sent)};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    union with_fds control;
+    ssize_t n;
+
+    sent.pieces = pack(parcel, &control, &message);
     do {
         n = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     } while (n < 0 && errno == EINTR);
     return n >= 0;
 }
 
-static int passed_fd(struct msghdr *message)
+static void unpack(struct msghdr *message, uint32_t pieces, struct mb__parcel *out)
 {
     struct cmsghdr *item = CMSG_FIRSTHDR(message);
-    int fd = -1;
+    size_t count = 0, at = 0, i;
+    int fds[MB__PIECES];
 
     if (item && item->cmsg_level == SOL_SOCKET && item->cmsg_type == SCM_RIGHTS) {
-        memcpy(&fd, CMSG_DATA(item), sizeof(fd));
+        count = (item->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        memcpy(fds, CMSG_DATA(item), count * sizeof(int));
     }
-    return fd;
+    for (i = 0; i < MB__PIECES && at < count; i++) {
+        if (pieces & (1u << i)) {
+            out->fds[i] = fds[at++];
+        }
+    }
 }
 
 int mb__channel_receive(int fd, struct mb__letter *out)
 {
-    struct iovec parts[2] = {{&out->head, sizeof(out->head)}, {out->text, MB__LETTER_TEXT_MAX}};
-    union with_fd control;
-    struct msghdr message = {.msg_iov = parts,
-                             .msg_iovlen = 2,
+    struct iovec part = {&out->head, sizeof(out->head)};
+    union with_fds control;
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
                              .msg_control = control.bytes,
                              .msg_controllen = sizeof(control.bytes)};
     ssize_t n;
 
-    out->fd = -1;
+    out->parcel = MB__PARCEL_EMPTY;
     do {
         n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     } while (n < 0 && errno == EINTR);
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
         return 0;
     }
-    if (n < 0 || (size_t)n < sizeof(out->head)) {
+    if (n != (ssize_t)sizeof(out->head)) {
         return -1;
     }
-    out->head.text_len = (uint32_t)((size_t)n - sizeof(out->head));
-    out->text[out->head.text_len] = '\0';
-    out->fd = passed_fd(&message);
+    unpack(&message, out->head.pieces, &out->parcel);
     return 1;
 }

@@ -1,7 +1,7 @@
 /* crew.c - forks workers, and forks them again when they end.
  *
- * The first one starts alone: what is wrong with scripts or ledger is then said once, and ends the
- * start. The others follow when it serves. From then on a worker that ends is replaced at once; one
+ * The first one starts alone, when the scripts have been checked: what is wrong with the ledger is
+ * then said once, and ends the start. The others follow when it serves. From then on a worker that ends is replaced at once; one
  * that keeps ending young is given more and more time, so that a fault at start does not eat the
  * machine.
  *
@@ -30,6 +30,10 @@ void mb__crew_open(struct mb__supervisor *supervisor)
     for (i = 0; i < supervisor->n_crew; i++) {
         supervisor->crew[i].channel = -1;
     }
+}
+
+void mb__crew_begin(struct mb__supervisor *supervisor)
+{
     supervisor->crew[0].due_ms = mb__shared_clock_ms();
 }
 
@@ -70,6 +74,9 @@ void mb__crew_be_child(struct mb__supervisor *supervisor)
     close(supervisor->life_fds[1]);
     close(supervisor->signal_fd);
     mb__edits_close(&supervisor->edits);
+    if (supervisor->generations.checker.channel >= 0) {
+        close(supervisor->generations.checker.channel);
+    }
     for (i = 0; i < supervisor->n_crew; i++) {
         if (supervisor->crew[i].channel >= 0) {
             close(supervisor->crew[i].channel);
@@ -79,8 +86,7 @@ void mb__crew_be_child(struct mb__supervisor *supervisor)
 
 static void be_worker(struct mb__supervisor *supervisor, uint32_t seat, int channel)
 {
-    struct mb__worker_options options = {.config = supervisor->config,
-                                         .parts = &supervisor->parts,
+    struct mb__worker_options options = {.parts = &supervisor->parts,
                                          .shared = supervisor->shared,
                                          .boards = &supervisor->boards,
                                          .sockets = &supervisor->sockets,
@@ -88,10 +94,13 @@ static void be_worker(struct mb__supervisor *supervisor, uint32_t seat, int chan
                                          .channel = channel,
                                          .books_address = &supervisor->bookseat.address,
                                          .life_fd = supervisor->life_fds[0],
-                                         .bundle_fd = supervisor->generations.bundle_fd};
+                                         .parcel = &supervisor->generations.parcel,
+                                         .number = supervisor->generations.number,
+                                         .config_version = supervisor->generations.config};
 
     mb__crew_be_child(supervisor);
     mb__bookseat_forget(&supervisor->bookseat);
+    mb__generations_forget(supervisor);
     exit(mb__worker_run(&options));
 }
 
@@ -218,7 +227,8 @@ void mb__crew_reap(struct mb__supervisor *supervisor)
     uint32_t i;
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        if (mb__bookseat_reap(supervisor, pid, status)) {
+        if (mb__bookseat_reap(supervisor, pid, status) ||
+            mb__generations_reap(supervisor, pid, status)) {
             continue;
         }
         for (i = 0; i < supervisor->n_crew; i++) {
@@ -236,7 +246,7 @@ void mb__crew_drain(struct mb__supervisor *supervisor)
 
     for (i = 0; i < supervisor->n_crew; i++) {
         if (supervisor->crew[i].pid > 0) {
-            (void)mb__channel_send(supervisor->crew[i].channel, &head, MB_SLICE_NONE, -1);
+            (void)mb__channel_send(supervisor->crew[i].channel, &head, NULL);
         }
     }
 }

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
@@ -72,7 +73,10 @@ static int watch_all(struct mb__edits *edits)
 
 int mb__edits_open(struct mb__edits *edits, const char *path, struct mb_error *err)
 {
-    edits->path = path;
+    edits->path = strdup(path);
+    if (!edits->path) {
+        abort();
+    }
     edits->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (edits->fd < 0) {
         return mb_fail(err, MB_EIO, path, "cannot be watched: %s", strerror(errno));
@@ -90,6 +94,8 @@ void mb__edits_close(struct mb__edits *edits)
         close(edits->fd);
     }
     edits->fd = -1;
+    free(edits->path);
+    edits->path = NULL;
 }
 
 /* --- what changes --- */

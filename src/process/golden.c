@@ -219,7 +219,8 @@ static void try_one(struct mb_bidder *bidder, const struct mb_config *config,
 /* --- the whole generation --- */
 
 static int try_all(const struct mb_process_parts *parts, const struct mb_bundle *bundle,
-                   struct mb_script *script, struct mb_script_report *report)
+                   struct mb_script *script, mb__on_file *on_file, void *user,
+                   struct mb_script_report *report)
 {
     struct mb_bidder_options options = {.config = parts->config,
                                         .guard = parts->guard,
@@ -241,6 +242,9 @@ static int try_all(const struct mb_process_parts *parts, const struct mb_bundle 
 
         if (mb_slice_starts(golden.file, MB_SLICE("golden/")) &&
             mb_slice_ends(golden.file, MB_SLICE(".json"))) {
+            if (on_file) {
+                on_file(user, golden.file);
+            }
             try_one(bidder, parts->config, &golden, mb_bundle_bytes(bundle, i), &arena);
             mb_arena_reset(&arena);
         }
@@ -251,26 +255,18 @@ static int try_all(const struct mb_process_parts *parts, const struct mb_bundle 
     return report->errors > 0 ? MB_ESCRIPT : 0;
 }
 
-int mb_process_check_bundle(const struct mb_process_parts *parts, const struct mb_bundle *bundle,
-                            struct mb_script_report *report, size_t *n_strategies)
+int mb__golden_try(const struct mb_process_parts *parts, const struct mb_bundle *bundle,
+                   mb__on_file *on_file, void *user, struct mb_script_report *report,
+                   size_t *n_strategies)
 {
-    struct mb_process_parts untouched = *parts;
-    struct mb_guard_options in_memory = {.counters_max = 4096};
     struct mb_script *script = NULL;
-    struct mb_error err;
-    int rc = mb_guard_open(&in_memory, &untouched.guard, &err);
+    int rc = mb__load_bundle(parts, bundle, on_file, user, &script, report);
 
     *n_strategies = 0;
-    if (rc) {
-        mb_script_report_add(report, false, MB_SLICE(""), 0, "%s", err.what);
-        return rc;
-    }
-    rc = mb_process_load_bundle(&untouched, bundle, &script, report);
     if (!rc) {
         (void)mb_script_strategies(script, n_strategies);
-        rc = try_all(&untouched, bundle, script, report);
+        rc = try_all(parts, bundle, script, on_file, user, report);
     }
     mb_script_free(script);
-    mb_guard_close(untouched.guard);
     return rc;
 }

@@ -3,8 +3,9 @@
  * Part of: process (private).
  * Files:    worker.c starts, drains and stops; control.c listens to the supervisor; siblings.c
  *           shows that this worker lives and stands in for those that do not; request.c hands
- *           requests to the bidder; books.c makes events durable; reload.c changes generations;
- *           admin.c, pages.c and metrics.c are the operator's listener; chance.c seeds; parts.c,
+ *           requests to the bidder; books.c makes events durable; reload.c changes generations,
+ *           and outcome.c tells how that went; checker.c looks at new ones before anybody bids with
+ *           them; admin.c, pages.c and metrics.c are the operator's listener; chance.c seeds; parts.c,
  *           settings.c and limiter.c serve the commands too. supervisor.h has the other side.
  */
 #ifndef MB_PROCESS_INTERNAL_H
@@ -76,48 +77,49 @@ struct mb__waiter {
 };
 
 /* What a build is for. */
-enum mb__build {
-    MB__BUILD_NONE,
-    MB__BUILD_REPLACE,
-    MB__BUILD_TAKE,
-    MB__BUILD_ROLL_BACK,
-    MB__BUILD_RELOAD
+enum mb__build { MB__BUILD_NONE, MB__BUILD_REPLACE, MB__BUILD_TAKE };
+
+/* A generation that was sent. */
+struct mb__given {
+    struct mb__parcel parcel;
+    uint32_t ticket, number; /* of the letter */
+    uint64_t came_ms;
 };
 
 struct mb__reload {
     uv_work_t work;
     enum mb__build running;
-    uint32_t number;            /* of the running one, for the supervisor */
-    struct mb_bundle *given;    /* of the running TAKE or ROLL_BACK */
-    struct mb_buf back;         /* ROLL_BACK: path of the file */
-    enum mb__build due;         /* all but REPLACE, told while another ran */
-    uint32_t due_number;
-    struct mb_bundle *due_given;
-    int64_t replaced_ms;        /* when the last replacement began; 0: none yet */
-    struct mb_bundle *bundle;   /* what bids was loaded from it */
+    struct mb__given given; /* of the running TAKE */
+    struct mb__given due;   /* told while another build ran; due.number 0: nothing */
+    int64_t replaced_ms;    /* when the last replacement began; 0: none yet */
     struct mb__waiter *waiters; /* want the outcome of a reload */
     uint32_t ticket;            /* of the last of them */
+
+    /* what bids */
+    struct mb_bundle *bundle;
+    uint32_t number;
+    uint64_t config_version;
+    struct mb__settings settings; /* without a config: that of before the fork, which stays */
 
     /* the thread's result */
     int rc;
     struct mb_bundle *fresh_bundle;
     struct mb_script *fresh;
+    struct mb__settings fresh_settings; /* of a TAKE */
+    uint64_t fresh_version;
     struct mb_script_report report;
+    struct mb_error err;
 };
 
-/* The first generation, on this thread: from the bundle behind `bundle_fd`, or, where that is -1,
- * from the folder. Fails: MB_ESCRIPT, MB_EIO; the problems are logged. */
-int mb__reload_first(struct mb__worker *worker, int bundle_fd, struct mb_error *err);
+/* The first generation, on this thread, from the parcel in the options. Fails: MB_ESCRIPT, MB_EIO. */
+int mb__reload_first(struct mb__worker *worker, struct mb_error *err);
 void mb__reload_close(struct mb__worker *worker); /* the loop has ended */
 /* Asks the supervisor for a reload of all; `exchange`, a deferred one, gets the outcome. */
 void mb__reload_ask(struct mb__worker *worker, struct mb_http_exchange *exchange);
-/* The supervisor wants a build; `given` is taken (NULL: read the folder). An OUTCOME
- * with that number goes back. */
-void mb__reload_build(struct mb__worker *worker, struct mb_bundle *given, uint32_t number);
-/* The supervisor wants what bids with the file of that path as in `before`, which is taken. An
- * OUTCOME with that number goes back. */
-void mb__reload_roll_back(struct mb__worker *worker, struct mb_bundle *before, struct mb_slice path,
-                          uint32_t number);
+/* The supervisor sends a generation, whose descriptors are taken. An OUTCOME goes back. */
+void mb__reload_take(struct mb__worker *worker, struct mb__letter *letter);
+/* Number and versions. */
+void mb__reload_tell_what_bids(const struct mb__worker *worker, struct mb__letter_head *head);
 /* All have it, or nobody: answers who asked. */
 void mb__reload_answer(struct mb__worker *worker, const struct mb__letter *letter);
 /* Answers who still waits; nothing will come any more. */
@@ -130,16 +132,12 @@ void mb__reload_replace_if_spent(struct mb__worker *worker);
 struct mb__control {
     uv_poll_t channel, life;
     struct mb__letter letter; /* the one being read */
-    struct mb_geo *fresh_places; /* to be used once no build runs; or NULL */
 };
 
 void mb__control_open(struct mb__worker *worker);
 void mb__control_close(struct mb__worker *worker);
-/* Takes a geo database that has come into use; nothing happens where there is none, or a build runs. */
-void mb__control_use_places(struct mb__worker *worker);
 /* Tells the supervisor; nothing happens where it is gone. */
-void mb__control_send(struct mb__worker *worker, const struct mb__letter_head *head,
-                      struct mb_slice text, int pass_fd);
+void mb__control_send(struct mb__worker *worker, const struct mb__letter_head *head);
 
 /* --- siblings.c --- */
 
@@ -177,10 +175,35 @@ void mb__admin_handle(void *user, struct mb_http_exchange *exchange,
                       const struct mb_http_request *request);
 void mb__pages_status(const struct mb__worker *worker, struct mb_buf *out);
 void mb__pages_metrics(const struct mb__worker *worker, struct mb_buf *out);
-/* {"outcome":...,"version":...,"problems":[...]} of the build that just ended; `error` is "" unless
- * it was refused. */
-void mb__pages_reload(const struct mb__worker *worker, enum mb__reload_outcome outcome,
-                      const char *error, struct mb_buf *out);
+
+/* --- outcome.c --- */
+
+struct mb_json_writer;
+
+/* {"outcome":...,"version":...,"error":...,"config_changed":[...],"needs_restart":[...],"problems":[...]}; `report` may be NULL. */
+void mb__outcome_write(const struct mb__letter_head *head, const char *dir,
+                       const struct mb_script_report *report, struct mb_buf *out);
+/* "key":["a","b"] of "a,b". */
+void mb__outcome_write_names(struct mb_json_writer *w, const char *key, const char *names);
+
+/* --- parts.c, golden.c --- */
+
+/* The keys that the config names. `offline` as for mb_process_open_parts. Fails as that. */
+int mb__open_keys(const struct mb_config *config, bool offline, struct mb_notice_keys *keys,
+                  struct mb_error *err) MB_MUST_USE;
+
+typedef void mb__on_file(void *user, struct mb_slice path);
+
+/* As mb_process_load_bundle; `on_file` (may be NULL) is told of each file before it runs. */
+int mb__load_bundle(const struct mb_process_parts *parts, const struct mb_bundle *bundle,
+                    mb__on_file *on_file, void *user, struct mb_script **out,
+                    struct mb_script_report *report) MB_MUST_USE;
+
+/* Loads the bundle and tries its golden requests; every problem is in `report`. What the parts' guard counts is no one's.
+ * Fails as mb_process_load_bundle; MB_ESCRIPT also where a golden request came out otherwise. */
+int mb__golden_try(const struct mb_process_parts *parts, const struct mb_bundle *bundle,
+                   mb__on_file *on_file, void *user, struct mb_script_report *report,
+                   size_t *n_strategies) MB_MUST_USE;
 
 /* --- worker.c --- */
 
@@ -190,8 +213,8 @@ struct mb__worker {
     const struct mb__worker_options *options;
     struct mb__shared *shared;
     struct mb__seat *seat;
-    struct mb_config *config;
-    struct mb_process_parts parts; /* the supervisor's */
+    const struct mb_config *config; /* of parts */
+    struct mb_process_parts parts;  /* the guard is everybody's */
     uv_loop_t loop;
     struct mb_http_server *server;
     struct mb_http_server *admin; /* NULL: off */
@@ -206,6 +229,9 @@ struct mb__worker {
     struct mb__board *board;
     struct mb_http_counters http_before; /* of the workers here before this one */
 };
+
+/* Takes another config for its server and its time limits; the bidder has it. */
+void mb__worker_use_config(struct mb__worker *worker);
 
 /* Brings what others may read of this worker up to date: its gauges and its server's counters. */
 void mb__worker_publish(struct mb__worker *worker);

@@ -1,8 +1,10 @@
-/* pages.c - what the operator sees: the status document, the metrics text, the outcome of a reload.
+/* pages.c - what the operator sees: the status document.
  *
  * All numbers are sums over the workers' boards; nothing is gathered on the bid path.
  */
 #include "internal.h"
+
+#include <stdio.h>
 
 #include "moonbid/json.h"
 
@@ -56,12 +58,53 @@ static void write_last_reload(struct mb_json_writer *w, const struct mb__shared 
     mb_jsonw_object(w);
     key_str(w, "outcome", mb_slice_of(mb__reload_outcome_name(last.outcome)));
     key_time(w, "time", last.time_ms);
+    key_u64(w, "ms", last.took_ms);
     mb_jsonw_key(w, "error");
     if (last.error[0]) {
         mb_jsonw_str(w, mb_slice_of(last.error));
     } else {
         mb_jsonw_null(w);
     }
+    mb__outcome_write_names(w, "config_changed", last.changed);
+    mb_jsonw_object_end(w);
+}
+
+/* As 16 digits, like the version of scripts. */
+static void key_version(struct mb_json_writer *w, const char *key, uint64_t version)
+{
+    char text[17];
+
+    snprintf(text, sizeof(text), "%016llx", (unsigned long long)version);
+    key_str(w, key, mb_slice_of(text));
+}
+
+static void write_config(struct mb_json_writer *w, const struct mb__worker *worker)
+{
+    struct mb__last_reload last;
+
+    mb__shared_get_last(worker->shared, &last);
+    mb_jsonw_key(w, "config");
+    mb_jsonw_object(w);
+    key_version(w, "version", worker->reload.config_version);
+    mb__outcome_write_names(w, "needs_restart", last.restart);
+    mb_jsonw_object_end(w);
+}
+
+/* What it bids with, and how the last generation came to it. */
+static void write_generation(struct mb_json_writer *w, const struct mb__seat *seat)
+{
+    uint32_t took = atomic_load(&seat->took);
+
+    key_version(w, "version", atomic_load(&seat->scripts));
+    key_version(w, "config", atomic_load(&seat->config));
+    mb_jsonw_key(w, "reload");
+    if (took == MB__RELOAD_NONE) {
+        mb_jsonw_null(w);
+        return;
+    }
+    mb_jsonw_object(w);
+    key_str(w, "outcome", mb_slice_of(mb__reload_outcome_name((enum mb__reload_outcome)took)));
+    key_u64(w, "ms", atomic_load(&seat->took_ms));
     mb_jsonw_object_end(w);
 }
 
@@ -79,6 +122,7 @@ static void write_workers(struct mb_json_writer *w, const struct mb__shared *sha
         mb_jsonw_i64(w, atomic_load(&seat->pid));
         key_str(w, "state", mb_slice_of(mb__seat_state_name(atomic_load(&seat->state))));
         key_u64(w, "restarts", atomic_load(&seat->restarts));
+        write_generation(w, seat);
         mb_jsonw_object_end(w);
     }
     mb_jsonw_array_end(w);
@@ -302,6 +346,7 @@ void mb__pages_status(const struct mb__worker *worker, struct mb_buf *out)
     mb_jsonw_key(&w, "ledger_failing");
     mb_jsonw_bool(&w, atomic_load(&worker->shared->books.failing));
     write_scripts(&w, worker);
+    write_config(&w, worker);
     write_last_reload(&w, worker->shared);
     write_workers(&w, worker->shared);
     write_totals(&w, &totals);
@@ -315,40 +360,4 @@ void mb__pages_status(const struct mb__worker *worker, struct mb_buf *out)
     mb_jsonw_array_end(&w);
     mb_jsonw_object_end(&w);
     mb_xbuf_add_char(out, '\n');
-}
-
-/* --- the outcome of a reload --- */
-
-void mb__pages_reload(const struct mb__worker *worker, enum mb__reload_outcome outcome,
-                      const char *error, struct mb_buf *out)
-{
-    const struct mb_script_report *report = &worker->reload.report;
-    struct mb_buf place = {0};
-    struct mb_json_writer w;
-    size_t i;
-
-    mb_json_writer_init(&w, out);
-    mb_jsonw_object(&w);
-    key_str(&w, "outcome", mb_slice_of(mb__reload_outcome_name(outcome)));
-    key_str(&w, "version", mb_script_version(mb_bidder_script(worker->bidder)));
-    if (outcome == MB__RELOAD_REFUSED) {
-        key_str(&w, "error", mb_slice_of(error));
-    }
-    mb_jsonw_key(&w, "problems");
-    mb_jsonw_array(&w);
-    for (i = 0; i < report->count; i++) {
-        const struct mb_script_problem *p = &report->problems[i];
-
-        mb_buf_clear(&place);
-        mb_process_add_place(worker->config->scripts, p, &place);
-        mb_jsonw_object(&w);
-        key_str(&w, "at", mb_buf_slice(&place));
-        key_str(&w, "kind", p->warning ? MB_SLICE("warning") : MB_SLICE("error"));
-        key_str(&w, "text", mb_slice_of(p->text));
-        mb_jsonw_object_end(&w);
-    }
-    mb_jsonw_array_end(&w);
-    mb_jsonw_object_end(&w);
-    mb_xbuf_add_char(out, '\n');
-    mb_buf_fini(&place);
 }

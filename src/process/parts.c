@@ -58,8 +58,8 @@ static int take_key_file(struct mb_notice_keys *keys, const char *path, bool off
     return rc ? rc : mb_notice_keys_add_file(keys, path, err);
 }
 
-static int open_keys(const struct mb_config *config, bool offline, struct mb_notice_keys *keys,
-                     struct mb_error *err)
+int mb__open_keys(const struct mb_config *config, bool offline, struct mb_notice_keys *keys,
+                  struct mb_error *err)
 {
     size_t i;
 
@@ -106,6 +106,14 @@ static int open_guard(const struct mb_config *config, bool offline, struct mb_gu
     return rc;
 }
 
+int mb__parts_open_shared(struct mb_process_parts *parts, const struct mb_config *config,
+                          struct mb_error *err)
+{
+    int rc = open_guard(config, false, &parts->guard, err);
+
+    return rc ? rc : mb_recent_open(&parts->recent, err);
+}
+
 int mb_process_open_parts(const struct mb_config *config, bool offline,
                           struct mb_process_parts *out, struct mb_error *err)
 {
@@ -113,7 +121,7 @@ int mb_process_open_parts(const struct mb_config *config, bool offline,
 
     *out = (struct mb_process_parts){.config = config, .keys = mb_xnotice_keys_new()};
     mb_script_set_limit_ms(config->script_cpu_ms);
-    rc = open_keys(config, offline, out->keys, err);
+    rc = mb__open_keys(config, offline, out->keys, err);
     if (!rc && config->geoip) {
         rc = mb_geo_open(config->geoip, &out->geo, err);
     }
@@ -149,6 +157,13 @@ int mb_process_load_scripts(const struct mb_process_parts *parts, struct mb_scri
 int mb_process_load_bundle(const struct mb_process_parts *parts, const struct mb_bundle *bundle,
                            struct mb_script **out, struct mb_script_report *report)
 {
+    return mb__load_bundle(parts, bundle, NULL, NULL, out, report);
+}
+
+int mb__load_bundle(const struct mb_process_parts *parts, const struct mb_bundle *bundle,
+                    mb__on_file *on_file, void *user, struct mb_script **out,
+                    struct mb_script_report *report)
+{
     const struct mb_config *config = parts->config;
     struct mb_script_options options = {
         .bundle = bundle,
@@ -159,6 +174,8 @@ int mb_process_load_bundle(const struct mb_process_parts *parts, const struct mb
         .guard = parts->guard,
         .memory_bytes = (size_t)config->script_memory_mb * 1024 * 1024,
         .timezone = config->timezone,
+        .on_file = on_file,
+        .on_file_user = user,
     };
 
     return mb_script_load(&options, out, report);

@@ -1,14 +1,14 @@
-/* reload.c - a new generation of scripts is built beside the one that bids, and takes its place
- * between two requests.
+/* reload.c - a new generation, config and scripts, is built beside the one that bids, and takes its
+ * place between two requests.
  *
- *     told -> [load, helper thread] -> on_built, on the loop: swap -> [free the old, helper thread]
+ *     told -> [open, load: helper thread] -> on_built, on the loop: swap -> [free the old, helper thread]
  *
  * Building a thousand strategies takes some 20 ms and closing a large state more; neither may stand
- * in the loop. A build that is refused changes nothing. Who is told when is the supervisor's
- * business (generations.c): one worker reads the folder, the others get what it has read.
+ * in the loop. A build that fails changes nothing. What comes has passed the checker (checker.c), in
+ * memory files: nothing is read from the disk here. Who is told when is the supervisor's business
+ * (generations.c).
  *
- * The same way replaces a state that a script has filled: built anew from the bundle that bids, not
- * from the disk, where somebody may be in the middle of an edit.
+ * The same way replaces a state that a script has filled: built anew from the bundle that bids.
  */
 #include "internal.h"
 
@@ -22,62 +22,7 @@
 /* A script that fills every state shall not keep a core building them. */
 enum { REPLACE_PAUSE_MS = 1000 };
 
-/* --- what loading found --- */
-
-static void log_problems(const char *dir, const struct mb_script_report *report)
-{
-    struct mb_buf place = {0};
-    size_t i;
-
-    for (i = 0; i < report->count; i++) {
-        const struct mb_script_problem *p = &report->problems[i];
-
-        mb_buf_clear(&place);
-        mb_process_add_place(dir, p, &place);
-        mb_log(p->warning ? MB_LOG_WARN : MB_LOG_ERROR, "script",
-               p->warning ? "strategy warning" : "strategy refused", "at=%.*s problem=%s",
-               MB_SLICE_ARG(mb_buf_slice(&place)), p->text);
-    }
-    mb_buf_fini(&place);
-}
-
-/* The first error and how many there are, for /status and the log. */
-static void describe_failure(const struct mb__reload *reload, const char *dir, char *out,
-                             size_t size)
-{
-    struct mb_buf place = {0};
-    size_t i;
-
-    snprintf(out, size, "%s: %s", dir, mb_err_text(reload->rc));
-    for (i = 0; i < reload->report.count; i++) {
-        const struct mb_script_problem *p = &reload->report.problems[i];
-
-        if (!p->warning) {
-            mb_process_add_place(dir, p, &place);
-            snprintf(out, size, "%.*s: %s", MB_SLICE_ARG(mb_buf_slice(&place)), p->text);
-            break;
-        }
-    }
-    mb_buf_fini(&place);
-}
-
 /* --- building and freeing, on a helper thread --- */
-
-/* Who edits the folder shall know why an edit of another file does not wake this one up. */
-static void report_kept(struct mb__reload *reload)
-{
-    size_t i;
-
-    for (i = 0; i < mb_bundle_count(reload->fresh_bundle); i++) {
-        struct mb_slice path = mb_bundle_path(reload->fresh_bundle, i);
-
-        if (mb_bundle_rolled_back(reload->fresh_bundle, path)) {
-            mb_script_report_add(&reload->report, true, path, 0,
-                                 "as it was when it failed and was rolled back: the version before "
-                                 "goes on bidding until this file changes");
-        }
-    }
-}
 
 /* Tells the supervisor which strategies have another file than before. */
 static void leave_hashes(const struct mb__worker *worker)
@@ -97,56 +42,39 @@ static void leave_hashes(const struct mb__worker *worker)
     }
 }
 
-/* Tries fresh_bundle on its golden requests, then loads it. */
-static int try_fresh(struct mb__worker *worker)
+/* The scripts of a parcel, with those parts. */
+static int load(struct mb__worker *worker, const struct mb__parcel *parcel,
+                const struct mb_process_parts *parts)
 {
-    const struct mb_process_parts *parts = &worker->parts;
     struct mb__reload *reload = &worker->reload;
-    size_t n_strategies;
-    int rc = mb_process_check_bundle(parts, reload->fresh_bundle, &reload->report, &n_strategies);
-    if (!rc) {
-        mb_script_report_fini(&reload->report); /* its warnings come again */
-        reload->report = (struct mb_script_report){0};
-        rc = mb_process_load_bundle(parts, reload->fresh_bundle, &reload->fresh, &reload->report);
+    int fd = fcntl(parcel->fds[MB__PIECE_BUNDLE], F_DUPFD_CLOEXEC, 0);
+    int rc = mb_bundle_map(fd, &reload->fresh_bundle, &reload->err);
+
+    if (rc) {
+        close(fd);
+        return rc;
     }
+    rc = mb_process_load_bundle(parts, reload->fresh_bundle, &reload->fresh, &reload->report);
     if (!rc) {
         leave_hashes(worker);
     }
     return rc;
 }
 
-/* A generation from what the folder holds now. */
-static int load_from_disk(struct mb__worker *worker)
+static int open_given(struct mb__worker *worker)
 {
     struct mb__reload *reload = &worker->reload;
-    struct mb_error err = {.at = -1};
-    int rc = mb_bundle_read_again(worker->config->scripts, reload->bundle, &reload->fresh_bundle,
-                                  &err);
-
-    if (!rc && reload->bundle) {
-        rc = mb_bundle_keep_rolled_back(&reload->fresh_bundle, reload->bundle, &err);
-    }
-    if (rc) {
-        mb_script_report_add(&reload->report, false, mb_slice_of(err.where), 0, "%s", err.what);
-        return rc;
-    }
-    rc = try_fresh(worker);
-    report_kept(reload);
-    return rc;
-}
-
-static int load_rolled_back(struct mb__worker *worker)
-{
-    struct mb__reload *reload = &worker->reload;
-    struct mb_error err = {.at = -1};
-    int rc = mb_bundle_roll_back(reload->bundle, reload->given, mb_buf_slice(&reload->back),
-                                 &reload->fresh_bundle, &err);
+    struct mb_process_parts parts = worker->parts;
+    int rc = mb__settings_open(&reload->given.parcel, &reload->fresh_settings, &reload->err);
 
     if (rc) {
-        mb_script_report_add(&reload->report, false, mb_buf_slice(&reload->back), 0, "%s", err.what);
         return rc;
     }
-    return try_fresh(worker);
+    reload->fresh_version = mb__settings_version(&reload->fresh_settings);
+    parts.config = reload->fresh_settings.config;
+    parts.keys = reload->fresh_settings.keys;
+    parts.geo = reload->fresh_settings.geo;
+    return load(worker, &reload->given.parcel, &parts);
 }
 
 static void build(uv_work_t *work)
@@ -158,26 +86,25 @@ static void build(uv_work_t *work)
     if (mb_limiter_start(&err)) {
         mb_log(MB_LOG_ERROR, "process", "no limit of time while loading", "error=%s", err.what);
     }
-    if (reload->running == MB__BUILD_RELOAD) {
-        reload->rc = load_from_disk(worker);
-    } else if (reload->running == MB__BUILD_ROLL_BACK) {
-        reload->rc = load_rolled_back(worker);
-    } else {
-        reload->rc = mb_process_load_bundle(
-            &worker->parts, reload->running == MB__BUILD_TAKE ? reload->given : reload->bundle,
-            &reload->fresh, &reload->report);
-    }
+    reload->rc = reload->running == MB__BUILD_TAKE
+                     ? open_given(worker)
+                     : mb_process_load_bundle(&worker->parts, reload->bundle, &reload->fresh,
+                                              &reload->report);
     mb_limiter_stop();
 }
 
 struct burial {
     uv_work_t work;
     struct mb_script *script;
+    struct mb__settings settings;
 };
 
 static void bury(uv_work_t *work)
 {
-    mb_script_free(((struct burial *)work)->script);
+    struct burial *burial = (struct burial *)work;
+
+    mb_script_free(burial->script);
+    mb__settings_close(&burial->settings);
 }
 
 static void on_buried(uv_work_t *work, int status)
@@ -186,11 +113,13 @@ static void on_buried(uv_work_t *work, int status)
     free(work);
 }
 
-static void free_elsewhere(struct mb__worker *worker, struct mb_script *script)
+/* Takes both; either may be nothing. */
+static void free_elsewhere(struct mb__worker *worker, struct mb_script *script,
+                           struct mb__settings *settings)
 {
     struct burial *burial;
 
-    if (!script) {
+    if (!script && !settings->keys) {
         return;
     }
     burial = calloc(1, sizeof(*burial));
@@ -198,102 +127,119 @@ static void free_elsewhere(struct mb__worker *worker, struct mb_script *script)
         abort();
     }
     burial->script = script;
+    burial->settings = *settings;
+    *settings = (struct mb__settings){0};
     uv_queue_work(&worker->loop, &burial->work, bury, on_buried);
 }
 
 /* --- the outcome, on the loop --- */
 
+/* "DIR/FILE:LINE: text" of the first problem that is no warning, else the failure itself. */
+static void describe_failure(const struct mb__worker *worker, char *out, size_t size)
+{
+    const struct mb__reload *reload = &worker->reload;
+    struct mb_buf place = {0};
+    size_t i = 0;
+
+    while (i < reload->report.count && reload->report.problems[i].warning) {
+        i++;
+    }
+    if (i < reload->report.count) {
+        mb_process_add_place(worker->config->scripts, &reload->report.problems[i], &place);
+        snprintf(out, size, "%.*s: %s", MB_SLICE_ARG(mb_buf_slice(&place)),
+                 reload->report.problems[i].text);
+    } else {
+        snprintf(out, size, "%s%s%s", reload->err.where, reload->err.where[0] ? ": " : "",
+                 reload->err.what[0] ? reload->err.what : mb_err_text(reload->rc));
+    }
+    mb_buf_fini(&place);
+}
+
+static void use_settings(struct mb__worker *worker, struct mb__settings *settings)
+{
+    struct mb__reload *reload = &worker->reload;
+
+    reload->settings = *settings;
+    *settings = (struct mb__settings){0};
+    worker->config = worker->parts.config = reload->settings.config;
+    worker->parts.keys = reload->settings.keys;
+    worker->parts.geo = reload->settings.geo;
+    mb_bidder_take_config(worker->bidder, worker->config, worker->parts.keys, worker->parts.geo);
+    mb__worker_use_config(worker);
+}
+
+/* Config and scripts in the same moment: no request sees one without the other. */
 static void take(struct mb__worker *worker)
 {
     struct mb__reload *reload = &worker->reload;
-    struct mb_script *old = mb_bidder_take_script(worker->bidder, reload->fresh);
-    struct mb_bundle **bundle =
-        reload->running == MB__BUILD_TAKE ? &reload->given : &reload->fresh_bundle;
+    struct mb__settings old_settings = {0};
+    struct mb_script *old;
 
-    reload->fresh = NULL;
-    if (*bundle) {
+    if (reload->running == MB__BUILD_TAKE) {
+        old_settings = reload->settings;
+        use_settings(worker, &reload->fresh_settings);
+        reload->config_version = reload->fresh_version;
+        reload->number = reload->given.number;
         mb_bundle_free(reload->bundle);
-        reload->bundle = *bundle;
-        *bundle = NULL;
+        reload->bundle = reload->fresh_bundle;
+        reload->fresh_bundle = NULL;
     }
-    free_elsewhere(worker, old);
-}
-
-static enum mb__reload_outcome judge(struct mb__worker *worker)
-{
-    struct mb__reload *reload = &worker->reload;
-    const struct mb_script *current = mb_bidder_script(worker->bidder);
-    bool same;
-
-    if (reload->rc) {
-        return MB__RELOAD_REFUSED;
-    }
-    if (reload->running == MB__BUILD_REPLACE) {
-        return MB__RELOAD_REPLACED;
-    }
-    if (reload->running == MB__BUILD_ROLL_BACK) {
-        return MB__RELOAD_ROLLED_BACK;
-    }
-    same = current && mb_slice_eq(mb_script_version(current), mb_script_version(reload->fresh));
-    return same && !mb_script_wants_replacing(current) ? MB__RELOAD_UNCHANGED : MB__RELOAD_LOADED;
+    old = mb_bidder_take_script(worker->bidder, reload->fresh);
+    reload->fresh = NULL;
+    free_elsewhere(worker, old, &old_settings);
 }
 
 /* A spent state was replaced, or could not be: nobody else has to know. */
-static void note_replacement(struct mb__worker *worker, enum mb__reload_outcome outcome)
+static void note_replacement(struct mb__worker *worker)
 {
-    struct mb_slice version = mb_script_version(mb_bidder_script(worker->bidder));
+    bool good = worker->reload.rc == 0;
+    enum mb__reload_outcome outcome = good ? MB__RELOAD_REPLACED : MB__RELOAD_REFUSED;
     char error[256];
 
     atomic_fetch_add(&worker->shared->reloads[outcome], 1);
-    if (outcome == MB__RELOAD_REPLACED) {
+    if (good) {
         mb_log(MB_LOG_INFO, "process", "reload", "outcome=%s version=%.*s generation=%u worker=%u",
-               mb__reload_outcome_name(outcome), MB_SLICE_ARG(version),
+               mb__reload_outcome_name(outcome),
+               MB_SLICE_ARG(mb_script_version(mb_bidder_script(worker->bidder))),
                atomic_fetch_add(&worker->shared->generation, 1) + 1, worker->options->seat + 1);
     } else {
-        describe_failure(&worker->reload, worker->config->scripts, error, sizeof(error));
+        describe_failure(worker, error, sizeof(error));
         mb_log(MB_LOG_ERROR, "process", "spent Lua state not replaced", "error=%s", error);
     }
 }
 
-static bool is_new(enum mb__reload_outcome outcome)
+void mb__reload_tell_what_bids(const struct mb__worker *worker, struct mb__letter_head *head)
 {
-    return outcome == MB__RELOAD_LOADED || outcome == MB__RELOAD_ROLLED_BACK ||
-           outcome == MB__RELOAD_REPLACED;
+    head->number = worker->reload.number;
+    head->config = worker->reload.config_version;
+    snprintf(head->version, sizeof(head->version), "%.*s",
+             MB_SLICE_ARG(mb_script_version(mb_bidder_script(worker->bidder))));
 }
 
-/* Long lists of problems are cut by leaving them out: the first stands in the error. */
-static void report_outcome(struct mb__worker *worker, enum mb__reload_outcome outcome)
+static void report_outcome(struct mb__worker *worker)
 {
-    const struct mb_script *script = mb_bidder_script(worker->bidder);
-    bool composed = worker->reload.running != MB__BUILD_TAKE;
-    struct mb__letter_head head = {.type = MB__LETTER_OUTCOME, .outcome = (int)outcome,
-                                   .ticket = worker->reload.number};
-    struct mb_buf text = {0};
-    size_t count;
+    const struct mb__reload *reload = &worker->reload;
+    struct mb__letter_head head = {.type = MB__LETTER_OUTCOME,
+                                   .outcome = reload->rc ? MB__RELOAD_REFUSED : MB__RELOAD_LOADED,
+                                   .ticket = reload->given.ticket};
 
-    if (outcome == MB__RELOAD_REFUSED) {
-        describe_failure(&worker->reload, worker->config->scripts, head.error, sizeof(head.error));
+    head.took_ms = (uint32_t)(mb__shared_clock_ms() - reload->given.came_ms);
+    if (reload->rc) {
+        describe_failure(worker, head.error, sizeof(head.error));
     }
-    snprintf(head.version, sizeof(head.version), "%.*s", MB_SLICE_ARG(mb_script_version(script)));
-    (void)mb_script_strategies(script, &count);
-    head.n_strategies = (uint32_t)count;
-    mb__pages_reload(worker, outcome, head.error, &text);
-    mb__control_send(
-        worker, &head, text.len <= MB__LETTER_TEXT_MAX ? mb_buf_slice(&text) : MB_SLICE_NONE,
-        composed && is_new(outcome) ? mb_bundle_fd(worker->reload.bundle) : -1);
-    mb_buf_fini(&text);
+    mb__reload_tell_what_bids(worker, &head);
+    mb__control_send(worker, &head);
 }
 
 static void clean_up(struct mb__worker *worker)
 {
     struct mb__reload *reload = &worker->reload;
 
-    free_elsewhere(worker, reload->fresh);
+    free_elsewhere(worker, reload->fresh, &reload->fresh_settings);
     reload->fresh = NULL;
     mb_bundle_free(reload->fresh_bundle);
     reload->fresh_bundle = NULL;
-    mb_bundle_free(reload->given);
-    reload->given = NULL;
+    mb__parcel_close(&reload->given.parcel);
     mb_script_report_fini(&reload->report);
     reload->report = (struct mb_script_report){0};
 }
@@ -304,23 +250,18 @@ static void on_built(uv_work_t *work, int status)
 {
     struct mb__worker *worker = work->data;
     struct mb__reload *reload = &worker->reload;
-    enum mb__reload_outcome outcome = judge(worker);
 
     (void)status;
-    if (reload->running == MB__BUILD_RELOAD || reload->running == MB__BUILD_ROLL_BACK) {
-        log_problems(worker->config->scripts, &reload->report);
-    }
-    if (is_new(outcome)) {
+    if (!reload->rc) {
         take(worker);
     }
     if (reload->running == MB__BUILD_REPLACE) {
-        note_replacement(worker, outcome);
+        note_replacement(worker);
     } else {
-        report_outcome(worker, outcome);
+        report_outcome(worker);
     }
     clean_up(worker);
     reload->running = MB__BUILD_NONE;
-    mb__control_use_places(worker);
     start_due(worker);
 }
 
@@ -329,6 +270,7 @@ static void start(struct mb__worker *worker, enum mb__build what)
     struct mb__reload *reload = &worker->reload;
 
     reload->running = what;
+    reload->err = (struct mb_error){.at = -1};
     reload->work.data = worker;
     uv_queue_work(&worker->loop, &reload->work, build, on_built);
 }
@@ -336,44 +278,27 @@ static void start(struct mb__worker *worker, enum mb__build what)
 static void start_due(struct mb__worker *worker)
 {
     struct mb__reload *reload = &worker->reload;
-    enum mb__build due = reload->due;
 
-    if (due != MB__BUILD_NONE && !worker->stopping) {
-        reload->due = MB__BUILD_NONE;
-        reload->number = reload->due_number;
-        reload->given = reload->due_given;
-        reload->due_given = NULL;
-        start(worker, due);
+    if (reload->due.number > 0 && !worker->stopping) {
+        reload->given = reload->due;
+        reload->due = (struct mb__given){.parcel = MB__PARCEL_EMPTY};
+        start(worker, MB__BUILD_TAKE);
     }
 }
 
 /* --- from outside --- */
 
-static void make_due(struct mb__worker *worker, enum mb__build what, struct mb_bundle *given,
-                     uint32_t number)
+void mb__reload_take(struct mb__worker *worker, struct mb__letter *letter)
 {
     struct mb__reload *reload = &worker->reload;
 
-    mb_bundle_free(reload->due_given); /* one that is old by now */
-    reload->due_given = given;
-    reload->due_number = number;
-    reload->due = what;
+    mb__parcel_close(&reload->due.parcel); /* one that is old by now */
+    reload->due = (struct mb__given){letter->parcel, letter->head.ticket, letter->head.number,
+                                     mb__shared_clock_ms()};
+    letter->parcel = MB__PARCEL_EMPTY;
     if (reload->running == MB__BUILD_NONE) {
         start_due(worker);
     }
-}
-
-void mb__reload_build(struct mb__worker *worker, struct mb_bundle *given, uint32_t number)
-{
-    make_due(worker, given ? MB__BUILD_TAKE : MB__BUILD_RELOAD, given, number);
-}
-
-void mb__reload_roll_back(struct mb__worker *worker, struct mb_bundle *before, struct mb_slice path,
-                          uint32_t number)
-{
-    mb_buf_clear(&worker->reload.back);
-    mb_xbuf_add(&worker->reload.back, path.data, path.len);
-    make_due(worker, MB__BUILD_ROLL_BACK, before, number);
 }
 
 void mb__reload_ask(struct mb__worker *worker, struct mb_http_exchange *exchange)
@@ -387,7 +312,7 @@ void mb__reload_ask(struct mb__worker *worker, struct mb_http_exchange *exchange
     }
     *waiter = (struct mb__waiter){exchange, head.ticket, reload->waiters};
     reload->waiters = waiter;
-    mb__control_send(worker, &head, MB_SLICE_NONE, -1);
+    mb__control_send(worker, &head);
 }
 
 static void answer_up_to(struct mb__worker *worker, uint32_t ticket,
@@ -408,19 +333,21 @@ static void answer_up_to(struct mb__worker *worker, uint32_t ticket,
     }
 }
 
+/* What the check came to, and how it ended where that is another matter. */
 void mb__reload_answer(struct mb__worker *worker, const struct mb__letter *letter)
 {
-    enum mb__reload_outcome outcome = (enum mb__reload_outcome)letter->head.outcome;
+    const struct mb__letter_head *head = &letter->head;
     struct mb_buf body = {0};
-    struct mb_http_response response = {.status = outcome == MB__RELOAD_REFUSED ? 409 : 200,
-                                        .content_type = "application/json",
-                                        .body = mb_slice(letter->text, letter->head.text_len)};
+    struct mb_http_response response = {.status = head->outcome == MB__RELOAD_REFUSED ? 409 : 200,
+                                        .content_type = "application/json"};
+    int fd = letter->parcel.fds[MB__PIECE_REPORT];
 
-    if (letter->head.text_len == 0) {
-        mb__pages_reload(worker, outcome, letter->head.error, &body);
-        response.body = mb_buf_slice(&body);
+    if (fd < 0 || mb__piece_text(fd, &body, NULL)) {
+        mb_buf_clear(&body);
+        mb__outcome_write(head, worker->config->scripts, NULL, &body);
     }
-    answer_up_to(worker, letter->head.ticket, &response);
+    response.body = mb_buf_slice(&body);
+    answer_up_to(worker, head->ticket, &response);
     mb_buf_fini(&body);
 }
 
@@ -435,11 +362,13 @@ void mb__reload_give_up(struct mb__worker *worker)
 
 void mb__reload_close(struct mb__worker *worker)
 {
-    mb_bundle_free(worker->reload.bundle);
-    mb_bundle_free(worker->reload.fresh_bundle);
-    mb_bundle_free(worker->reload.given);
-    mb_bundle_free(worker->reload.due_given);
-    mb_buf_fini(&worker->reload.back);
+    struct mb__reload *reload = &worker->reload;
+
+    mb_bundle_free(reload->bundle);
+    mb_bundle_free(reload->fresh_bundle);
+    mb__parcel_close(&reload->given.parcel);
+    mb__parcel_close(&reload->due.parcel);
+    mb__settings_close(&reload->settings);
 }
 
 void mb__reload_replace_if_spent(struct mb__worker *worker)
@@ -459,44 +388,28 @@ void mb__reload_replace_if_spent(struct mb__worker *worker)
     }
 }
 
-static int load_given(struct mb__worker *worker, int bundle_fd)
+int mb__reload_first(struct mb__worker *worker, struct mb_error *err)
 {
     struct mb__reload *reload = &worker->reload;
-    struct mb_error err = {.at = -1};
-    int fd = fcntl(bundle_fd, F_DUPFD_CLOEXEC, 0);
-    int rc = mb_bundle_map(fd, &reload->fresh_bundle, &err);
 
-    if (rc) {
-        close(fd);
-        mb_script_report_add(&reload->report, false, MB_SLICE("scripts"), 0, "%s", err.what);
-        return rc;
-    }
-    return mb_process_load_bundle(&worker->parts, reload->fresh_bundle, &reload->fresh,
-                                  &reload->report);
-}
-
-int mb__reload_first(struct mb__worker *worker, int bundle_fd, struct mb_error *err)
-{
-    struct mb__reload *reload = &worker->reload;
-    int rc = bundle_fd >= 0 ? load_given(worker, bundle_fd)
-                            : load_from_disk(worker);
-
-    reload->rc = rc;
-    if (rc || bundle_fd < 0) {
-        log_problems(worker->config->scripts, &reload->report);
-    }
-    if (rc) {
+    reload->given.parcel = reload->due.parcel = MB__PARCEL_EMPTY;
+    reload->settings = (struct mb__settings){NULL, worker->parts.keys, worker->parts.geo};
+    reload->rc = load(worker, worker->options->parcel, &worker->parts);
+    mb__parcel_close(worker->options->parcel); /* it would hold the memory of one that was replaced */
+    if (reload->rc) {
         char text[sizeof(err->what)];
 
-        describe_failure(reload, worker->config->scripts, text, sizeof(text));
-        rc = mb_fail(err, rc, NULL, "%s", text);
+        describe_failure(worker, text, sizeof(text));
+        reload->rc = mb_fail(err, reload->rc, NULL, "%s", text);
     } else {
         (void)mb_bidder_take_script(worker->bidder, reload->fresh);
         reload->fresh = NULL;
         reload->bundle = reload->fresh_bundle;
         reload->fresh_bundle = NULL;
+        reload->number = worker->options->number;
+        reload->config_version = worker->options->config_version;
     }
     mb_script_report_fini(&reload->report);
     reload->report = (struct mb_script_report){0};
-    return rc;
+    return reload->rc;
 }

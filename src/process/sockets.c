@@ -145,14 +145,22 @@ static void complete_notice_url(struct mb_config *config, uint16_t port)
     }
 }
 
-int mb__sockets_open(struct mb_config *config, uint32_t n_seats, struct mb__sockets *out,
+void mb__complete_config(struct mb_config *config, uint16_t port, uint32_t connections)
+{
+    complete_notice_url(config, port);
+    if (config->connections > connections) {
+        config->connections = connections;
+    }
+}
+
+int mb__sockets_open(const struct mb_config *config, uint32_t n_seats, struct mb__sockets *out,
                      struct mb_error *err)
 {
     size_t i, count = config->listen.count * n_seats;
     uint16_t port = 0;
     int rc = 0;
 
-    *out = (struct mb__sockets){config->listen.count, n_seats, malloc(count * sizeof(int)), -1};
+    *out = (struct mb__sockets){config->listen.count, n_seats, malloc(count * sizeof(int)), -1, 0};
     if (!out->fds) {
         abort();
     }
@@ -165,7 +173,7 @@ int mb__sockets_open(struct mb_config *config, uint32_t n_seats, struct mb__sock
     for (i = 0; !rc && i < config->listen.count; i++) {
         rc = open_address(config->listen.items[i].data, i, out, &port, err);
         if (!rc && i == 0) {
-            complete_notice_url(config, port);
+            out->port = port;
         }
     }
     return rc;

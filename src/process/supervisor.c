@@ -4,8 +4,8 @@
  * has little that can go wrong: it waits in poll() for a signal, a letter of a worker, or the time
  * at which something is due.
  *
- *     start  lock the data folder -> bind everything -> become the configured user -> map what is
- *            shared -> fork
+ *     start  a checker reads the config -> lock the data folder -> bind everything -> become the
+ *            configured user -> map what is shared -> a checker tries the scripts -> fork
  *     stop   tell the workers to drain -> they end -> close
  *
  * A second server on the same folder or port is thus refused before it has changed anything.
@@ -31,26 +31,24 @@ enum {
 
 /* --- starting --- */
 
-/* A connection is a descriptor: takes as many as the system gives, and no more connections than
- * that, so that files can still be opened when all places are taken. */
-static void fit_connections(struct mb_config *config, uint64_t listeners)
+/* A connection is a descriptor: takes as many as the system gives, and gives how many connections
+ * that allows, so that files can still be opened when all places are taken. */
+static uint32_t most_connections(uint64_t listeners)
 {
     struct rlimit limit;
     uint64_t own = OWN_DESCRIPTORS + listeners;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-        return;
+        return UINT32_MAX;
     }
     if (limit.rlim_cur < limit.rlim_max) {
         limit.rlim_cur = limit.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &limit);
     }
-    if (limit.rlim_cur > own && config->connections > limit.rlim_cur - own) {
-        config->connections = (uint32_t)(limit.rlim_cur - own);
-        mb_log(MB_LOG_INFO, "process", "fewer connections than configured",
-               "connections=%u descriptors=%llu", config->connections,
-               (unsigned long long)limit.rlim_cur);
+    if (limit.rlim_cur <= own || limit.rlim_cur - own > UINT32_MAX) {
+        return UINT32_MAX;
     }
+    return (uint32_t)(limit.rlim_cur - own);
 }
 
 static int open_signals(struct mb__supervisor *supervisor, struct mb_error *err)
@@ -80,27 +78,73 @@ static uint32_t count_workers(const struct mb_config *config)
     return config->workers > 0 ? config->workers : cores > 0 ? (uint32_t)cores : 1;
 }
 
+/* The config that decides on sockets, user and folder; before anything of that is touched. */
+static int read_config(struct mb__supervisor *supervisor, struct mb_error *err)
+{
+    const struct mb_process_source *source = supervisor->source;
+    struct mb__check check = {.kind = MB__CHECK_CONFIG,
+                              .config_path = source->config_path,
+                              .settings = source->settings,
+                              .n_settings = source->n_settings};
+    struct mb__letter *verdict = &supervisor->letter;
+    struct mb__checker checker;
+    int rc = mb__checker_fork(&checker, &check, NULL, NULL, err);
+
+    if (rc) {
+        return rc;
+    }
+    mb__checker_wait(&checker, verdict);
+    if (verdict->head.code) {
+        rc = mb_fail(err, verdict->head.code, verdict->head.where, "%s", verdict->head.error);
+    } else {
+        rc = mb__config_of_piece(verdict->parcel.fds[MB__PIECE_CONFIG], &supervisor->settings.config,
+                                 err);
+    }
+    mb__parcel_close(&verdict->parcel);
+    supervisor->config = supervisor->settings.config;
+    return rc;
+}
+
+static void complete_config(struct mb__supervisor *supervisor)
+{
+    struct mb_config *config = supervisor->settings.config;
+    uint32_t wanted = config->connections;
+
+    mb__complete_config(config, supervisor->sockets.port, supervisor->connections_max);
+    if (config->connections < wanted) {
+        mb_log(MB_LOG_INFO, "process", "fewer connections than configured", "connections=%u",
+               config->connections);
+    }
+}
+
 static int start(struct mb__supervisor *supervisor, bool watch, struct mb_error *err)
 {
-    struct mb_config *config = supervisor->config;
-    int rc;
+    const struct mb_config *config;
+    int rc = read_config(supervisor, err);
 
+    if (rc) {
+        return rc;
+    }
+    config = supervisor->config;
     supervisor->n_crew = count_workers(config);
-    fit_connections(config, config->listen.count * supervisor->n_crew);
+    supervisor->connections_max = most_connections(config->listen.count * supervisor->n_crew);
     if ((rc = open_signals(supervisor, err)) ||
         (rc = mb__folder_lock(config->data, config->user, config->grace_ms + PATIENCE_SLACK_MS,
                               &supervisor->lock_fd, err)) ||
         (rc = mb__sockets_open(config, supervisor->n_crew, &supervisor->sockets, err)) ||
         (rc = config->user ? mb__become_user(config->user, err) : 0) ||
         (rc = watch ? mb__edits_open(&supervisor->edits, config->scripts, err) : 0) ||
-        (rc = mb_process_open_parts(config, false, &supervisor->parts, err)) ||
+        (rc = mb__parts_open_shared(&supervisor->parts, config, err)) ||
         (rc = mb__shared_map(supervisor->n_crew, &supervisor->shared, err)) ||
         (rc = mb__bookseat_open(&supervisor->bookseat, err)) ||
         (rc = mb__boards_map(supervisor->n_crew, config->n_endpoints, &supervisor->boards, err))) {
         return rc;
     }
+    complete_config(supervisor);
+    atomic_store(&supervisor->shared->log_level, (int)config->log_level);
+    mb_log_follow(&supervisor->shared->log_level);
     mb__crew_open(supervisor);
-    return 0;
+    return mb__generations_start(supervisor, err);
 }
 
 /* --- stopping --- */
@@ -207,7 +251,7 @@ static void take_failure(struct mb__supervisor *supervisor, uint32_t seat,
                          const struct mb__letter_head *head)
 {
     if (!supervisor->serving) {
-        mb__supervisor_fail(supervisor, head->outcome, head->where[0] ? head->where : NULL,
+        mb__supervisor_fail(supervisor, head->code, head->where[0] ? head->where : NULL,
                             head->error);
         return;
     }
@@ -229,9 +273,7 @@ void mb__supervisor_read(struct mb__supervisor *supervisor, uint32_t seat)
         if (letter->head.type == MB__LETTER_READY) {
             note_ready(supervisor);
         }
-        if (letter->fd >= 0) {
-            close(letter->fd);
-        }
+        mb__parcel_close(&letter->parcel);
     }
 }
 
@@ -287,14 +329,14 @@ static void run(struct mb__supervisor *supervisor)
     if (!fds) {
         abort();
     }
-    while (!supervisor->stopping || !mb__crew_gone(supervisor) ||
-           !mb__bookseat_end(&supervisor->bookseat)) {
+    while (!supervisor->stopping || !mb__generations_end(supervisor) ||
+           !mb__crew_gone(supervisor) || !mb__bookseat_end(&supervisor->bookseat)) {
         uint64_t now_ms = mb__shared_clock_ms();
         int look_ms = mb__watch_scripts(supervisor, now_ms);
         uint64_t books_ms = mb__bookseat_tend(supervisor, now_ms);
         uint64_t due_ms = mb__crew_tend(supervisor, now_ms);
 
-        mb__generations_tend(supervisor, now_ms);
+        due_ms = sooner(due_ms, mb__generations_tend(supervisor, now_ms));
         if (mb__edits_over(&supervisor->edits, now_ms)) {
             mb__generations_ask(supervisor);
         }
@@ -328,17 +370,22 @@ static void fini(struct mb__supervisor *supervisor)
     mb__generations_fini(supervisor);
     mb__probation_fini(&supervisor->probation);
     mb__sockets_close(&supervisor->sockets);
+    mb_log_follow(NULL);
     mb__shared_unmap(supervisor->shared);
     mb__boards_unmap(&supervisor->boards);
+    supervisor->parts.keys = NULL; /* of settings */
+    supervisor->parts.geo = NULL;
     mb_process_close_parts(&supervisor->parts);
+    mb__settings_close(&supervisor->settings);
     close_fd(supervisor->life_fds[0]);
     close_fd(supervisor->life_fds[1]);
     close_fd(supervisor->signal_fd);
     close_fd(supervisor->lock_fd);
     mb__edits_close(&supervisor->edits);
+    mb__parcel_close(&supervisor->letter.parcel);
 }
 
-int mb_process_serve(struct mb_config *config, bool watch, struct mb_error *err)
+int mb_process_serve(const struct mb_process_source *source, bool watch, struct mb_error *err)
 {
     struct mb__supervisor *supervisor = calloc(1, sizeof(*supervisor));
     int rc;
@@ -346,14 +393,15 @@ int mb_process_serve(struct mb_config *config, bool watch, struct mb_error *err)
     if (!supervisor) {
         abort();
     }
-    supervisor->config = config;
+    supervisor->source = source;
     supervisor->err = err;
     supervisor->lock_fd = supervisor->signal_fd = -1;
     supervisor->life_fds[0] = supervisor->life_fds[1] = -1;
     supervisor->sockets.admin_fd = supervisor->edits.fd = -1;
     supervisor->bookseat.listener = -1;
     supervisor->bookseat.life_fds[0] = supervisor->bookseat.life_fds[1] = -1;
-    supervisor->generations.bundle_fd = -1;
+    supervisor->letter.parcel = MB__PARCEL_EMPTY;
+    mb__generations_init(&supervisor->generations);
     mb__probation_init(&supervisor->probation);
     rc = start(supervisor, watch, err);
     if (!rc) {

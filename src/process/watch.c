@@ -27,7 +27,7 @@ enum {
 
 /* CPU time of the process's first thread, which is the one that bids. The kernel gives clocks of
  * other processes' threads to nobody, but tells the time here, in ticks of 10 ms. */
-static bool thread_cpu_ms(pid_t pid, uint64_t *out)
+bool mb__process_cpu_ms(pid_t pid, uint64_t *out)
 {
     char path[64], text[1024];
     unsigned long user, system;
@@ -78,7 +78,7 @@ static bool look_at(struct mb__supervisor *supervisor, uint32_t seat, uint64_t n
     uint64_t limit_ms = supervisor->config->script_hard_ms;
     uint64_t cpu_ms;
 
-    if ((call & 1) == 0 || !thread_cpu_ms(member->pid, &cpu_ms)) {
+    if ((call & 1) == 0 || !mb__process_cpu_ms(member->pid, &cpu_ms)) {
         member->call = 0;
         return false;
     }

@@ -174,7 +174,7 @@ static int start(struct mb__worker *worker, struct mb_error *err)
     int rc;
 
     if ((rc = make_bidder(worker, err)) || (rc = mb_limiter_start(err)) ||
-        (rc = mb__reload_first(worker, worker->options->bundle_fd, err)) ||
+        (rc = mb__reload_first(worker, err)) ||
         (rc = mb__books_open(worker, err)) || (rc = start_listening(worker, err))) {
         return rc;
     }
@@ -182,21 +182,31 @@ static int start(struct mb__worker *worker, struct mb_error *err)
     return 0;
 }
 
+void mb__worker_use_config(struct mb__worker *worker)
+{
+    struct mb_http_limits limits = limits_of(worker->config);
+    struct mb_error err;
+
+    mb_script_set_limit_ms(worker->config->script_cpu_ms);
+    if ((worker->server && mb_http_server_set_limits(worker->server, &limits, &err)) ||
+        (worker->admin && mb_http_server_set_limits(worker->admin, &limits, &err))) {
+        mb_log(MB_LOG_ERROR, "process", "limits not taken", "error=%s", err.what);
+    }
+}
+
 /* Ready, with what bids now; or why not. */
 static void tell_supervisor(struct mb__worker *worker, int rc, const struct mb_error *err)
 {
     struct mb__letter_head head = {.type = rc ? MB__LETTER_FAILED : MB__LETTER_READY,
-                                   .outcome = rc};
+                                   .code = rc};
 
     if (rc) {
         snprintf(head.error, sizeof(head.error), "%s", err->what);
         snprintf(head.where, sizeof(head.where), "%s", err->where);
-        mb__control_send(worker, &head, MB_SLICE_NONE, -1);
-        return;
+    } else {
+        mb__reload_tell_what_bids(worker, &head);
     }
-    snprintf(head.version, sizeof(head.version), "%.*s",
-             MB_SLICE_ARG(mb_script_version(mb_bidder_script(worker->bidder))));
-    mb__control_send(worker, &head, MB_SLICE_NONE, mb_bundle_fd(worker->reload.bundle));
+    mb__control_send(worker, &head);
 }
 
 /* Closes what there is, in any state of start. The loop has ended. */
@@ -207,8 +217,6 @@ static void fini(struct mb__worker *worker)
     mb__books_close(worker);
     mb_bidder_free(worker->bidder);
     mb__reload_close(worker);
-    mb_geo_close(worker->control.fresh_places);
-    mb_geo_close(worker->parts.geo);
     close(worker->options->channel);
 }
 
@@ -231,8 +239,9 @@ int mb__worker_run(const struct mb__worker_options *options)
     worker->options = options;
     worker->shared = options->shared;
     worker->seat = &options->shared->seats[options->seat];
-    worker->config = options->config;
     worker->parts = *options->parts;
+    worker->config = worker->parts.config;
+    mb_script_set_limit_ms(worker->config->script_cpu_ms);
     worker->board = mb__boards_at(options->boards, options->seat);
     worker->http_before = worker->board->http;
     mb__board_clear_gauges(worker->board);

@@ -296,18 +296,26 @@ static void report_failure(struct mb_script *script, enum mb__script_end end)
                            MB_SLICE_ARG(text));
 }
 
-static void run_load(struct mb_script *script, int kept)
+static enum mb__script_end run_load(struct mb_script *script, int kept)
 {
     enum mb__script_end end =
         mb__script_state_run(&script->state, kept, LOAD_BYTES_MAX, LOAD_LIMIT_NS);
     lua_sethook(script->state.L, NULL, 0, 0);
     if (end != MB__END_OK)
         report_failure(script, end);
+    return end;
+}
+
+static enum mb__script_end load_file(struct mb_script *script, int kept)
+{
+    if (script->options.on_file)
+        script->options.on_file(script->options.on_file_user, script->file);
+    return run_load(script, kept);
 }
 
 static void finish_load(struct mb_script *script)
 {
-    run_load(script, mb__script_state_keep(&script->state, run_collect));
+    (void)run_load(script, mb__script_state_keep(&script->state, run_collect));
     script->live_bytes = script->state.used_bytes;
     if (script->options.memory_bytes)
         script->cap_bytes = script->options.memory_bytes;
@@ -321,18 +329,20 @@ static void finish_load(struct mb_script *script)
     script->options = (struct mb_script_options){0}; /* borrowed for the load only */
 }
 
+/* Who waits for the outcome shall not wait for every file that never ends: the first one is the last. */
 static void load_files(struct mb_script *script)
 {
+    enum mb__script_end end = MB__END_OK;
     script->file = MB_SLICE("budgets.lua");
     if (mb_slice_present(mb_bundle_file(script->bundle, script->file)))
-        run_load(script, mb__script_state_keep(&script->state, run_budgets));
+        end = load_file(script, mb__script_state_keep(&script->state, run_budgets));
     int run_one = mb__script_state_keep(&script->state, run_file);
-    for (size_t i = 0; i < mb_bundle_count(script->bundle); i++) {
+    for (size_t i = 0; i < mb_bundle_count(script->bundle) && end != MB__END_TIMEOUT; i++) {
         if (!mb_bundle_is_strategy(script->bundle, i))
             continue;
         script->file = mb_xarena_copy(&script->arena, mb_bundle_path(script->bundle, i));
         script->line = 0;
-        run_load(script, run_one);
+        end = load_file(script, run_one);
     }
 }
 
@@ -344,7 +354,7 @@ static int load_all(struct mb_script *script)
                            script->options.timezone);
         return MB_ESCRIPT;
     }
-    run_load(script, mb__script_state_keep(&script->state, run_open));
+    (void)run_load(script, mb__script_state_keep(&script->state, run_open));
     load_files(script);
     mb__script_keep_calls(script);
     if (script->report->errors > 0)

@@ -8,11 +8,12 @@
 #ifndef MB_BASE_LOG_H
 #define MB_BASE_LOG_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#include <stddef.h>
-
 #include "moonbid/base/err.h"
+#include "moonbid/base/slice.h"
 
 #define MB_LOG_LINE_MAX 4096
 
@@ -22,6 +23,14 @@ enum mb_log_format { MB_LOG_TEXT, MB_LOG_JSON };
 
 /* Least level that is written, and the form; process-wide, call before the first thread. */
 void mb_log_setup(enum mb_log_level least, enum mb_log_format format);
+
+/* From now on the least level is what stands there, an enum mb_log_level, so that it can change while everything runs, in all
+ * processes that share the memory. NULL: that of mb_log_setup again. */
+void mb_log_follow(const _Atomic int *least);
+
+const char *mb_log_level_name(enum mb_log_level level);
+/* False, *out unchanged, for what is none. */
+bool mb_log_level_of(struct mb_slice name, enum mb_log_level *out);
 
 /* Where lines go instead of standard error (tests, the kit); NULL restores it. `line` has no newline. */
 void mb_log_redirect(void (*sink)(void *user, enum mb_log_level level, const char *line, size_t len),
