@@ -243,9 +243,9 @@ static size_t count_slots(struct mb_slice text)
 
 size_t mb_rows_table_len(struct mb_slice text)
 {
-    size_t n_kinds = mb_slice_find_char(text, ',') >= 0 ? MB_ROWS_KINDS : 1;
     if (text.len > MB_ROWS_TEXT_MAX)
         return 0;
+    size_t n_kinds = mb_slice_find_char(text, ',') >= 0 ? MB_ROWS_KINDS : 1;
     return sizeof(struct head) + n_kinds * count_slots(text) * sizeof(struct slot);
 }
 

@@ -1,10 +1,86 @@
-/* internal.h - what the files of index share: the values of an impression that targets are
- * compared with, and the hours. */
+/* internal.h - what the files of index share: the index itself, the values of an impression that
+ * targets are compared with, and the hours. */
 #ifndef MB_INDEX_INTERNAL_H
 #define MB_INDEX_INTERNAL_H
 
 #include "moonbid/base/zone.h"
 #include "moonbid/index.h"
+
+/* --- index.c --- */
+
+enum {
+    MB__INDEX_STRATEGIES_MAX = 16384, /* as many as have a slot in the guard */
+    MB__INDEX_WORDS_MAX = MB__INDEX_STRATEGIES_MAX / 64 + 1, /* of a set of strategies */
+};
+
+/* Some of the strategies. */
+struct mb__some {
+    uint32_t *numbers; /* ascending; NULL: bits */
+    uint64_t *bits;
+    uint32_t count, room;
+    /* Of a value that most of those name who have an include of its key: those of them who do not,
+     * ascending. */
+    bool has_others;
+    uint32_t *others;
+    uint32_t n_others;
+};
+
+/* A list file, and who has it. */
+struct mb__row {
+    const struct mb_rows *list;
+    struct mb__some owners;
+};
+
+/* Which strategies name a value. */
+struct mb__table {
+    struct mb_map values; /* value -> struct mb__some */
+    struct mb__row *rows;
+    size_t n_rows;
+    size_t named; /* sum over all values of the strategies that name them */
+    bool used;
+};
+
+struct mb__key {
+    struct mb__table include, exclude;
+    uint64_t *any; /* strategies without an include of this key */
+    size_t n_any;
+};
+
+/* Which strategies have their hours in the minute that was asked for last. */
+struct mb__clock {
+    int64_t minute;
+    bool asked;
+    uint64_t *bits;
+};
+
+struct mb_index {
+    const struct mb_strategy *const *strategies;
+    size_t count, words;
+    struct mb__key keys[MB_TARGET_COUNT];
+    enum mb_target_key order[MB_TARGET_COUNT]; /* in which keys are asked */
+    size_t n_used;
+    size_t n_spread; /* values of files */
+    uint64_t *enabled;
+    size_t n_enabled;
+    uint64_t *timed; /* strategies with hours */
+    size_t n_timed;
+    struct mb__clock *clock;
+    struct mb_zone *zones; /* distinct ones */
+    struct mb_slice *zone_names;
+    size_t n_zones;
+    uint32_t *zone_of;     /* strategy -> zone */
+    struct mb_arena arena; /* all of the above but the tables */
+};
+
+static inline void mb__index_set_bit(uint64_t *bits, size_t i)
+{
+    bits[i / 64] |= UINT64_C(1) << (i % 64);
+}
+
+static inline bool mb__index_has_bit(const uint64_t *bits, size_t i)
+{
+    return bits[i / 64] >> (i % 64) & 1;
+}
 
 /* --- values.c --- */
 
