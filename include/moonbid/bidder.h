@@ -17,6 +17,7 @@
 #include "moonbid/notice.h"
 #include "moonbid/recent.h"
 #include "moonbid/script.h"
+#include "moonbid/tally.h"
 
 struct mb_bidder;
 struct mb_bidder_board;
@@ -127,6 +128,7 @@ const struct mb_bidder_counts *mb_bidder_totals(const struct mb_bidder *bidder);
 struct mb_bidder_board {
     struct mb_bidder_counts totals;
     struct mb_strategy_counts strategies[MB_GUARD_SLOTS_MAX]; /* by guard slot; memory of those that nobody touches costs nothing */
+    struct mb_tally tally; /* decisions and requests by where they were; the owner calls mb_tally_turn */
 };
 
 /* Adds what `from` holds to `into`, which nobody else writes. Own reasons meet under their names. */

@@ -48,7 +48,7 @@ describe('moonbid report', function()
     assert.same({ 'dear', 3, 1, 1, '0.0075', 7500000, '0.5', 500000000 },
       { dear.strategy, dear.billings, dear.clicks, dear.conversions, dear.spend, dear.spend_nanos, dear.revenue,
         dear.revenue_nanos })
-    assert.same({ 2.5, 0.0075, 3, 0.333333 }, { dear.average_bid, dear.cpa, dear.impressions, dear.ctr })
+    assert.same({ 2.5, 0.0075, 3, 0.333333 }, { dear.ecpm, dear.cpa, dear.impressions, dear.ctr })
     assert.same({ 'cheap', 100000, nil }, { cheap.strategy, cheap.spend_nanos, cheap.cpa })
   end)
 
@@ -66,11 +66,57 @@ describe('moonbid report', function()
 
   it('prints a table, or CSV', function()
     sold '1'
-    assert.matches('^strategy  wins  losses  billings .-\ndear +0 +0 +1 +1 +0 +0 +0.0025 ', report())
+    assert.matches('^strategy +requests +bids +nobids +wins +losses +billings .-\ndear +%- +%d +%d +0 +0 +1 +1 +0 +0 +0.0025 ',
+      report())
     local lines = {}
     for line in report('--by strategy,data --format csv'):gmatch '[^\r\n]+' do lines[#lines + 1] = line end
-    assert.matches('^strategy,data,wins,losses,billings,impressions,clicks,conversions,spend,revenue,', lines[1])
-    assert.matches('^dear,"red, ""big""",0,0,1,1,0,0,0.0025,0,', lines[2])
+    assert.matches('^strategy,data,requests,bids,nobids,wins,losses,billings,impressions,clicks,conversions,spend,revenue,',
+      lines[1])
+    assert.matches('^dear,"red, ""big""",,,,0,0,1,1,0,0,0.0025,0,', lines[2]) -- bids are not counted by data
+    assert.matches('\n# bids and no%-bids are not counted by data', report '--by data')
+  end)
+
+  local function kill(pid) os.execute(('kill -KILL %d'):format(pid)) end
+
+  -- A strategy whose target does not fit says nothing; `picky` says no to zone 2, in its own words.
+  it('counts each bid and no-bid once, whoever is killed meanwhile', function()
+    server:strategy('b.lua', [[return strategy { name = 'picky', target = { zone = { '2' } },
+      bid = function() return nobid 'dull' end }]])
+    server:reload()
+    for round = 1, 6 do
+      for zone = 1, 3 do -- nobody wants zone 3
+        server:post('/exoclick/bid?zone_id=' .. zone, banner)
+      end
+      assert.equal(400, server:post('/exoclick/bid?zone_id=1', '{').status) -- is no request
+      if round % 2 == 0 then
+        local worker = server:workers()[1].pid
+        kill(worker)
+        Server.poll('another worker serves', 10, function()
+          local ok, workers = pcall(server.workers, server)
+          return ok and workers[1].pid ~= worker and workers[1].state == 'serving'
+        end)
+      else
+        local keeper = server:bookkeeper()
+        kill(keeper)
+        Server.poll('another bookkeeper writes', 10, function() return server:bookkeeper() ~= keeper end)
+      end
+    end
+    server:finish 'keep' -- what is not a minute old is written at the end
+    local by = {}
+    for _, row in ipairs(rows()) do by[row.strategy] = row end
+    assert.same({ 6, 0, 2.5 }, { by.dear.bids, by.dear.nobids, by.dear.average_bid })
+    assert.same({ 6, 0, 0.1 }, { by.cheap.bids, by.cheap.nobids, by.cheap.average_bid })
+    assert.same({ 0, 6 }, { by.picky.bids, by.picky.nobids })
+    assert.equal(18, rows('--by exchange')[1].requests)
+    by = {}
+    for _, row in ipairs(rows '--by reason') do by[row.reason or 'bid'] = row end
+    assert.equal(6, by.dull.nobids)
+    by = {}
+    for _, row in ipairs(rows '--by format,zone') do by[row.zone or 'none'] = row end
+    assert.same({ 'banner', 6, 6, 0 }, { by['1'].format, by['1'].requests, by['1'].bids, by['1'].nobids })
+    assert.same({ 6, 6, 6 }, { by['2'].requests, by['2'].bids, by['2'].nobids })
+    assert.same({ 6, 0, 0 }, { by['3'].requests, by['3'].bids, by['3'].nobids })
+    assert.equal(0, #rows '--until 2020-01-01')
   end)
 
   it('says what is wrong', function()

@@ -300,6 +300,7 @@ static enum mb_nobid account(struct mb_bidder *b, size_t n_bids, size_t n_strate
         }
         log_first(b, d);
         mb__bidder_count_decision(b->state_of[d->strategy->index], d);
+        mb__bidder_tally_decision(b, d);
         if (!asked && d->outcome != MB_NOBID_BID) {
             first = d->outcome;
             asked = true;
@@ -352,6 +353,7 @@ void mb__bidder_bid(struct mb_bidder *b, const struct mb_codec *codec, const str
         out->outcome = account(b, n_bids, count);
     }
     wire.why_not = out->outcome;
+    mb__bidder_tally_request(b, out->outcome);
     codec->encode_answer(&b->request, chosen, n_bids, &wire);
     out->status = wire.status;
     out->content_type = wire.content_type;

@@ -32,6 +32,9 @@ int mb_bidder_new(const struct mb_bidder_options *options, struct mb_bidder **ou
     }
     b->options = *options;
     b->totals = options->board ? &options->board->totals : &b->own_totals;
+    if (options->board) {
+        mb__bidder_random(b, &b->tally_secret, sizeof(b->tally_secret));
+    }
     mb_arena_init(&b->arena, BIDDER_ARENA_KEEP);
     *out = b;
     return 0;
@@ -111,6 +114,7 @@ struct mb_script *mb_bidder_take_script(struct mb_bidder *b, struct mb_script *s
             b->state_of[i]->breaches = 0;
         }
     }
+    mb__bidder_tally_generation(b);
     return before;
 }
 
@@ -383,6 +387,7 @@ void mb_bidder_handle(struct mb_bidder *b, const struct mb_bidder_in *in, struct
     b->decisions = NULL;
     b->n_decisions = b->decisions_size = b->n_candidates = 0;
     b->has_request = false;
+    b->tally_imp = NULL;
     b->now_ms = in->now_ms;
     b->seed = in->seed;
     out->kind = "error";

@@ -21,6 +21,7 @@ struct strategy_state {
     struct mb_strategy_counts *own;    /* or NULL */
     uint32_t breaches; /* in a row */
     bool answers_ill;  /* on_click has given what its exchange does not take, and the log says so */
+    uint64_t tally_hash; /* of its name and the generation's version */
 };
 
 /* A bid that passed the strategy, on its way to the answer. */
@@ -56,6 +57,9 @@ struct mb_bidder {
     size_t n_candidates;
     struct mb_bidder_counts *totals; /* on the board, or own_totals */
     struct mb_bidder_counts own_totals;
+    uint64_t tally_secret; /* seeds the hashes below */
+    const struct mb_imp *tally_imp; /* whose place's hash is `tally_place`; NULL: none's */
+    uint64_t tally_place;
 };
 
 /* bid.c: a bid request, from decoded request to answer. */
@@ -123,6 +127,11 @@ void mb__bidder_refuse_error(struct mb_bidder *b, struct mb_bidder_out *out,
 struct strategy_state *mb__bidder_state(struct mb_bidder *b, struct mb_slice strategy);
 void mb__bidder_states_fini(struct mb_bidder *b);
 void mb__bidder_count_decision(struct strategy_state *state, const struct mb_decision *decision);
+
+/* tally.c: counts, on the board, what a minute's requests came to. */
+void mb__bidder_tally_generation(struct mb_bidder *b); /* a script was taken */
+void mb__bidder_tally_decision(struct mb_bidder *b, const struct mb_decision *decision);
+void mb__bidder_tally_request(struct mb_bidder *b, enum mb_nobid outcome);
 
 /* draw.c: the next seeded number; and bytes for a bid id. */
 uint64_t mb__bidder_draw(struct mb_bidder *b);

@@ -34,6 +34,7 @@ static const struct flag flags[] = {
     {"seed", TEXT, offsetof(struct cli_args, seed)},
     {"by", TEXT, offsetof(struct cli_args, by)},
     {"since", TEXT, offsetof(struct cli_args, since)},
+    {"until", TEXT, offsetof(struct cli_args, until)},
     {"format", TEXT, offsetof(struct cli_args, format)},
     {"trace", SWITCH, offsetof(struct cli_args, trace)},
     {"all", SWITCH, offsetof(struct cli_args, all)},

@@ -1,4 +1,4 @@
-/* report.c - `moonbid report`: money and events out of the ledger, as a table for people or machines.
+/* report.c - `moonbid report`: bids, money and events out of the ledger, as a table for people or machines.
  */
 #include "moonbid/report.h"
 
@@ -9,17 +9,19 @@
 #include "cli.h"
 #include "moonbid/json.h"
 
-enum { COLUMNS = 16, ROWS_FIRST = 64 };
+enum { ROWS_FIRST = 64 };
 
-/* One figure of a row. */
+/* One figure of a row: first counts, then money, then ratios. */
 enum figure {
-    WINS, LOSSES, BILLINGS, IMPRESSIONS, CLICKS, CONVERSIONS, SPEND, REVENUE,
-    CTR, CPA, ROI, AVERAGE_BID, AVERAGE_PAID, ECPM, FIGURES
+    REQUESTS, BIDS, NOBIDS, WINS, LOSSES, BILLINGS, IMPRESSIONS, CLICKS, CONVERSIONS,
+    SPEND, REVENUE, OVERRUN,
+    WIN_RATE, CTR, CPA, ROI, AVERAGE_BID, AVERAGE_PAID, ECPM, FIGURES
 };
 
 static const char *const figure_names[FIGURES] = {
-    "wins", "losses", "billings", "impressions", "clicks", "conversions", "spend", "revenue",
-    "ctr", "cpa", "roi", "average_bid", "average_paid", "ecpm"};
+    "requests", "bids", "nobids", "wins", "losses", "billings", "impressions", "clicks",
+    "conversions", "spend", "revenue", "overrun", "win_rate", "ctr", "cpa", "roi", "average_bid",
+    "average_paid", "ecpm"};
 
 enum format { TEXT, CSV, JSON };
 
@@ -27,78 +29,140 @@ struct report {
     enum format format;
     enum mb_report_key keys[MB_REPORT_COUNT];
     size_t n_keys;
-    struct mb_buf out;   /* CSV and JSON as they come */
+    struct mb_report_gaps gaps;
+    struct mb_zone zone;
+    struct mb_buf out;
     struct mb_json_writer json;
     struct mb_arena arena;
-    struct mb_slice (*cells)[COLUMNS + MB_REPORT_COUNT]; /* TEXT: all rows, for the columns' widths */
+    struct mb_slice (*cells)[FIGURES + MB_REPORT_COUNT]; /* but JSON: all rows, for the columns' widths */
     size_t n_rows, room;
 };
 
 /* --- figures --- */
 
-static struct mb_slice copy(struct report *r, const struct mb_buf *text)
+/* Does what the row is made of tell the figure? */
+static bool is_told(const struct report *r, enum figure figure)
 {
-    return mb_xarena_copy(&r->arena, mb_buf_slice(text));
-}
-
-static double share(double part, double whole)
-{
-    return whole > 0 ? part / whole : -1;
-}
-
-/* A ratio; below 0 where there is nothing to divide by. */
-static double ratio_of(const struct mb_report_row *row, enum figure figure)
-{
-    double spend = (double)row->spend.nanos / 1e9, revenue = (double)row->revenue.nanos / 1e9;
-
     switch (figure) {
-    case CTR:
-        return share((double)row->clicks, (double)row->impressions);
-    case CPA:
-        return share(spend, (double)row->conversions);
-    case ROI:
-        return row->spend.nanos > 0 && row->conversions > 0 ? revenue / spend : -1;
+    case REQUESTS:
+        return !r->gaps.no_bids && !r->gaps.no_requests;
+    case BIDS:
+    case NOBIDS:
+    case WIN_RATE:
     case AVERAGE_BID:
-        return share((double)row->bid_sum / 1e6, (double)row->booked);
-    case AVERAGE_PAID:
-        return share((double)row->paid_sum / 1e6, (double)row->paid);
-    case ECPM:
-        return share(spend * 1000, (double)row->impressions);
+        return !r->gaps.no_bids;
+    case OVERRUN:
+        return !r->gaps.no_overrun;
     default:
-        return -1;
+        return true;
     }
 }
 
 static uint64_t count_of(const struct mb_report_row *row, enum figure figure)
 {
-    const uint64_t counts[] = {row->wins,        row->losses, row->billings,
-                               row->impressions, row->clicks, row->conversions};
+    const uint64_t counts[] = {row->requests, row->bids,        row->nobids,
+                               row->wins,     row->losses,      row->billings,
+                               row->impressions, row->clicks,   row->conversions};
 
     return counts[figure];
 }
 
-/* Counts and money exactly; ratios with six digits, absent where there are none. */
+static struct mb_amount amount_of(const struct mb_report_row *row, enum figure figure)
+{
+    return figure == SPEND ? row->spend : figure == REVENUE ? row->revenue : row->overrun;
+}
+
+__extension__ typedef __int128 wide;
+
+/* part / whole with six digits, rounded half away from zero; nothing where there is nothing to divide by. No
+ * floating point: the digits are those of the sums. */
+static void add_ratio(struct mb_buf *text, wide part, wide whole)
+{
+    bool negative = part < 0;
+    wide millionths;
+
+    if (whole <= 0) {
+        return;
+    }
+    millionths = ((negative ? -part : part) * 2000000 + whole) / (2 * whole);
+    mb_xbuf_add_text(text, negative && millionths > 0 ? "-" : "");
+    mb_xbuf_printf(text, "%llu.%06u", (unsigned long long)(millionths / 1000000),
+                   (unsigned)(millionths % 1000000));
+}
+
+enum { NANOS = 1000000000, MICROS = 1000000 };
+
+static void add_figure(struct mb_buf *text, const struct mb_report_row *row, enum figure figure)
+{
+    switch (figure) {
+    case WIN_RATE:
+        add_ratio(text, row->won, row->bids);
+        break;
+    case CTR:
+        add_ratio(text, row->clicks, row->impressions);
+        break;
+    case CPA:
+        add_ratio(text, row->spend.nanos, (wide)row->conversions * NANOS);
+        break;
+    case ROI:
+        add_ratio(text, row->revenue.nanos, row->spend.nanos);
+        break;
+    case AVERAGE_BID:
+        add_ratio(text, row->bid_sum, (wide)row->bids * MICROS);
+        break;
+    case AVERAGE_PAID:
+        add_ratio(text, row->paid_sum, (wide)row->paid * MICROS);
+        break;
+    case ECPM:
+        add_ratio(text, (wide)row->spend.nanos * 1000, (wide)row->impressions * NANOS);
+        break;
+    case SPEND:
+    case REVENUE:
+    case OVERRUN:
+        mb_xbuf_add_amount(text, amount_of(row, figure));
+        break;
+    default:
+        mb_xbuf_add_u64(text, count_of(row, figure));
+    }
+}
+
 static struct mb_slice figure_text(struct report *r, const struct mb_report_row *row,
                                    enum figure figure)
 {
     struct mb_buf text = {0};
     struct mb_slice out = MB_SLICE_NONE;
 
-    if (figure <= CONVERSIONS) {
-        mb_xbuf_add_u64(&text, count_of(row, figure));
-    } else if (figure == SPEND || figure == REVENUE) {
-        mb_xbuf_add_amount(&text, figure == SPEND ? row->spend : row->revenue);
-    } else if (ratio_of(row, figure) >= 0) {
-        mb_xbuf_printf(&text, "%.6g", ratio_of(row, figure));
+    if (is_told(r, figure)) {
+        add_figure(&text, row, figure);
     }
     if (text.len > 0) {
-        out = copy(r, &text);
+        out = mb_xarena_copy(&r->arena, mb_buf_slice(&text));
     }
     mb_buf_fini(&text);
     return out;
 }
 
 /* --- JSON --- */
+
+/* Money as text and, exactly, as an integer; a ratio is a number. */
+static void json_figure(struct report *r, const struct mb_report_row *row, enum figure figure)
+{
+    struct mb_json_writer *w = &r->json;
+    struct mb_slice text = figure_text(r, row, figure);
+    char nanos[32];
+
+    mb_jsonw_key(w, figure_names[figure]);
+    if (!mb_slice_present(text)) {
+        mb_jsonw_null(w);
+    } else if (figure >= SPEND && figure <= OVERRUN) {
+        mb_jsonw_str(w, text);
+        snprintf(nanos, sizeof(nanos), "%s_nanos", figure_names[figure]);
+        mb_jsonw_key(w, nanos);
+        mb_jsonw_i64(w, amount_of(row, figure).nanos);
+    } else {
+        mb_jsonw_raw(w, text);
+    }
+}
 
 static void json_row(struct report *r, const struct mb_report_row *row)
 {
@@ -114,18 +178,7 @@ static void json_row(struct report *r, const struct mb_report_row *row)
         }
     }
     for (int f = 0; f < FIGURES; f++) {
-        struct mb_slice text = figure_text(r, row, (enum figure)f);
-
-        mb_jsonw_key(w, figure_names[f]);
-        if (!mb_slice_present(text)) {
-            mb_jsonw_null(w);
-        } else if (f == SPEND || f == REVENUE) {
-            mb_jsonw_str(w, text);
-            mb_jsonw_key(w, f == SPEND ? "spend_nanos" : "revenue_nanos");
-            mb_jsonw_i64(w, f == SPEND ? row->spend.nanos : row->revenue.nanos);
-        } else {
-            mb_jsonw_raw(w, text);
-        }
+        json_figure(r, row, (enum figure)f);
     }
     mb_jsonw_object_end(w);
 }
@@ -225,7 +278,7 @@ static void text_cell(struct report *r, struct mb_slice text, size_t width, bool
 
 static void print_text(struct report *r)
 {
-    size_t n = r->n_keys + FIGURES, widths[COLUMNS + MB_REPORT_COUNT];
+    size_t n = r->n_keys + FIGURES, widths[FIGURES + MB_REPORT_COUNT];
 
     for (size_t c = 0; c < n; c++) {
         widths[c] = heading(r, c).len;
@@ -243,6 +296,26 @@ static void print_text(struct report *r)
     }
 }
 
+/* Why columns are empty. */
+static void print_notes(struct report *r)
+{
+    const struct mb_report_gaps *gaps = &r->gaps;
+    const char *const notes[] = {
+        gaps->no_bids ? "bids and no-bids are not counted by data or type: events only" : NULL,
+        !gaps->no_bids && gaps->no_requests
+            ? "requests are of no strategy, version, arm, creative or reason"
+            : NULL,
+        gaps->no_overrun ? "overrun is known by strategy and day only" : NULL,
+        gaps->no_format ? "events do not tell their format" : NULL,
+    };
+
+    for (size_t i = 0; i < sizeof(notes) / sizeof(notes[0]); i++) {
+        if (notes[i]) {
+            mb_xbuf_printf(&r->out, "# %s\n", notes[i]);
+        }
+    }
+}
+
 /* --- the command --- */
 
 static int take_keys(struct report *r, const char *by)
@@ -256,7 +329,7 @@ static int take_keys(struct report *r, const char *by)
         if (key == MB_REPORT_COUNT || r->n_keys == MB_REPORT_COUNT) {
             return cli_say(CLI_USAGE,
                            "--by: '%.*s' is none of strategy, version, arm, day, hour, exchange, "
-                           "endpoint, zone, site, country, creative, data, type, reason",
+                           "endpoint, format, zone, site, country, creative, data, type, reason",
                            MB_SLICE_ARG(name));
         }
         r->keys[r->n_keys++] = key;
@@ -264,23 +337,33 @@ static int take_keys(struct report *r, const char *by)
     return CLI_OK;
 }
 
-/* An instant, or a duration back from now. */
-static int take_since(const char *text, int64_t *out)
+/* An instant, by the clocks of the config's time zone unless it ends with Z; or a duration back from now. */
+static int take_time(const struct report *r, const char *flag, const char *text, int64_t *out)
 {
-    struct mb_slice since = mb_slice_of(text);
+    struct mb_slice time = mb_slice_of(text);
     int64_t ms;
 
     if (!text) {
         return CLI_OK;
     }
-    if (mb_time_parse_duration(since, &ms)) {
+    if (mb_time_parse_duration(time, &ms)) {
         *out = mb_time_now_ms() - ms;
         return CLI_OK;
     }
-    return mb_time_parse_utc(since, out)
-               ? CLI_OK
-               : cli_say(CLI_USAGE, "--since: expected such as 24h, 7d or 2026-03-02T00:00, not '%s'",
-                         text);
+    if (!mb_time_parse_utc(time, &ms)) {
+        return cli_say(CLI_USAGE,
+                       "--%s: expected such as 24h, 7d, 2026-03-02 or 2026-03-02T09:00, not '%s'",
+                       flag, text);
+    }
+    *out = mb_slice_ends(time, MB_SLICE("Z")) ? ms : mb_zone_to_utc_ms(&r->zone, ms);
+    return CLI_OK;
+}
+
+static int take_zone(struct report *r, const char *name)
+{
+    struct mb_error err = {.at = -1};
+
+    return mb_zone_load(mb_slice_of(name), &r->zone, &err) ? cli_fail(&err) : CLI_OK;
 }
 
 static int take_format(const char *text, enum format *out)
@@ -317,6 +400,7 @@ static int print_report(struct report *r, const struct mb_report_options *option
         print_csv(r);
     } else {
         print_text(r);
+        print_notes(r);
     }
     fwrite(r->out.data, 1, r->out.len, stdout);
     return fflush(stdout) == 0 ? CLI_OK : cli_say(CLI_ENVIRONMENT, "the output could not be written");
@@ -325,20 +409,23 @@ static int print_report(struct report *r, const struct mb_report_options *option
 static int run(const struct cli_args *args)
 {
     struct report report = {0};
-    struct mb_report_options options = {0};
+    struct mb_report_options options = {.keys = report.keys, .zone = &report.zone};
     struct mb_config *config = NULL;
     int code = take_keys(&report, args->by ? args->by : "strategy");
 
-    if (code != CLI_OK || (code = take_since(args->since, &options.since_ms)) != CLI_OK ||
-        (code = take_format(args->format, &report.format)) != CLI_OK ||
+    if (code != CLI_OK || (code = take_format(args->format, &report.format)) != CLI_OK ||
         (code = cli_config(args, &config)) != CLI_OK) {
         return code;
     }
     mb_arena_init(&report.arena, 64 * 1024);
-    options.data_dir = config->data;
-    options.keys = report.keys;
-    options.n_keys = report.n_keys;
-    code = print_report(&report, &options);
+    if ((code = take_zone(&report, config->timezone)) == CLI_OK &&
+        (code = take_time(&report, "since", args->since, &options.since_ms)) == CLI_OK &&
+        (code = take_time(&report, "until", args->until, &options.until_ms)) == CLI_OK) {
+        options.data_dir = config->data;
+        options.n_keys = report.n_keys;
+        report.gaps = mb_report_gaps_of(report.keys, report.n_keys);
+        code = print_report(&report, &options);
+    }
     free(report.cells);
     mb_buf_fini(&report.out);
     mb_arena_fini(&report.arena);
@@ -348,23 +435,33 @@ static int run(const struct cli_args *args)
 
 const struct cli_command cli_report = {
     .name = "report",
-    .summary = "wins, spend, clicks, conversions and rates out of the ledger",
-    .flags = " config data set by since format ",
+    .summary = "bids, wins, spend, clicks, conversions and rates out of the ledger",
+    .flags = " config data set by since until format ",
     .help =
-        "usage: moonbid report [--by KEYS] [--since T] [--format text|csv|json] [--data DIR]\n"
-        "                      [--config FILE] [--set KEY=VALUE]\n"
+        "usage: moonbid report [--by KEYS] [--since T] [--until T] [--format text|csv|json]\n"
+        "                      [--data DIR] [--config FILE] [--set KEY=VALUE]\n"
         "\n"
         "Reads beside a running server. Most spend first; test events count nowhere.\n"
         "\n"
         "  --by KEYS     comma-separated: strategy (default), version, arm, day, hour, exchange,\n"
-        "                endpoint, zone, site, country, creative, data, type, reason\n"
-        "  --since T     24h, 7d, or an instant such as 2026-03-02T00:00 (UTC); default: all\n"
-        "  --format F    text (default), csv, json: {\"rows\":[{...}]}, spend as text and as\n"
-        "                spend_nanos, an integer\n"
+        "                endpoint, format, zone, site, country, creative, data, type, reason\n"
+        "  --since T     24h, 7d, or an instant such as 2026-03-02 or 2026-03-02T09:00, by the\n"
+        "  --until T     clocks of the config's timezone (Z at its end: UTC); default: all\n"
+        "  --format F    text (default), csv, json: {\"rows\":[{...}]}, money as text and as an\n"
+        "                integer: spend and spend_nanos, revenue and overrun likewise\n"
         "\n"
-        "spend and revenue are in house currency; ctr is clicks by impressions, cpa spend by\n"
-        "conversions, roi revenue by spend, ecpm spend by thousand impressions; what booked by the\n"
-        "thousand counts as an impression. Days and hours are UTC.\n"
+        "Days and hours are those of the config's timezone. Sums are exact; ratios have six\n"
+        "digits, and - where there is nothing to divide by. Money is in house currency.\n"
+        "\n"
+        "  bids, nobids  what strategies said to impressions; --by reason tells no-bids apart.\n"
+        "                Counted by the minute, here a minute later (at the server's end at once).\n"
+        "                Zones, sites, countries and creatives beyond the busiest: (other)\n"
+        "  win_rate      wins by bids; at ExoClick, which tells of no wins, billing notices by bids\n"
+        "  impressions   what booked by the thousand counts as one\n"
+        "  ctr, cpa, roi clicks by impressions, spend by conversions, revenue by spend\n"
+        "  average_bid   of all bids; average_paid of those that booked and told a price\n"
+        "  ecpm          spend by thousand impressions\n"
+        "  overrun       booked past limits, by the strategies' own days\n"
         "\n"
         "exit:    0 printed, 2 usage, 3 environment\n"
         "example: moonbid report --by strategy,day --since 7d\n",

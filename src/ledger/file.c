@@ -52,6 +52,17 @@ static const char *const steps[] = {
     " daily_nanos INTEGER NOT NULL, total_nanos INTEGER NOT NULL,"
     " late INTEGER NOT NULL, late_nanos INTEGER NOT NULL,"
     " PRIMARY KEY (strategy, day)) STRICT, WITHOUT ROWID;",
+    "CREATE TABLE bid_counts ("
+    " span_ms INTEGER NOT NULL, start_ms INTEGER NOT NULL, kind TEXT NOT NULL,"
+    " strategy TEXT NOT NULL, version TEXT NOT NULL, arm TEXT NOT NULL,"
+    " endpoint TEXT NOT NULL, exchange TEXT NOT NULL, format TEXT NOT NULL,"
+    " country TEXT NOT NULL, zone_id TEXT NOT NULL, site_id TEXT NOT NULL,"
+    " creative_id TEXT NOT NULL, reason TEXT NOT NULL,"
+    " count INTEGER NOT NULL, price_micros INTEGER NOT NULL,"
+    " PRIMARY KEY (span_ms, start_ms, kind, strategy, version, arm, endpoint, exchange, format,"
+    " country, zone_id, site_id, creative_id, reason)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE count_marks (run INTEGER NOT NULL, seat INTEGER NOT NULL,"
+    " taken INTEGER NOT NULL, PRIMARY KEY (run, seat)) STRICT, WITHOUT ROWID;",
 };
 enum { STEPS = sizeof steps / sizeof steps[0] };
 

@@ -2,7 +2,9 @@
  *
  * Files: record.c has the table of an event's fields and their form as JSON; rows.c the same as
  *        rows of a table; file.c opens the database; ledger.c queues and commits; sums.c tells
- * spend; notes.c keeps what the guard knows; import.c takes over the file of an earlier version; read.c and salvage.c are for commands.
+ *        spend; notes.c keeps what the guard knows; counts.c what bids and no-bids came to;
+ *        import.c takes over the file of an earlier version; report.c with groups.c, read.c and
+ *        salvage.c are for commands.
  */
 #ifndef MB_LEDGER_INTERNAL_H
 #define MB_LEDGER_INTERNAL_H
@@ -88,6 +90,9 @@ int mb__ledger_failed(const struct mb__ledger_file *file, int code, struct mb_er
 bool mb__ledger_is_damage(int code);
 
 /* --- rows.c --- */
+
+/* The text itself where it is UTF-8, else a copy with U+FFFD for what is none. */
+struct mb_slice mb__ledger_clean(struct mb_slice text, struct mb_buf *scratch);
 
 int mb__ledger_prepare_rows(struct mb__ledger_file *file, struct mb_error *err) MB_MUST_USE;
 /* Inside a transaction: records the event and adds it to the sums, unless its key is there. */

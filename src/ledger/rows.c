@@ -70,8 +70,7 @@ static int run(struct mb__ledger_file *file, sqlite3_stmt *statement, struct mb_
 
 /* --- writing --- */
 
-/* The text itself where it is UTF-8, else a copy with U+FFFD for what is none. */
-static struct mb_slice clean(struct mb_slice text, struct mb_buf *scratch)
+struct mb_slice mb__ledger_clean(struct mb_slice text, struct mb_buf *scratch)
 {
     struct mb_slice rest = text;
     size_t len;
@@ -107,7 +106,7 @@ static struct mb_slice key_of(struct mb__ledger_file *file, const struct mb_even
                               struct mb_ledger_origin origin)
 {
     if (!mb_slice_empty(event->key)) {
-        return clean(event->key, &file->key);
+        return mb__ledger_clean(event->key, &file->key);
     }
     uint64_t first = (uint64_t)origin.sender, second = (uint64_t)origin.sequence;
     if (origin.sender == 0) {
@@ -131,7 +130,7 @@ static int bind_field(struct mb__ledger_file *file, int at, const struct mb_even
     }
     if (field->kind == MB__FIELD_TEXT) {
         struct mb_slice text = mb__field_text(event, field);
-        struct mb_slice cleaned = clean(text, &file->text);
+        struct mb_slice cleaned = mb__ledger_clean(text, &file->text);
         return cleaned.data == text.data
                    ? bind_text(insert, at, text)
                    : sqlite3_bind_text64(insert, at, cleaned.data, cleaned.len, SQLITE_TRANSIENT,
@@ -198,7 +197,7 @@ static int add_to_sums(struct mb__ledger_file *file, const struct mb_event *even
         return 0;
     }
     if (sqlite3_bind_int64(s, 1, quarter_hour_of(event->time_ms)) ||
-        bind_text(s, 2, clean(event->strategy, &file->text)) ||
+        bind_text(s, 2, mb__ledger_clean(event->strategy, &file->text)) ||
         bind_text(s, 3, mb_slice_of(mb_event_name(event->type))) ||
         sqlite3_bind_int64(s, 4, event->books && !click) ||
         sqlite3_bind_int64(s, 5, event->books && click) || sqlite3_bind_int64(s, 6, cost)) {

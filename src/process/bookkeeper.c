@@ -58,6 +58,7 @@ struct keeper {
     uint64_t spool_ms;    /* when to look for spools; 0: no need */
     uint64_t end_ms;      /* life is over: the end at the latest; 0: it is not */
     uint64_t notes_ms;    /* when to write the guard's notes */
+    uint64_t counts_ms;   /* when to look for what workers have counted */
     uint64_t from_spools; /* events of the spool being taken */
     char room[MB__LINE_ROOM];
 };
@@ -392,6 +393,7 @@ static void turn(struct keeper *k, struct pollfd *fds)
     accept_all(k);
     take_spools(k, mb__shared_clock_ms());
     mb__notes_tick(k->ledger, k->options->guard, mb__shared_clock_ms(), &k->notes_ms);
+    mb__counts_tick(&k->options->counts, k->ledger, mb__shared_clock_ms(), &k->counts_ms);
     mb__checkpoints_turn(&k->checkpoints, idle, mb__shared_clock_ms());
     note_life(k, &fds[1]);
 }
@@ -419,6 +421,7 @@ static void serve(struct keeper *k)
         turn(k, fds);
     }
     mb__notes_write(k->ledger, k->options->guard);
+    mb__counts_write(&k->options->counts, k->ledger, true);
     free(fds);
 }
 

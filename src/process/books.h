@@ -218,6 +218,21 @@ bool mb__checkpoints_want_turn(const struct mb__checkpoints *c, uint64_t now_ms)
 /* Waits for the one that runs. */
 void mb__checkpoints_close(struct mb__checkpoints *c);
 
+/* --- counts.c: what workers have counted --- */
+
+struct mb__boards;
+
+struct mb__counts_source {
+    const struct mb__boards *boards; /* NULL: none */
+    int64_t run;                     /* distinct for every start of the server */
+};
+
+/* Writes tables that are sealed; `last`: also those that were being counted in, for nobody counts any more. */
+void mb__counts_write(const struct mb__counts_source *from, struct mb_ledger *ledger, bool last);
+/* The sealed ones, once a second. */
+void mb__counts_tick(const struct mb__counts_source *from, struct mb_ledger *ledger,
+                     uint64_t now_ms, uint64_t *due_ms);
+
 /* --- bookkeeper.c --- */
 
 struct mb__bookkeeper_options {
@@ -227,6 +242,7 @@ struct mb__bookkeeper_options {
     const char *data_dir; /* borrowed */
     struct mb_guard *guard;
     struct mb__books_page *page;
+    struct mb__counts_source counts; /* what workers count; zeroed: nothing */
 };
 
 /* Writes the ledger until life_fd ends. Gives the process's exit status: a failure where the ledger

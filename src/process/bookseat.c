@@ -58,7 +58,9 @@ static void be_bookkeeper(struct mb__supervisor *supervisor)
                                              .grace_ms = supervisor->config->grace_ms,
                                              .data_dir = supervisor->config->data,
                                              .guard = supervisor->parts.guard,
-                                             .page = &supervisor->shared->books};
+                                             .page = &supervisor->shared->books,
+                                             .counts = {&supervisor->boards,
+                                                        supervisor->shared->started_ms}};
 
     mb__crew_be_child(supervisor);
     close_fd(&seat->life_fds[1]);

@@ -63,6 +63,7 @@ static void on_beat(uv_timer_t *timer)
 
     atomic_store_explicit(&worker->seat->heartbeat_ms, now_ms, memory_order_relaxed);
     mb__worker_publish(worker);
+    mb_tally_turn(&worker->board->bidder.tally, mb_time_now_ms(), false);
     mb__books_watch_money(worker, now_ms);
     for (i = 0; i < worker->shared->n_seats && !worker->draining; i++) {
         const struct mb__seat *seat = &worker->shared->seats[i];

@@ -39,6 +39,7 @@ local OWNER = {
   ['limiter.h'] = 'process',
   ['recent.h'] = 'notice',
   ['report.h'] = 'ledger',
+  ['tally.h'] = 'metrics',
 }
 
 -- Third-party headers and who alone may include them.

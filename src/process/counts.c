@@ -1,0 +1,43 @@
+/* counts.c - the bookkeeper writes down what workers have counted, a minute at a time. */
+#include "supervisor.h"
+
+enum { EVERY_MS = 1000 };
+
+static void write_table(const struct mb__counts_source *from, struct mb_ledger *ledger,
+                        uint32_t seat, const struct mb_tally_table *table, uint64_t number)
+{
+    const struct mb_ledger_count_mark mark = {from->run, seat, number};
+
+    /* A disk that takes nothing shows in commits as well, which say so; the worker keeps the table. */
+    if (mb_ledger_count(ledger, &mark, table, NULL) == 0) {
+        mb_tally_give_back(&mb__boards_at(from->boards, seat)->bidder.tally, number);
+    }
+}
+
+void mb__counts_write(const struct mb__counts_source *from, struct mb_ledger *ledger, bool last)
+{
+    uint32_t seat;
+
+    for (seat = 0; from->boards && seat < from->boards->count; seat++) {
+        const struct mb_tally *tally = &mb__boards_at(from->boards, seat)->bidder.tally;
+        const struct mb_tally_table *table;
+        uint64_t number;
+
+        if ((table = mb_tally_sealed(tally, &number))) {
+            write_table(from, ledger, seat, table, number);
+        }
+        if (last && !mb_tally_sealed(tally, &number) &&
+            (table = mb_tally_open_table(tally, &number))->used > 0) {
+            write_table(from, ledger, seat, table, number);
+        }
+    }
+}
+
+void mb__counts_tick(const struct mb__counts_source *from, struct mb_ledger *ledger,
+                     uint64_t now_ms, uint64_t *due_ms)
+{
+    if (now_ms >= *due_ms) {
+        *due_ms = now_ms + EVERY_MS;
+        mb__counts_write(from, ledger, false);
+    }
+}
