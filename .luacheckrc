@@ -12,3 +12,5 @@ files['tests/fuzz/scripts'] = { read_globals = sandbox }
 files['tests/validator/scripts'] = { read_globals = sandbox }
 files['bench/decision.lua'] = { globals = { 'ngx' } }
 files['spec'] = { std = '+busted' }
+-- Declarations for editors, never run.
+files['scripts/moonbid/types.lua'] = { globals = sandbox, ignore = { '212', '241', '211', '231' } }

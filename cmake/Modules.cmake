@@ -13,3 +13,15 @@ function(moonbid_module name)
   endforeach()
   target_link_libraries(mb_${name} PRIVATE ${ARG_LIBRARIES})
 endfunction()
+
+# moonbid_embed(TARGET FILE NAME)
+#
+# Makes NAME, the bytes of FILE as the initializer of an array, for sources of TARGET to include.
+function(moonbid_embed target file name)
+  set(out ${CMAKE_CURRENT_BINARY_DIR}/${name})
+  add_custom_command(OUTPUT ${out}
+    COMMAND ${CMAKE_COMMAND} -DFILE=${CMAKE_CURRENT_SOURCE_DIR}/${file} -DOUT=${out} -P ${CMAKE_SOURCE_DIR}/cmake/embed.cmake
+    DEPENDS ${file} ${CMAKE_SOURCE_DIR}/cmake/embed.cmake VERBATIM)
+  target_sources(${target} PRIVATE ${out})
+  target_include_directories(${target} PRIVATE ${CMAKE_CURRENT_BINARY_DIR})
+endfunction()

@@ -2,21 +2,10 @@
 
 local kit = require 'moonbid.kit'
 
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read '*a'
-  file:close()
-  return text
-end
+local names = require 'spec.support.names'
+local read, sorted = names.read, names.sorted
 
 local guide = read 'docs/strategies.md'
-
-local function sorted(set)
-  local list = {}
-  for name in pairs(set) do list[#list + 1] = name end
-  table.sort(list)
-  return list
-end
 
 -- The words in backquotes, a list of names, as a set.
 local function words(text)
@@ -34,39 +23,14 @@ local function rows(from, to)
   return section:gmatch '\n|([^|\n]+)|([^|\n]*)|'
 end
 
--- What stands in the C tables: the names that `patterns` capture in `text`.
-local function names(text, ...)
-  local set = {}
-  for _, pattern in ipairs { ... } do
-    for name in text:gmatch(pattern) do set[name] = true end
-  end
-  assert(next(set), 'no name found')
-  return set
-end
-
 describe('the guide to strategies', function()
   it('has the fields of req and imp', function()
-    local source = read 'src/script/view_request.c'
     local members = {}
     for row, fields in rows('## What `bid` gets and gives', '### What it returns') do
       local name = row:match '`([%w_.]+)`'
       if name and (name:find '^req' or name == 'imp') then members[name] = words(fields) end
     end
-    local function of(macro)
-      local start = '%f[%w]' .. macro .. '%([%u_%d]+, '
-      return names(source, start .. '([%l_]+)%)', start .. '"([%l_]+)"')
-    end
-    for name, macro in pairs {
-      req = 'REQUEST', imp = 'IMP', ['req.site'] = 'SITE', ['req.geo'] = 'GEO', ['req.user'] = 'USER', ['req.regs'] = 'REGS',
-      ['req.device'] = 'DEVICE',
-    } do
-      assert.same(sorted(of(macro)), sorted(members[name] or {}), name)
-    end
-    for name, macro in pairs { ['req.app'] = 'APP', ['req.blocked'] = 'BLOCKED' } do
-      local known = names(source, '%f[%w]' .. macro .. '%(([%l_]+)%)')
-      known.member = nil -- the macro's own
-      assert.same(sorted(known), sorted(members[name] or {}), name)
-    end
+    for name, known in pairs(names.of_request()) do assert.same(sorted(known), sorted(members[name] or {}), name) end
   end)
 
   it('has the members of ctx', function()
@@ -76,7 +40,7 @@ describe('the guide to strategies', function()
         for name in pairs(words(row)) do told[name] = true end
       end
     end
-    assert.same(sorted(names(read 'src/script/ctx.c', '{"([%l_]+)", MB__FIELD_CTX')), sorted(told))
+    assert.same(sorted(names.of_ctx()), sorted(told))
   end)
 
   it('has the fields of a bid', function()
@@ -84,8 +48,7 @@ describe('the guide to strategies', function()
     for row in rows('And `price` always. The others:', '## Tokens') do
       for name in pairs(words(row)) do told[name] = true end
     end
-    local source = read('src/script/result.c'):match 'bid_fields%[%] = (%b{})'
-    assert.same(sorted(names(source, 'SAME%([%u_]+, ([%l_]+)%)', '"([%l_]+)"')), sorted(told))
+    assert.same(sorted(names.of_bid()), sorted(told))
   end)
 
   it('has the fields of an event', function()
@@ -95,9 +58,7 @@ describe('the guide to strategies', function()
         for name in pairs(words(fields)) do told[name] = true end
       end
     end
-    local known = names(read('src/script/view_event.c'):match 'event_fields%[%] = (%b{})',
-      'TEXT%(([%l_]+)%)', 'PRICE%(([%l_]+)%)', '"([%l_]+)"')
-    assert.same(sorted(known), sorted(told))
+    assert.same(sorted(names.of_event()), sorted(told))
   end)
 
   it('has the keys of limits', function()
@@ -106,7 +67,7 @@ describe('the guide to strategies', function()
       for name in pairs(words(row)) do told[name] = true end
     end
     told.timezone = guide:find('`timezone`', 1, true) and true
-    assert.same(sorted(names(read('src/script/limits.c'):match 'known_keys%[%] = (%b{})', '"([%l_]+)"')), sorted(told))
+    assert.same(sorted(names.of_limits()), sorted(told))
   end)
 
   it('has the reasons of the engine', function()
@@ -114,7 +75,8 @@ describe('the guide to strategies', function()
     for row in rows('## Why is it not bidding%?', '## Testing') do
       for name in pairs(words(row)) do told[name] = true end
     end
-    local known = names(read('include/moonbid/auction.h'):match '#define MB_NOBID_MAP(.-)\n\n', 'XX%([%u_]+, +"([%l_]+)"%)')
+    local known = names.captured(read('include/moonbid/auction.h'):match '#define MB_NOBID_MAP(.-)\n\n',
+      'XX%([%u_]+, +"([%l_]+)"%)')
     known.script, known.test = nil, nil -- the strategy's own word; and one that nothing gives
     assert.same(sorted(known), sorted(told))
   end)
