@@ -9,10 +9,10 @@
  * reads them twice.
  *
  * The limits of its own: CPU time as a last resort; memory, half of the machine's, so that a file
- * that asks for all of it gets an error; behind the workers where cores are few; the kernel's first
- * choice where memory runs out; and it dies with its parent, since it may be in no state to notice that by itself.
+ * that asks for all of it gets an error; the kernel's first choice where memory runs out; and it
+ * dies with its parent, since it may be in no state to notice that by itself.
  */
-#include "internal.h"
+#include "checking.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,31 +23,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "moonbid/json_doc.h"
 #include "moonbid/limiter.h"
 
-enum {
-    CPU_SECONDS = 120,
-    NICENESS = 5, /* bids go first where cores are few */
-    SCRIPT_STEP_MS = 2500, /* behind the limiter's two seconds, which knows the line */
-    DISK_STEP_MS = 20000,
-};
-
-struct checking {
-    const struct mb__check *check;
-    struct mb__progress *progress;
-    struct mb__settings settings; /* to be taken */
-    struct mb_bundle *bundle;
-    struct mb_script_report report;
-    struct mb__letter_head head;
-    struct mb__parcel parcel;
-    struct mb_error err;   /* of what is no script */
-    char geo_problem[400]; /* with the database, which is no refusal; or "" */
-};
+enum { CPU_SECONDS = 120 };
 
 /* --- steps --- */
 
-static void begin_step(struct mb__progress *progress, uint32_t limit_ms, const char *what)
+void mb__checking_step(struct mb__progress *progress, uint32_t limit_ms, const char *what)
 {
     snprintf(progress->what, sizeof(progress->what), "%s", what);
     atomic_store(&progress->limit_ms, limit_ms);
@@ -56,207 +38,17 @@ static void begin_step(struct mb__progress *progress, uint32_t limit_ms, const c
 
 static void on_file(void *user, struct mb_slice path)
 {
-    struct checking *c = user;
+    struct mb__checking *c = user;
     char what[sizeof(c->progress->what)];
 
     snprintf(what, sizeof(what), "%s/%.*s", c->settings.config->scripts, MB_SLICE_ARG(path));
-    begin_step(c->progress, SCRIPT_STEP_MS, what);
-}
-
-/* --- config --- */
-
-/* In place of each key its name: a config is handed on and compared, keys are neither. */
-static void name_keys(struct mb_config *config, const struct mb_notice_keys *keys)
-{
-    size_t i, count = mb_notice_keys_count(keys);
-    struct mb_slice *names = mb_xarena_array(&config->arena, count, sizeof(*names));
-
-    for (i = 0; i < count; i++) {
-        char name[16];
-
-        mb_notice_keys_name(keys, i, name);
-        names[i] = mb_xarena_copy(&config->arena, mb_slice(name, sizeof(name)));
-    }
-    config->notice_keys = (struct mb_slices){names, count};
-}
-
-static int open_keys(struct checking *c, struct mb_config *config)
-{
-    c->settings.keys = mb_xnotice_keys_new();
-    begin_step(c->progress, DISK_STEP_MS, "notice_keys");
-    int rc = mb__open_keys(config, c->check->kind == MB__CHECK_DRY, c->settings.keys, &c->err);
-
-    if (!rc) {
-        name_keys(config, c->settings.keys);
-    }
-    return rc;
-}
-
-static int copy_geo(struct checking *c, int fd)
-{
-    int *piece = &c->parcel.fds[MB__PIECE_GEO];
-
-    *piece = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    return *piece >= 0 ? 0 : mb_fail(&c->err, MB_EIO, NULL, "no descriptors: %s", strerror(errno));
-}
-
-/* The database in use goes on, under the name that it has. */
-static int keep_geo(struct checking *c)
-{
-    int fd = c->check->parcel->fds[MB__PIECE_GEO];
-
-    mb_geo_close(c->settings.geo);
-    c->settings.geo = NULL;
-    return mb_geo_open_shared(fd, &c->settings.geo, &c->err) ? c->err.code : copy_geo(c, fd);
-}
-
-static bool has_geo_of(const struct checking *c, const char *path)
-{
-    const struct mb__check *check = c->check;
-
-    return check->parcel && check->parcel->fds[MB__PIECE_GEO] >= 0 &&
-           strcmp(check->running->config->geoip, path) == 0;
-}
-
-/* One that is brought by somebody else every week and comes broken is no reason to refuse a trader's
- * scripts: the one in use stays. *is_other: it is not the one in use. */
-static int open_geo(struct checking *c, bool *is_other)
-{
-    const char *path = c->settings.config->geoip;
-    struct mb_error err = {.at = -1};
-
-    *is_other = false;
-    if (!path) {
-        return 0;
-    }
-    begin_step(c->progress, DISK_STEP_MS, path);
-    if (mb_geo_open(path, &c->settings.geo, &err)) {
-        if (!has_geo_of(c, path)) {
-            c->err = err;
-            return err.code;
-        }
-        mb_log(MB_LOG_ERROR, "process", "geo database refused, the one before stays in use",
-               "file=%s error=%s", path, err.what);
-        snprintf(c->geo_problem, sizeof(c->geo_problem), "%s: %s; the one before stays in use", path,
-                 err.what);
-        return keep_geo(c);
-    }
-    if (has_geo_of(c, path) &&
-        mb__pieces_same(c->check->parcel->fds[MB__PIECE_GEO], mb_geo_fd(c->settings.geo))) {
-        return keep_geo(c); /* one copy in memory is enough */
-    }
-    *is_other = true;
-    return copy_geo(c, mb_geo_fd(c->settings.geo));
-}
-
-static void join_names(const struct mb_doc *list, char *out, size_t size)
-{
-    const struct mb_doc *item;
-    size_t len = 0;
-
-    out[0] = '\0';
-    for (item = mb_doc_first(list); item && len < size; item = mb_doc_next(item)) {
-        len += (size_t)snprintf(out + len, size - len, "%s%s", len > 0 ? "," : "",
-                                mb_doc_text(item));
-    }
-}
-
-static int merge(struct checking *c, const struct mb_config *fresh)
-{
-    struct mb_doc *live = mb_doc_array(), *restart = mb_doc_array();
-    const struct mb__check *check = c->check;
-    int rc = mb_config_merge(check->running->config, fresh, live, restart, &c->settings.config,
-                             &c->err);
-
-    bool same_path = !rc && c->settings.config->geoip && has_geo_of(c, c->settings.config->geoip);
-    bool is_other = false;
-
-    rc = rc ? rc : open_geo(c, &is_other);
-    if (same_path && is_other) { /* another file under the same name */
-        mb_doc_add(live, mb_doc_str(MB_SLICE("geoip")));
-    }
-    join_names(live, c->head.changed, sizeof(c->head.changed));
-    join_names(restart, c->head.restart, sizeof(c->head.restart));
-    mb_doc_free(live);
-    mb_doc_free(restart);
-    return rc;
-}
-
-static const char *config_name(const struct mb__check *check)
-{
-    return check->config_path ? check->config_path : MB_PROCESS_CONFIG_FILE;
-}
-
-/* Key and file, where the error names the key only. */
-static int in_config_file(struct checking *c, int rc)
-{
-    struct mb_error inner = c->err;
-
-    if (!rc || strncmp(inner.where, config_name(c->check), strlen(config_name(c->check))) == 0) {
-        return rc;
-    }
-    (void)mb_fail(&c->err, rc, config_name(c->check), "%s%s%s", inner.where,
-                  inner.where[0] ? ": " : "", inner.what);
-    return rc;
-}
-
-static int read_config(struct checking *c, struct mb_config **out)
-{
-    const struct mb__check *check = c->check;
-
-    begin_step(c->progress, SCRIPT_STEP_MS, config_name(check));
-    return mb_process_read_config(check->config_path, check->settings, check->n_settings, out,
-                                  &c->err);
-}
-
-static int take_fresh_config(struct checking *c)
-{
-    struct mb_config *fresh = NULL;
-    int rc = in_config_file(c, read_config(c, &fresh));
-
-    if (!rc) {
-        mb__complete_config(fresh, c->check->port, c->check->connections);
-        rc = in_config_file(c, open_keys(c, fresh));
-    }
-    rc = rc ? rc : in_config_file(c, merge(c, fresh));
-    mb_config_free(fresh);
-    return rc;
-}
-
-static int copy_config(struct checking *c)
-{
-    struct mb_doc *doc = mb_xconfig_to_doc(c->check->running->config);
-    int rc = mb_config_from_doc(doc, &c->settings.config, &c->err);
-
-    mb_doc_free(doc);
-    return rc;
-}
-
-/* The config to go on with, its keys and its database. */
-static int make_settings(struct checking *c)
-{
-    bool is_other;
-    int rc;
-
-    switch (c->check->kind) {
-    case MB__CHECK_RELOAD:
-        return take_fresh_config(c);
-    case MB__CHECK_ROLL_BACK:
-        return mb__settings_open(c->check->parcel, &c->settings, &c->err);
-    case MB__CHECK_DRY:
-        rc = read_config(c, &c->settings.config);
-        break;
-    default:
-        rc = copy_config(c);
-    }
-    rc = rc ? rc : open_keys(c, c->settings.config);
-    return rc ? rc : open_geo(c, &is_other);
+    mb__checking_step(c->progress, MB__SCRIPT_STEP_MS, what);
 }
 
 /* --- scripts --- */
 
 /* Who edits the folder shall know why an edit of another file does not wake this one up. */
-static void report_kept(struct checking *c)
+static void report_kept(struct mb__checking *c)
 {
     size_t i;
 
@@ -283,7 +75,7 @@ static int map_piece(int fd, struct mb_bundle **out, struct mb_error *err)
 }
 
 /* The file that the strategy has in what bids. */
-static int find_file(struct checking *c, const struct mb_process_parts *parts,
+static int find_file(struct mb__checking *c, const struct mb_process_parts *parts,
                      const struct mb_bundle *bids, char *out, size_t size)
 {
     struct mb_script *script = NULL;
@@ -300,7 +92,7 @@ static int find_file(struct checking *c, const struct mb_process_parts *parts,
     return strategy ? 0 : mb_fail(&c->err, MB_ENOTFOUND, c->check->strategy, "bids no more");
 }
 
-static int compose_rolled_back(struct checking *c, const struct mb_process_parts *parts)
+static int compose_rolled_back(struct mb__checking *c, const struct mb_process_parts *parts)
 {
     struct mb_bundle *bids = NULL, *before = NULL;
     char file[256];
@@ -314,14 +106,14 @@ static int compose_rolled_back(struct checking *c, const struct mb_process_parts
     return rc;
 }
 
-static int read_folder(struct checking *c)
+static int read_folder(struct mb__checking *c)
 {
     const struct mb__check *check = c->check;
     const char *folder = c->settings.config->scripts;
     struct mb_bundle *bids = NULL;
     int rc = 0;
 
-    begin_step(c->progress, DISK_STEP_MS, folder);
+    mb__checking_step(c->progress, MB__DISK_STEP_MS, folder);
     if (check->parcel && check->parcel->fds[MB__PIECE_BUNDLE] >= 0) {
         rc = map_piece(check->parcel->fds[MB__PIECE_BUNDLE], &bids, &c->err);
     }
@@ -334,7 +126,7 @@ static int read_folder(struct checking *c)
 }
 
 /* With a guard of its own: what is tried leaves no trace in what runs. */
-static int try_scripts(struct checking *c)
+static int try_scripts(struct mb__checking *c)
 {
     struct mb_guard_options in_memory = {.counters_max = 4096};
     struct mb_process_parts parts = {
@@ -358,7 +150,7 @@ static int try_scripts(struct checking *c)
 
 /* --- the verdict --- */
 
-static void log_problems(const struct checking *c)
+static void log_problems(const struct mb__checking *c)
 {
     struct mb_buf place = {0};
     size_t i;
@@ -376,7 +168,7 @@ static void log_problems(const struct checking *c)
 }
 
 /* The first thing that is wrong. */
-static void describe_failure(struct checking *c, int rc)
+static void describe_failure(struct mb__checking *c, int rc)
 {
     struct mb__letter_head *head = &c->head;
     struct mb_buf place = {0};
@@ -399,7 +191,7 @@ static void describe_failure(struct checking *c, int rc)
     mb_buf_fini(&place);
 }
 
-static enum mb__reload_outcome outcome_of(const struct checking *c)
+static enum mb__reload_outcome outcome_of(const struct mb__checking *c)
 {
     if (c->check->kind == MB__CHECK_ROLL_BACK) {
         return MB__RELOAD_ROLLED_BACK;
@@ -410,7 +202,7 @@ static enum mb__reload_outcome outcome_of(const struct checking *c)
                : MB__RELOAD_LOADED;
 }
 
-static int pack(struct checking *c)
+static int pack(struct mb__checking *c)
 {
     int rc = mb__piece_of_config(c->settings.config, &c->parcel.fds[MB__PIECE_CONFIG], &c->err);
 
@@ -423,20 +215,20 @@ static int pack(struct checking *c)
                  MB_SLICE_ARG(mb_bundle_version(c->bundle)));
     }
     if (!rc && c->settings.geo && c->parcel.fds[MB__PIECE_GEO] < 0) { /* of a roll back */
-        rc = copy_geo(c, mb_geo_fd(c->settings.geo));
+        rc = mb__checking_copy_geo(c, mb_geo_fd(c->settings.geo));
     }
     return rc;
 }
 
-static int judge(struct checking *c)
+static int judge(struct mb__checking *c)
 {
     int rc;
 
     if (c->check->kind == MB__CHECK_CONFIG) {
-        rc = read_config(c, &c->settings.config);
+        rc = mb__checking_config(c, &c->settings.config);
         return rc ? rc : pack(c);
     }
-    if ((rc = make_settings(c)) || (rc = try_scripts(c)) || (rc = pack(c))) {
+    if ((rc = mb__checking_settings(c)) || (rc = try_scripts(c)) || (rc = pack(c))) {
         return rc;
     }
     c->head.outcome = (int)outcome_of(c);
@@ -444,7 +236,7 @@ static int judge(struct checking *c)
     return 0;
 }
 
-static void write_report(struct checking *c)
+static void write_report(struct mb__checking *c)
 {
     struct mb_buf text = {0};
     struct mb_error err;
@@ -462,7 +254,7 @@ static void write_report(struct checking *c)
 
 static void send_verdict(const struct mb__check *check, struct mb__progress *progress, int channel)
 {
-    struct checking c = {.check = check, .progress = progress, .parcel = MB__PARCEL_EMPTY};
+    struct mb__checking c = {.check = check, .progress = progress, .parcel = MB__PARCEL_EMPTY};
     int rc;
 
     c.head.type = MB__LETTER_VERDICT;
@@ -522,7 +314,6 @@ static void limit_oneself(pid_t parent)
         _exit(EXIT_FAILURE); /* it has died in between */
     }
     (void)setrlimit(RLIMIT_CPU, &cpu);
-    (void)setpriority(PRIO_PROCESS, 0, NICENESS);
     limit_memory();
     be_first_to_go();
     if (mb_limiter_start(&err)) {

@@ -20,7 +20,7 @@
 
 enum {
     LOOK_MS = 50,
-    CPU_SHARE_PERCENT = 80, /* of a step's time, as on a loaded machine others take theirs */
+    CPU_SHARE_PERCENT = 95, /* of a step's time, as on a loaded machine others take theirs */
     IDLE_TIMES = 12,        /* it does not even use the CPU: a pipe, a dead file server */
 };
 
@@ -96,9 +96,10 @@ uint64_t mb__checker_tend(struct mb__checker *checker, uint64_t now_ms)
         checker->seen_ms = now_ms;
         checker->seen_cpu_ms = cpu_ms;
     } else if (is_too_long(checker, now_ms - checker->seen_ms, cpu_ms - checker->seen_cpu_ms)) {
-        mb_log(MB_LOG_WARN, "process", "checker killed, it came to no end", "pid=%d at=%s wall_ms=%llu",
+        mb_log(MB_LOG_WARN, "process", "checker killed, it came to no end", "pid=%d at=%s wall_ms=%llu cpu_ms=%llu",
                (int)checker->pid, checker->progress->what,
-               (unsigned long long)(now_ms - checker->seen_ms));
+               (unsigned long long)(now_ms - checker->seen_ms),
+               (unsigned long long)(cpu_ms - checker->seen_cpu_ms));
         checker->killed = true;
         kill(checker->pid, SIGKILL);
     }
