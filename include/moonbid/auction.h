@@ -251,14 +251,15 @@ struct mb_later {
     void *user;
 };
 
-/* Call before reading what may come later; NULL: nothing will. */
-static inline void mb_later_fill(struct mb_later *later)
+/* A member that may come later: what was sent, else what is worked out now. `later` NULL: nothing will come. */
+static inline struct mb_slice mb_later(struct mb_later *later, const struct mb_slice *member)
 {
-    if (later && later->fill) {
+    if (!mb_slice_present(*member) && later && later->fill) {
         void (*fill)(void *) = later->fill;
         later->fill = NULL;
         fill(later->user);
     }
+    return *member;
 }
 
 struct mb_device {

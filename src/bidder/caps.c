@@ -34,8 +34,7 @@ static struct mb_slice value_of(const struct mb_bidder *b, enum mb_cap_key key,
     case MB_CAP_TAG:
         return imp->tag_id;
     case MB_CAP_COUNTRY:
-        mb_later_fill(r->geo.later);
-        return r->geo.country;
+        return mb_later(r->geo.later, &r->geo.country);
     case MB_CAP_FORMAT:
         return mb_slice_of(mb_format_name(imp->format));
     case MB_CAP_ENDPOINT:

@@ -19,8 +19,7 @@ static void describe(struct mb_bidder *b, const struct mb_bid *bid, struct mb_no
     n->zone_id = r->site.zone_id;
     n->site_id = r->site.id;
     n->creative_id = mb_slice_present(bid->creative_id) ? bid->creative_id : bid->creative_code;
-    mb_later_fill(r->geo.later);
-    n->country = r->geo.country;
+    n->country = mb_later(r->geo.later, &r->geo.country);
     n->data = bid->data;
     n->price = bid->price;
     n->price_wire = bid->price_wire;

@@ -163,25 +163,19 @@ bool mb__index_values(enum mb_target_key key, const struct mb_request *request,
     case MB_TARGET_FORMAT:
         return give(sink, mb_slice_of(mb_format_name(imp->format)));
     case MB_TARGET_COUNTRY:
-        mb_later_fill(request->geo.later);
-        return give_cased(sink, request->geo.country, upper);
+        return give_cased(sink, mb_later(request->geo.later, &request->geo.country), upper);
     case MB_TARGET_REGION:
-        mb_later_fill(request->geo.later);
-        return give(sink, request->geo.region);
+        return give(sink, mb_later(request->geo.later, &request->geo.region));
     case MB_TARGET_CITY:
-        mb_later_fill(request->geo.later);
-        return give(sink, request->geo.city);
+        return give(sink, mb_later(request->geo.later, &request->geo.city));
     case MB_TARGET_SIZE:
         return give_sizes(sink, imp);
     case MB_TARGET_DEVICE:
-        mb_later_fill(request->device.later);
-        return give(sink, request->device.type);
+        return give(sink, mb_later(request->device.later, &request->device.type));
     case MB_TARGET_OS:
-        mb_later_fill(request->device.later);
-        return give(sink, request->device.os);
+        return give(sink, mb_later(request->device.later, &request->device.os));
     case MB_TARGET_BROWSER:
-        mb_later_fill(request->device.later);
-        return give(sink, request->device.browser);
+        return give(sink, mb_later(request->device.later, &request->device.browser));
     case MB_TARGET_LANGUAGE:
         return give_language(sink, request->device.language);
     case MB_TARGET_ZONE:

@@ -226,9 +226,11 @@ static void push_decimal(lua_State *L, struct mb_slice text)
     }
 }
 
-static void fill_later(const char *base, const struct mb__field *field)
+static struct mb_slice take_later(const char *base, const struct mb__field *field)
 {
-    mb_later_fill(*(struct mb_later *const *)(const void *)(base + field->aux));
+    struct mb_later *later = *(struct mb_later *const *)(const void *)(base + field->aux);
+
+    return mb_later(later, (const struct mb_slice *)(const void *)(base + field->offset));
 }
 
 /* Numbers, money and enums. */
@@ -275,8 +277,7 @@ static void push_scalar(lua_State *L, const char *base, const struct mb__field *
         push_name(L, mb_event_name(*(const enum mb_event_type *)at));
         break;
     case MB__FIELD_DECIMAL_LATER:
-        fill_later(base, field);
-        push_decimal(L, *(const struct mb_slice *)at);
+        push_decimal(L, take_later(base, field));
         break;
     case MB__FIELD_DECIMAL:
         push_decimal(L, *(const struct mb_slice *)at);
@@ -300,8 +301,7 @@ static void push_field(lua_State *L, const struct mb__field *field, const void *
         mb__script_push_slice(L, *(const struct mb_slice *)at);
         break;
     case MB__FIELD_STRING_LATER:
-        fill_later(base, field);
-        mb__script_push_slice(L, *(const struct mb_slice *)at);
+        mb__script_push_slice(L, take_later(base, field));
         break;
     case MB__FIELD_STRINGS:
         push_strings(L, at);
