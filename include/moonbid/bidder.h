@@ -14,6 +14,7 @@
 #include "moonbid/config.h"
 #include "moonbid/geo.h"
 #include "moonbid/guard.h"
+#include "moonbid/metrics.h"
 #include "moonbid/notice.h"
 #include "moonbid/recent.h"
 #include "moonbid/script.h"
@@ -30,6 +31,7 @@ struct mb_bidder_options {
     const struct mb_geo *geo;           /* may be NULL */
     /* Makes unguessable bytes for bid ids; NULL: derived from the seed (kit, replay). */
     void (*random_bytes)(void *user, void *out, size_t len);
+    int64_t (*clock_ns)(void);          /* monotonic, to time scripts; NULL: they are not timed */
     int64_t (*clock_ms)(void *user);    /* for ctx.time_left and deadlines; NULL: time stands still */
     void *user;
     bool booked_elsewhere;              /* settle leaves the guard's money alone: another process books it */
@@ -115,6 +117,7 @@ struct mb_strategy_counts {
         uint64_t count;
     } own[64];      /* the strategy's own reasons */
     uint64_t other; /* reasons beyond 64 */
+    uint64_t timed, timed_ns; /* calls that were timed, every sixteenth; what they took */
 };
 const struct mb_strategy_counts *mb_bidder_counts(const struct mb_bidder *bidder, struct mb_slice strategy);
 
@@ -129,6 +132,7 @@ struct mb_bidder_board {
     struct mb_bidder_counts totals;
     struct mb_strategy_counts strategies[MB_GUARD_SLOTS_MAX]; /* by guard slot; memory of those that nobody touches costs nothing */
     struct mb_tally tally; /* decisions and requests by where they were; the owner calls mb_tally_turn */
+    struct mb_histogram script_time; /* of timed calls, all strategies together */
 };
 
 /* Adds what `from` holds to `into`, which nobody else writes. Own reasons meet under their names. */

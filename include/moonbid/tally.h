@@ -53,7 +53,7 @@ enum {
 struct mb_tally_cell {
     uint64_t hash; /* of kind and texts; 0: free */
     uint64_t count;
-    int64_t price_micros; /* the sum over all counts; exact */
+    int64_t price_micros; /* the sum over all counts; exact, or the greatest there is */
 };
 
 struct mb_tally_key {
@@ -97,7 +97,9 @@ static inline bool mb_tally_count(struct mb_tally *tally, uint64_t hash, int64_t
     for (uint64_t i = hash & (MB_TALLY_CELLS - 1);; i = (i + 1) & (MB_TALLY_CELLS - 1)) {
         if (cells[i].hash == hash) {
             cells[i].count++;
-            cells[i].price_micros += price_micros;
+            if (__builtin_add_overflow(cells[i].price_micros, price_micros, &cells[i].price_micros)) {
+                cells[i].price_micros = INT64_MAX;
+            }
             return true;
         }
         if (cells[i].hash == 0) {

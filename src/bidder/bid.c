@@ -111,7 +111,26 @@ static bool late(const struct mb_bidder *b)
     return b->options.clock_ms && b->options.clock_ms(b->options.user) >= b->deadline_ms;
 }
 
-/* Runs the script; gives its bids to take_bid. */
+/* Runs the script. Every sixteenth call of a strategy is timed, the first among them: two looks at
+ * the clock take as long as a small strategy. */
+static void run_script(struct mb_bidder *b, struct strategy_state *state,
+                       const struct mb_strategy *strategy, const struct mb_imp *imp,
+                       struct mb_script_result *result)
+{
+    bool timed = state->counts->calls++ % 16 == 0 && b->options.clock_ns && b->options.board;
+    int64_t started_ns = timed ? b->options.clock_ns() : 0;
+
+    mb_script_bid(b->script, strategy, imp, result);
+    if (timed) {
+        uint64_t took_ns = (uint64_t)(b->options.clock_ns() - started_ns);
+
+        state->counts->timed++;
+        state->counts->timed_ns += took_ns;
+        mb_histogram_record(&b->options.board->script_time, took_ns);
+    }
+}
+
+/* Gives the script's bids to take_bid. */
 static void call_script(struct mb_bidder *b, const struct mb_codec *codec,
                         struct strategy_state *state, const struct mb_strategy *strategy,
                         const struct mb_imp *imp)
@@ -120,8 +139,7 @@ static void call_script(struct mb_bidder *b, const struct mb_codec *codec,
     struct mb_script_result result;
     size_t i;
 
-    state->counts->calls++;
-    mb_script_bid(b->script, strategy, imp, &result);
+    run_script(b, state, strategy, imp, &result);
     note_breach(b, state, strategy, &result);
     b->decisions[decision].outcome = result.outcome;
     b->decisions[decision].own_reason = result.own_reason;

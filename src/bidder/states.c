@@ -130,6 +130,8 @@ void mb_bidder_add_counts(struct mb_strategy_counts *into, const struct mb_strat
     into->bids += mb_metrics_read(&from->bids);
     into->duplicates += mb_metrics_read(&from->duplicates);
     into->other += mb_metrics_read(&from->other);
+    into->timed += mb_metrics_read(&from->timed);
+    into->timed_ns += mb_metrics_read(&from->timed_ns);
     for (i = 0; i < MB_NOBID_COUNT; i++) {
         into->nobids[i] += mb_metrics_read(&from->nobids[i]);
     }

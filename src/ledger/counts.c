@@ -8,6 +8,9 @@
  * Minutes that are older than two days are added up to quarters of an hour, a few minutes each time
  * that new ones come, so that no commit ever waits long for it. Every time zone's hours and days
  * begin with a quarter of an hour.
+ *
+ * A sum past 64 bits would become floating point, which the column refuses: CAST makes it the greatest
+ * integer.
  */
 #include "internal.h"
 
@@ -98,7 +101,7 @@ static int add_rows(struct mb__ledger_file *file, const struct mb_tally_table *t
         file,
         "INSERT INTO bid_counts VALUES (60000, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET count = count + excluded.count,"
-        " price_micros = price_micros + excluded.price_micros",
+        " price_micros = CAST(price_micros + excluded.price_micros AS INTEGER)",
         &row, err);
     for (size_t i = 0; i < MB_TALLY_CELLS && rc == 0; i++) {
         if (__atomic_load_n(&table->cells[i].hash, __ATOMIC_ACQUIRE) == 0) {
@@ -125,7 +128,7 @@ static int fold(struct mb__ledger_file *file, int64_t now_ms, struct mb_error *e
              " reason, count, price_micros FROM bid_counts"
              " WHERE span_ms = 60000 AND start_ms IN folding"
              " ON CONFLICT DO UPDATE SET count = count + excluded.count,"
-             " price_micros = price_micros + excluded.price_micros;"
+             " price_micros = CAST(price_micros + excluded.price_micros AS INTEGER);"
              "DELETE FROM bid_counts WHERE span_ms = 60000 AND start_ms IN folding;",
              (long long)(now_ms - KEEP_MINUTES_MS), MINUTES_A_TIME);
     return mb__ledger_exec(file, sql, err);

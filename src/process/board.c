@@ -103,6 +103,16 @@ uint64_t mb__boards_slips(const struct mb__boards *boards, size_t endpoint, enum
     return sum;
 }
 
+void mb__boards_script_time(const struct mb__boards *boards, struct mb_histogram *out)
+{
+    uint32_t i;
+
+    memset(out, 0, sizeof(*out));
+    for (i = 0; i < boards->count; i++) {
+        mb_histogram_merge(out, &mb__boards_at(boards, i)->bidder.script_time);
+    }
+}
+
 void mb__boards_request_time(const struct mb__boards *boards, struct mb_histogram *out)
 {
     uint32_t i;

@@ -272,6 +272,8 @@ void mb__pages_metrics(const struct mb__worker *worker, struct mb_buf *out)
     mb__boards_request_time(boards, &times);
     histogram(out, "moonbid_request_seconds", "From the whole request to its answer, bids only.",
               &times);
+    mb__boards_script_time(boards, &times);
+    histogram(out, "moonbid_script_seconds", "Of bid() in strategies, every sixteenth call.", &times);
     write_strategies(worker, out);
     write_reloads(worker->shared, out);
     histogram(out, "moonbid_ledger_commit_seconds", "Time of the ledger's commits.",

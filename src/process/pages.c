@@ -246,6 +246,17 @@ static void write_spend(struct mb_json_writer *w, const struct mb_guard *guard, 
     mb_buf_fini(&text);
 }
 
+/* Of the calls that were timed, every sixteenth; null before the first. */
+static void write_script_time(struct mb_json_writer *w, const struct mb_strategy_counts *n)
+{
+    mb_jsonw_key(w, "script_ns");
+    if (n->timed > 0) {
+        mb_jsonw_u64(w, n->timed_ns / n->timed);
+    } else {
+        mb_jsonw_null(w);
+    }
+}
+
 static void key_amount(struct mb_json_writer *w, const char *key, struct mb_amount amount)
 {
     struct mb_buf text = {0};
@@ -316,6 +327,7 @@ static void write_strategy(struct mb_json_writer *w, const struct mb__worker *wo
     key_u64(w, "calls", n->calls);
     key_u64(w, "bids", n->bids);
     key_u64(w, "wins", n->events[MB_EVENT_WIN]);
+    write_script_time(w, n);
     write_nobids(w, n);
     write_events(w, n);
     key_u64(w, "duplicates", n->duplicates);

@@ -125,6 +125,7 @@ void mb__boards_strategy(const struct mb__boards *boards, uint32_t slot,
 void mb__boards_http(const struct mb__boards *boards, struct mb_http_counters *out); /* `open` too */
 uint64_t mb__boards_outcome(const struct mb__boards *boards, size_t endpoint, int outcome);
 uint64_t mb__boards_slips(const struct mb__boards *boards, size_t endpoint, enum mb_json_slip slip);
+void mb__boards_script_time(const struct mb__boards *boards, struct mb_histogram *out);
 void mb__boards_request_time(const struct mb__boards *boards, struct mb_histogram *out);
 uint64_t mb__boards_spooled(const struct mb__boards *boards);
 uint64_t mb__boards_lua_bytes(const struct mb__boards *boards);

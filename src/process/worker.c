@@ -124,6 +124,7 @@ static int make_bidder(struct mb__worker *worker, struct mb_error *err)
                                         .geo = worker->parts.geo,
                                         .random_bytes = random_bytes,
                                         .clock_ms = clock_ms,
+                                        .clock_ns = mb_time_boot_ns,
                                         .user = worker,
                                         .booked_elsewhere = true,
                                         .board = &worker->board->bidder};

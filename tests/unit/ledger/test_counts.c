@@ -128,6 +128,16 @@ static void a_table_that_is_written_again_counts_once(void **state)
     assert_string_equal(report(f, MB_REPORT_REASON, 0, 0, NULL), "[] 0/9/0=22500000 [hours] 0/0/6=0 ");
 }
 
+static void a_sum_past_64_bits_stays_the_greatest(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 2; i++) {
+        count(f, MB_TALLY_BID, "1", "", INT64_MAX / 2 + 2, 3);
+        write_counts(f, MINUTE);
+    }
+    assert_string_equal(report(f, MB_REPORT_ZONE, 0, 0, NULL), "[1] 0/6/0=9223372036854775807 ");
+}
+
 static int64_t rows_of(struct fixture *f, const char *where)
 {
     char path[128], sql[256];
@@ -250,6 +260,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         CASE(a_table_that_is_written_again_counts_once),
+        CASE(a_sum_past_64_bits_stays_the_greatest),
         CASE(old_minutes_become_quarters_of_an_hour),
         CASE(days_and_hours_are_those_of_the_zone),
         CASE(events_and_counts_meet_in_a_row),

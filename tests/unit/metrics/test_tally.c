@@ -39,6 +39,7 @@ static uint64_t sum(const struct mb_tally_table *table, enum mb_tally_kind kind,
                     int64_t *price)
 {
     uint64_t total = 0;
+    *price = 0;
     for (size_t i = 0; i < MB_TALLY_CELLS; i++) {
         const struct mb_tally_key *key = &table->keys[i];
         if (table->cells[i].hash != 0 && key->kind == kind &&
