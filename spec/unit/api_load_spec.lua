@@ -25,7 +25,7 @@ local ROWS = {
   { "target = { contry = { 'DE' } }", 'target.contry: unknown key' },
   { 'target = { country = {} }', 'target.country: expected a list, got an empty one' },
   { "target = { country = 'DE' }", 'target.country: expected a list, got a string' },
-  { "target = { country = { 'Germany' } }", "target.country: expected two letters such as 'DE', got 'GERMANY'" },
+  { "target = { country = { 'Germany' } }", "target.country: expected two letters such as 'DE', got 'Germany'" },
   { 'target = { country = { true } }', 'target.country: expected strings, got a boolean' },
   { "target = { country = { x = 'DE' } }", 'target.country: expected a list, got a table with names' },
   { "target = { format = { 'pushh' } }", 'target.format: expected a format' },

@@ -4,11 +4,16 @@
 
 enum { DAY_QUARTERS = 96, WEEK_QUARTERS = 7 * DAY_QUARTERS };
 
-static int day_of(struct mb_slice name)
+static const char *day_name(size_t day)
 {
     static const char *const names[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
+    return names[day];
+}
+
+static int day_of(struct mb_slice name)
+{
     for (int i = 0; i < 7; i++)
-        if (mb_slice_is(name, names[i]))
+        if (mb_slice_is(name, day_name((size_t)i)))
             return i;
     return -1;
 }
@@ -67,4 +72,21 @@ bool mb__script_parse_hours(struct mb_slice text, uint8_t *bits)
         }
     }
     return days != 0;
+}
+
+const char *mb__script_day_meant(struct mb_slice text)
+{
+    struct mb_slice rest = mb_slice_trim(text), days = mb_slice_cut(&rest, ' ');
+    while (mb_slice_present(days)) {
+        struct mb_slice part = mb_slice_cut(&days, ',');
+        while (mb_slice_present(part)) {
+            struct mb_slice day = mb_slice_cut(&part, '-');
+            char low[4] = ""; /* of 'Monday' three letters count; digits are a clock */
+            for (size_t i = 0; i < 3 && i < day.len; i++)
+                low[i] = (char)(day.data[i] | 0x20);
+            if (day_of(day) < 0 && low[0] >= 'a' && low[0] <= 'z')
+                return mb__script_nearest(mb_slice_of(low), day_name, 7);
+        }
+    }
+    return NULL;
 }

@@ -352,5 +352,13 @@ void mb__script_take_target(lua_State *L, int index, struct mb__check *check,
 /* 'mon-fri 08:00-20:00', 'sat,sun', '22:00-02:00': sets its quarters of an hour. False: not such a
  * text. */
 bool mb__script_parse_hours(struct mb_slice text, uint8_t *bits);
+/* The day that may be meant by the first one in such a text that is none; NULL: nothing comes near. */
+const char *mb__script_day_meant(struct mb_slice text);
+
+/* reach.c: reports what no endpoint that the target hears can ever send. */
+void mb__script_check_reach(struct mb__check *check, const struct mb_target *target);
+
+/* suggest.c: the name that differs least from the word, by two letters at most; NULL: none. */
+const char *mb__script_nearest(struct mb_slice word, const char *(*name)(size_t i), size_t count);
 
 #endif /* MB_SCRIPT_INTERNAL_H */

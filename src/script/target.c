@@ -9,7 +9,6 @@
 
 #include <ctype.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static struct mb_slice respell(struct mb_arena *arena, struct mb_slice value,
                                enum mb_target_key key)
@@ -35,6 +34,91 @@ static bool has_endpoint(const struct mb_script *script, struct mb_slice name)
     return script->options.n_endpoints == 0; /* nobody to ask */
 }
 
+/* --- values that are few and known --- */
+
+/* What exchanges and user agents tell apart. */
+static const char *const devices[] = {"phone", "tablet", "desktop", "tv", "bot", "other"};
+enum { DEVICES = sizeof(devices) / sizeof(devices[0]) };
+
+static const char *device_name(size_t i)
+{
+    return devices[i];
+}
+
+static bool is_device(struct mb_slice value)
+{
+    size_t i = 0;
+    while (i < DEVICES && !mb_slice_is(value, devices[i]))
+        i++;
+    return i < DEVICES;
+}
+
+static const char *format_name(size_t i)
+{
+    return mb_format_name((enum mb_format)i);
+}
+
+static const char *exchange_name(size_t i)
+{
+    return mb_exchange_name((enum mb_exchange)i);
+}
+
+/* ISO 3166-1, and what addresses of no country are told by: EU, AP, ZZ and codes left to users. */
+static bool is_country(struct mb_slice value)
+{
+    return mb_slice_present(mb_country_to_alpha3(value)) || mb_slice_is(value, "EU") ||
+           mb_slice_is(value, "AP") || mb_slice_is(value, "ZZ") ||
+           (value.len == 2 && value.data[0] == 'X' && isupper((unsigned char)value.data[1]));
+}
+
+/* The code of a country by another one: three letters, or a widespread mistake. */
+static struct mb_slice country_meant(struct mb_slice value)
+{
+    static const char *const mistakes[][2] = {{"UK", "GB"},  {"EN", "GB"},  {"ENG", "GB"},
+                                              {"GER", "DE"}, {"SUI", "CH"}, {"NED", "NL"},
+                                              {"DEN", "DK"}, {"SPA", "ES"}, {"POR", "PT"}};
+    for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++)
+        if (mb_slice_is(value, mistakes[i][0]))
+            return mb_slice_of(mistakes[i][1]);
+    return mb_country_of_alpha3(value);
+}
+
+/* "10by10", "300*250": two numbers. */
+static struct mb_slice size_meant(struct mb_arena *arena, struct mb_slice value)
+{
+    unsigned width, height;
+    if (sscanf(value.data, "%5u%*[^0-9]%5u", &width, &height) != 2)
+        return MB_SLICE_NONE;
+    return mb_xarena_printf(arena, "%ux%u", width, height);
+}
+
+static struct mb_slice device_meant(struct mb_slice value)
+{
+    if (mb_slice_starts(value, MB_SLICE("mobile")) || mb_slice_is(value, "smartphone"))
+        return MB_SLICE("phone");
+    return mb_slice_of(mb__script_nearest(value, device_name, DEVICES));
+}
+
+/* What may have been meant by a value that is none; absent: nothing comes near. */
+static struct mb_slice meant(const struct mb__check *check, enum mb_target_key key,
+                             struct mb_slice value)
+{
+    switch (key) {
+    case MB_TARGET_EXCHANGE:
+        return mb_slice_of(mb__script_nearest(value, exchange_name, MB_EXCHANGE_COUNT));
+    case MB_TARGET_FORMAT:
+        return mb_slice_of(mb__script_nearest(value, format_name, MB_FORMAT_COUNT));
+    case MB_TARGET_DEVICE:
+        return device_meant(value);
+    case MB_TARGET_COUNTRY:
+        return country_meant(value);
+    case MB_TARGET_SIZE:
+        return size_meant(&check->script->files, value);
+    default:
+        return MB_SLICE_NONE;
+    }
+}
+
 /* NULL where the value is one that can ever be met, else what is. */
 static const char *expected_value(const struct mb_script *script, enum mb_target_key key,
                                   struct mb_slice value)
@@ -47,17 +131,25 @@ static const char *expected_value(const struct mb_script *script, enum mb_target
         return has_endpoint(script, value) ? NULL : "the name of a configured endpoint";
     case MB_TARGET_FORMAT:
         return mb_format_of(value) ? NULL : "a format such as 'banner' or 'push'";
+    case MB_TARGET_DEVICE:
+        return is_device(value) ? NULL : "'phone', 'tablet', 'desktop', 'tv', 'bot' or 'other'";
     case MB_TARGET_COUNTRY:
-        return value.len == 2 && isalpha((unsigned char)value.data[0]) &&
-                       isalpha((unsigned char)value.data[1])
-                   ? NULL
-                   : "two letters such as 'DE'";
+        return is_country(value) ? NULL : "two letters such as 'DE'";
     case MB_TARGET_SIZE:
         return mb_size_parse(value, &size) ? NULL : "a size such as '300x250'";
     default:
         return value.len > 0 ? NULL : "a text that is not empty";
     }
 }
+
+/* Keys whose values are the above. */
+static bool is_closed(enum mb_target_key key)
+{
+    return key == MB_TARGET_EXCHANGE || key == MB_TARGET_ENDPOINT || key == MB_TARGET_FORMAT ||
+           key == MB_TARGET_DEVICE || key == MB_TARGET_COUNTRY || key == MB_TARGET_SIZE;
+}
+
+/* --- sets --- */
 
 /* The value in the right spelling; absent and a problem where it is none. */
 static struct mb_slice take_value(struct mb__check *check, const char *path, enum mb_target_key key,
@@ -67,7 +159,10 @@ static struct mb_slice take_value(struct mb__check *check, const char *path, enu
     struct mb_slice value = respell(&script->arena, text, key);
     const char *expected = expected_value(script, key, value);
     if (expected) {
-        mb__script_bad(check, path, "expected %s, got '%.*s'", expected, MB_SLICE_ARG(value));
+        struct mb_slice other = meant(check, key, value);
+        mb__script_bad(check, path, "expected %s, got '%.*s'%s%.*s%s", expected, MB_SLICE_ARG(text),
+                       other.len ? "; did you mean '" : "", MB_SLICE_ARG(other),
+                       other.len ? "'?" : "");
         return MB_SLICE_NONE;
     }
     struct mb_size size;
@@ -99,13 +194,6 @@ static const struct mb_target_set *new_set(struct mb_script *script, struct valu
     struct mb_target_set *set = mb_xarena_alloc(&script->arena, sizeof(*set));
     *set = (struct mb_target_set){{values.items, values.count}, list};
     return set;
-}
-
-/* Keys whose values are few and can be told from a typing mistake. */
-static bool is_closed(enum mb_target_key key)
-{
-    return key == MB_TARGET_EXCHANGE || key == MB_TARGET_ENDPOINT || key == MB_TARGET_FORMAT ||
-           key == MB_TARGET_COUNTRY || key == MB_TARGET_SIZE;
 }
 
 static const struct mb_target_set *take_file(struct mb__check *check, const char *path,
@@ -180,8 +268,11 @@ static bool take_hours(lua_State *L, struct mb__check *check, const char *path, 
         lua_rawgeti(L, table, (int)i);
         if (lua_type(L, -1) == LUA_TSTRING)
             text.data = lua_tolstring(L, -1, &text.len);
-        if (!text.data || !mb__script_parse_hours(text, bits))
-            mb__script_bad(check, path, "%s, got '%.*s'", expected, MB_SLICE_ARG(text));
+        if (!text.data || !mb__script_parse_hours(text, bits)) {
+            const char *day = mb__script_day_meant(text);
+            mb__script_bad(check, path, "%s, got '%.*s'%s%s%s", expected, MB_SLICE_ARG(text),
+                           day ? "; did you mean '" : "", day ? day : "", day ? "'?" : "");
+        }
         lua_pop(L, 1);
     }
     return true;
@@ -193,6 +284,18 @@ static enum mb_target_key find_key(const char *name)
     while (key < MB_TARGET_COUNT && strcmp(mb_target_name((enum mb_target_key)key), name) != 0)
         key++;
     return (enum mb_target_key)key;
+}
+
+static const char *key_name(size_t i)
+{
+    return i < MB_TARGET_COUNT ? mb_target_name((enum mb_target_key)i) : "hours";
+}
+
+static void refuse_key(struct mb__check *check, const char *path, const char *name)
+{
+    const char *other = mb__script_nearest(mb_slice_of(name), key_name, MB_TARGET_COUNT + 1);
+    mb__script_bad(check, path, "unknown key%s%s%s", other ? "; did you mean '" : "",
+                   other ? other : "", other ? "'?" : "");
 }
 
 /* All keys of a table of targets: `target` itself or its `exclude`. */
@@ -210,41 +313,8 @@ static void take_sets(lua_State *L, int index, struct mb__check *check, const ch
         else if (strcmp(name, "hours") == 0)
             *has_hours = take_hours(L, check, path, hours);
         else if (strcmp(path, "target.exclude") != 0)
-            mb__script_bad(check, path, "unknown key");
+            refuse_key(check, path, name);
     }
-}
-
-static bool allows(const struct mb_target_set *set, struct mb_slice value)
-{
-    for (size_t i = 0; set && i < set->values.count; i++)
-        if (mb_slice_eq(set->values.items[i], value))
-            return true;
-    return !set;
-}
-
-/* ExoClick sends no country: without a geo database such a target would never be met. An error
- * where every endpoint that the strategy can hear is of ExoClick. */
-static void check_country(struct mb__check *check, const struct mb_target *target)
-{
-    const struct mb_script *script = check->script;
-    const struct mb_target_set *exchanges = target->include[MB_TARGET_EXCHANGE];
-    if (!target->include[MB_TARGET_COUNTRY] || script->options.has_geo)
-        return;
-    bool exoclick = false, other = false;
-    for (size_t i = 0; i < script->options.n_endpoints; i++) {
-        const struct mb_endpoint *endpoint = &script->options.endpoints[i];
-        struct mb_slice exchange = mb_slice_of(mb_exchange_name(endpoint->exchange));
-        if (!allows(target->include[MB_TARGET_ENDPOINT], endpoint->name) ||
-            !allows(exchanges, exchange))
-            continue;
-        exoclick |= endpoint->exchange == MB_EXCHANGE_EXOCLICK;
-        other |= endpoint->exchange != MB_EXCHANGE_EXOCLICK;
-    }
-    if (script->options.n_endpoints == 0 && exchanges && exchanges->values.count == 1)
-        exoclick = allows(exchanges, MB_SLICE("exoclick"));
-    if (exoclick && !other)
-        mb__script_bad(check, "target.country",
-                       "can never be met: ExoClick sends no country and there is no geo database");
 }
 
 void mb__script_take_target(lua_State *L, int index, struct mb__check *check, struct mb_target *out)
@@ -262,5 +332,5 @@ void mb__script_take_target(lua_State *L, int index, struct mb__check *check, st
     else if (!lua_isnil(L, -1))
         mb__script_bad(check, "target.exclude", "expected a table, got %s", mb__script_kind(L, -1));
     lua_pop(L, 1);
-    check_country(check, out);
+    mb__script_check_reach(check, out);
 }

@@ -30,11 +30,51 @@ static void problems_name_file_line_and_key(void **state)
          "target.exchange: expected 'exoclick', 'xandr' or 'openrtb', got 'nobody'"},
         {"target = { endpoint = { 'nowhere' } }",
          "target.endpoint: expected the name of a configured endpoint"},
-        {"target = { format = { 'flash' } }", "target.format: "},
-        {"target = { size = { '300' } }", "target.size: "},
+        {"target = { format = { 'flash' } }",
+         "target.format: expected a format such as 'banner' or 'push', got 'flash'"},
+        {"target = { format = { 'baner' } }",
+         "target.format: expected a format such as 'banner' or 'push', got 'baner'; did you mean "
+         "'banner'?"},
+        {"target = { exchange = { 'ExoClik' } }",
+         "target.exchange: expected 'exoclick', 'xandr' or 'openrtb', got 'ExoClik'; did you mean "
+         "'exoclick'?"},
+        {"target = { country = { 'GER' } }",
+         "target.country: expected two letters such as 'DE', got 'GER'; did you mean 'DE'?"},
+        {"target = { country = { 'deu' } }",
+         "target.country: expected two letters such as 'DE', got 'deu'; did you mean 'DE'?"},
+        {"target = { country = { 'UK' } }",
+         "target.country: expected two letters such as 'DE', got 'UK'; did you mean 'GB'?"},
+        {"target = { country = { 'QQ' } }",
+         "target.country: expected two letters such as 'DE', got 'QQ'"},
+        {"target = { size = { '300' } }",
+         "target.size: expected a size such as '300x250', got '300'"},
+        {"target = { size = { '10by10' } }",
+         "target.size: expected a size such as '300x250', got '10by10'; did you mean '10x10'?"},
+        {"target = { device = { 'mobile' } }",
+         "target.device: expected 'phone', 'tablet', 'desktop', 'tv', 'bot' or 'other', got 'mobile'; "
+         "did you mean 'phone'?"},
+        {"target = { device = { 'tabelt' } }",
+         "target.device: expected 'phone', 'tablet', 'desktop', 'tv', 'bot' or 'other', got 'tabelt'; "
+         "did you mean 'tablet'?"},
+        {"target = { exclude = { format = { 'nativ' } } }",
+         "target.exclude.format: expected a format such as 'banner' or 'push', got 'nativ'; did "
+         "you mean 'native'?"},
+        {"target = { country = list 'countries.txt' }",
+         "target.country: line 3 of 'countries.txt': expected two letters such as 'DE', got "
+         "'GER'; did you mean 'DE'?"},
+        {"target = { hours = { 'mun 08:00-20:00' } }",
+         "target.hours: expected a list of texts such as 'mon-fri 08:00-20:00' (quarters of an "
+         "hour), got 'mun 08:00-20:00'; did you mean 'mon'?"},
+        {"target = { hours = { 'mon-Firday' } }",
+         "target.hours: expected a list of texts such as 'mon-fri 08:00-20:00' (quarters of an "
+         "hour), got 'mon-Firday'; did you mean 'fri'?"},
         {"target = { hours = { 'mon 8-9' } }", "target.hours: "},
         {"target = { hours = {} }", "target.hours: "},
-        {"target = { zones = { 1 } }", "target.zones: unknown key"},
+        {"target = { zones = { 1 } }", "target.zones: unknown key; did you mean 'zone'?"},
+        {"target = { countyr = { 'DE' } }",
+         "target.countyr: unknown key; did you mean 'country'?"},
+        {"target = { hour = { 'mon' } }", "target.hour: unknown key; did you mean 'hours'?"},
+        {"target = { colour = { 'red' } }", "target.colour: unknown key"},
         {"target = { exclude = { zone = {} } }", "target.exclude.zone: "},
         {"target = { exclude = { exclude = {} } }", "target.exclude.exclude: unknown key"},
         {"target = { exclude = 1 }", "target.exclude: "},
@@ -75,6 +115,7 @@ static void problems_name_file_line_and_key(void **state)
          "limits.frequency.every: unknown key"},
     };
     put_text("lists/empty.txt", "\n");
+    put_text("lists/countries.txt", "DE\nat\nGER\n");
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         char text[1024];
         snprintf(
@@ -218,7 +259,8 @@ static void mistakes_in_budgets_lua_are_named(void **state)
         assert_int_equal(load_with((struct mb_script_options){0}), MB_ESCRIPT);
         bool found = false;
         for (size_t k = 0; k < report.count; k++)
-            found |= strncmp(report.problems[k].text, rows[i].problem, strlen(rows[i].problem)) == 0;
+            found |=
+                strncmp(report.problems[k].text, rows[i].problem, strlen(rows[i].problem)) == 0;
         if (!found) {
             print_report();
             fail_msg("%s: not told: %s", rows[i].file, rows[i].problem);
