@@ -92,9 +92,9 @@ return config
 end
 
 -- options: strategies (file name -> text), config (more lines of the table), flags (of `serve`), files (name below the
--- server's folder -> text)
+-- server's folder -> text), shell (a line before it runs, such as a limit)
 function Server.start(options)
-  local self = setmetatable({ expected = {}, flags = options.flags or '' }, Server)
+  local self = setmetatable({ expected = {}, flags = options.flags or '', shell = options.shell or '' }, Server)
   self.folder = shell('mktemp -d'):match '%S+'
   options.folder = self.folder
   os.execute('mkdir -p ' .. quote(self.folder .. '/scripts/strategies'))
@@ -112,12 +112,13 @@ function Server:spawn()
   write_file(self.log_path, '')
   write_file(self.folder .. '/run.sh', ([[
 cd %s || exit
+%s
 %s serve --config moonbid.conf.lua %s 2>log &
 echo $! >pid
 wait $!
 echo $? >exit.new
 mv exit.new exit
-]]):format(quote(self.folder), quote(BINARY), self.flags))
+]]):format(quote(self.folder), self.shell, quote(BINARY), self.flags))
   assert(os.execute(('sh %s >/dev/null 2>&1 &'):format(quote(self.folder .. '/run.sh'))))
   poll('the server listens', START_SECONDS, function()
     if self:exit_status() then error('the server has ended:\n' .. self:log(), 0) end

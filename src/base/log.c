@@ -10,6 +10,7 @@
 #include "moonbid/base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -35,13 +36,15 @@ struct line {
 
 static struct {
     enum mb_log_level least;
+    int fd; /* lines go there */
+    const char *path; /* of a log file; NULL: standard error */
     const _Atomic int *shared_least; /* goes before `least` where there is one */
     enum mb_log_format format;
     void (*sink)(void *user, enum mb_log_level level, const char *line, size_t len);
     void *user;
     _Atomic uint64_t dropped;  /* ever */
     _Atomic uint64_t reported; /* of these, said on a line */
-} state = {.least = MB_LOG_INFO};
+} state = {.least = MB_LOG_INFO, .fd = STDERR_FILENO};
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
@@ -49,6 +52,33 @@ void mb_log_setup(enum mb_log_level least, enum mb_log_format format)
 {
     state.least = least;
     state.format = format;
+}
+
+static int open_file(const char *path)
+{
+    return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640);
+}
+
+int mb_log_open(const char *path, struct mb_error *err)
+{
+    int fd = open_file(path);
+    if (fd < 0)
+        return mb_fail(err, MB_EIO, path, "cannot be written: %s", strerror(errno));
+    state.fd = fd;
+    state.path = path;
+    return 0;
+}
+
+/* The number stays, so that a line that is being written by another thread goes to one or the other. */
+bool mb_log_reopen(void)
+{
+    int saved_errno = errno;
+    int fd = state.path ? open_file(state.path) : -1;
+    bool done = fd >= 0 && dup3(fd, state.fd, O_CLOEXEC) >= 0;
+    if (fd >= 0)
+        close(fd);
+    errno = saved_errno;
+    return done;
 }
 
 void mb_log_follow(const _Atomic int *least)
@@ -171,25 +201,25 @@ static void put_tail(struct line *line, uint64_t dropped)
 static bool has_readers(void)
 {
     struct stat st;
-    return fstat(STDERR_FILENO, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+    return fstat(state.fd, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
 }
 
 static bool write_line(struct line *line)
 {
-    struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
+    struct pollfd ready = {.fd = state.fd, .events = POLLOUT};
     if (poll(&ready, 1, 0) != 1 || !(ready.revents & POLLOUT))
         return false;
     line->data[line->len] = '\n';
     struct iovec rest = {line->data, line->len + 1};
     ssize_t n;
     do {
-        n = pwritev2(STDERR_FILENO, &rest, 1, -1, RWF_NOWAIT);
+        n = pwritev2(state.fd, &rest, 1, -1, RWF_NOWAIT);
     } while (n < 0 && errno == EINTR);
     if ((n >= 0 || errno == EAGAIN) && ((size_t)n == rest.iov_len || has_readers()))
         return n >= 0;
     size_t sent = n > 0 ? (size_t)n : 0;
     do {
-        n = write(STDERR_FILENO, line->data + sent, rest.iov_len - sent);
+        n = write(state.fd, line->data + sent, rest.iov_len - sent);
     } while (n < 0 && errno == EINTR);
     return n >= 0;
 }

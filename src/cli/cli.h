@@ -17,6 +17,7 @@ struct cli_args {
     const char *config;                        /* --config, or NULL */
     const char *endpoint, *query, *now, *seed; /* of try, or NULL */
     const char *by, *since, *until, *format;   /* of report, or NULL */
+    const char *log_file;                      /* of serve, or NULL */
     bool trace, all, watch;
     enum mb_log_format log_format;
     const char *operand;                          /* the one argument that is no flag, or NULL */

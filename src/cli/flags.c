@@ -46,6 +46,7 @@ static const struct flag flags[] = {
     {"listen", LIST, 0},
     {"set", SETTING, 0},
     {"log-format", LOG_FORMAT, 0},
+    {"log-file", TEXT, offsetof(struct cli_args, log_file)},
 };
 
 int cli_say(int code, const char *fmt, ...)

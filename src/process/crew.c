@@ -52,16 +52,25 @@ void mb__crew_close(struct mb__supervisor *supervisor)
 
 /* --- the child --- */
 
+static void on_reopen(int signal_number)
+{
+    (void)signal_number;
+    (void)mb_log_reopen(); /* the supervisor says where it fails */
+}
+
 /* Signals of a terminal go to all processes, but only the supervisor's word counts: it drains. */
 static void child_signals(void)
 {
-    static const int ignored[] = {SIGHUP, SIGTERM, SIGINT, SIGUSR1, SIGUSR2};
+    static const int ignored[] = {SIGHUP, SIGTERM, SIGINT, SIGUSR2};
+    struct sigaction reopen = {.sa_handler = on_reopen, .sa_flags = SA_RESTART};
     sigset_t none;
     size_t i;
 
     for (i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++) {
         signal(ignored[i], SIG_IGN);
     }
+    sigemptyset(&reopen.sa_mask);
+    sigaction(SIGUSR1, &reopen, NULL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -248,6 +257,23 @@ void mb__crew_drain(struct mb__supervisor *supervisor)
         if (supervisor->crew[i].pid > 0) {
             (void)mb__channel_send(supervisor->crew[i].channel, &head, NULL);
         }
+    }
+}
+
+void mb__crew_reopen_logs(const struct mb__supervisor *supervisor)
+{
+    uint32_t i;
+
+    for (i = 0; i < supervisor->n_crew; i++) {
+        if (supervisor->crew[i].pid > 0) {
+            kill(supervisor->crew[i].pid, SIGUSR1);
+        }
+    }
+    if (supervisor->bookseat.pid > 0) {
+        kill(supervisor->bookseat.pid, SIGUSR1);
+    }
+    if (supervisor->generations.checker.pid > 0) {
+        kill(supervisor->generations.checker.pid, SIGUSR1);
     }
 }
 

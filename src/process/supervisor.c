@@ -195,6 +195,17 @@ static void log_status(const struct mb__supervisor *supervisor)
     }
 }
 
+/* Standard error is to be opened anew by whoever started us; a log file is ours. */
+static void reopen_logs(const struct mb__supervisor *supervisor)
+{
+    if (mb_log_reopen()) {
+        mb__crew_reopen_logs(supervisor);
+        mb_log(MB_LOG_INFO, "process", "log file opened anew", NULL);
+    } else {
+        mb_log(MB_LOG_WARN, "process", "no log file opened anew: the lines go where they went", NULL);
+    }
+}
+
 static void take_signals(struct mb__supervisor *supervisor)
 {
     struct signalfd_siginfo info;
@@ -207,7 +218,8 @@ static void take_signals(struct mb__supervisor *supervisor)
         case SIGHUP:
             mb__generations_ask(supervisor);
             break;
-        case SIGUSR1: /* "reopen logs": standard error is whoever started us's to reopen */
+        case SIGUSR1:
+            reopen_logs(supervisor);
             break;
         case SIGUSR2:
             log_status(supervisor);

@@ -435,6 +435,8 @@ uint64_t mb__crew_tend(struct mb__supervisor *supervisor, uint64_t now_ms);
 void mb__crew_reap(struct mb__supervisor *supervisor);
 void mb__crew_drain(struct mb__supervisor *supervisor);
 void mb__crew_kill(struct mb__supervisor *supervisor);
+/* Has all children open their log file anew. */
+void mb__crew_reopen_logs(const struct mb__supervisor *supervisor);
 bool mb__crew_gone(const struct mb__supervisor *supervisor);
 /* In a child just forked: signals as a child has them; closes what is the supervisor's. */
 void mb__crew_be_child(struct mb__supervisor *supervisor);

@@ -1,4 +1,4 @@
-/* log.h - one line an event on standard error, never blocking.
+/* log.h - one line an event on standard error or in a file, never blocking.
  *
  * Part of: base.  Depends on: buf, time.
  * Threads:  any; a line is one write() of at most MB_LOG_LINE_MAX bytes. What would block is dropped and
@@ -31,6 +31,13 @@ void mb_log_follow(const _Atomic int *least);
 const char *mb_log_level_name(enum mb_log_level level);
 /* False, *out unchanged, for what is none. */
 bool mb_log_level_of(struct mb_slice name, enum mb_log_level *out);
+
+/* Lines go to that file from now on, at its end; it is made where it is missing. `path` is borrowed for ever. Before the first fork:
+ * children write to the same. Fails: MB_EIO; nothing has changed. */
+int mb_log_open(const char *path, struct mb_error *err) MB_MUST_USE;
+/* The same path anew, after somebody has renamed the file. For each process on its own; safe in a signal handler. False where there
+ * is no such file to be had, or lines go to standard error: then all is as before. */
+bool mb_log_reopen(void);
 
 /* Where lines go instead of standard error (tests, the kit); NULL restores it. `line` has no newline. */
 void mb_log_redirect(void (*sink)(void *user, enum mb_log_level level, const char *line, size_t len),
