@@ -60,11 +60,32 @@ void mb_guard_set_booking(struct mb_guard *guard, uint32_t slot, uint32_t pool_s
 enum mb_nobid mb_guard_may(struct mb_guard *guard, const struct mb_strategy *strategy,
                            int64_t now_ms);
 
-/* Reserves what a bid may cost (limits.reserve: the whole cost, or the expected share).
- * In the strategy's pool too, by the pool's own `reserve`. MB_NOBID_BID, or BUDGET / HOURLY when a
- * limit would be passed; then nothing is reserved. */
+/* What a bid may cost, and whose bookings tell how likely it does. */
+struct mb_guard_offer {
+    enum mb_model model;
+    struct mb_price price;
+    struct mb_slice endpoint; /* its name */
+    struct mb_slice format;   /* mb_format_name of the impression's */
+};
+
+/* Reserves what a bid may cost: the whole of it, or an upper bound of what such bids of this
+ * strategy, endpoint and format come to (limits.reserve). In the strategy's pool too, by the pool's
+ * own `reserve`. Held until it books or the endpoint's holding time is over. MB_NOBID_BID, or
+ * BUDGET / HOURLY when a limit would be passed; then nothing is reserved. O(1), no system call. */
 enum mb_nobid mb_guard_reserve(struct mb_guard *guard, const struct mb_strategy *strategy,
-                               enum mb_model model, struct mb_price price, int64_t now_ms);
+                               const struct mb_guard_offer *offer, int64_t now_ms);
+
+/* How long bids at an endpoint are held; else an hour (CPM) and a day (CPC). Before the first bid
+ * only, for at most 256 endpoints. */
+void mb_guard_set_hold(struct mb_guard *guard, struct mb_slice endpoint, int64_t cpm_ms,
+                       int64_t cpc_ms);
+
+/* Reservations age by a clock that counts with the boot clock, so a wall clock that is set neither
+ * frees nor holds any. Tells what both show now, for all processes; to be told often. Without it the
+ * guard takes the wall's. `boot_id`: tells boots apart, 1 to 65,535. */
+void mb_guard_set_clock(struct mb_guard *guard, uint32_t boot_id, int64_t wall_ms, int64_t boot_ms);
+/* The instant that a bid's token carries: mb_event.boot_id (0: none) and boot_ms. */
+uint32_t mb_guard_boot(const struct mb_guard *guard, int64_t wall_ms, int64_t *boot_ms);
 
 /* A key of limits.frequency or limits.per: a hash over the strategy's name (to come first) and the
  * values that tell impressions apart, never 0. Those of frequency are of persons, so that hash has

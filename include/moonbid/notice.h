@@ -55,7 +55,10 @@ struct mb_notice {
     struct mb_price price;      /* house currency */
     struct mb_price price_wire; /* as sent */
     enum mb_model model;
+    enum mb_format format;
     int64_t bid_time_ms;
+    int64_t boot_id;      /* as in mb_event; below 65,536, for it has to be short */
+    int64_t boot_skew_ms; /* mb_event.boot_ms - bid_time_ms: 0 but where a clock was set */
     uint64_t frequency_key, per_key; /* as in mb_event; 0: none */
     bool test; /* books nothing */
 };

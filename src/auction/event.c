@@ -14,7 +14,7 @@ static const size_t slice_offsets[] = {
     AT(zone_id), AT(country), AT(bid_id), AT(strategy), AT(version), AT(arm), AT(data), AT(currency),
     AT(reason), AT(result), AT(error), AT(error_name), AT(payment_rule_id), AT(creative_id), AT(member_id),
     AT(user_id), AT(referrer), AT(user_agent), AT(userdata_json), AT(custom_data), AT(value), AT(tags),
-    AT(responses), AT(bid_info), AT(full_tag_info), AT(raw), AT(key),
+    AT(responses), AT(bid_info), AT(full_tag_info), AT(raw), AT(key), AT(format),
 };
 
 enum { SLICES = sizeof(slice_offsets) / sizeof(slice_offsets[0]) };

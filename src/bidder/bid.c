@@ -264,6 +264,7 @@ static enum mb_nobid finish(struct mb_bidder *b, const struct mb_codec *codec, s
                             const char **field)
 {
     enum mb_nobid reason = mb__bidder_sign(b, bid, field);
+    struct mb_guard_offer offer;
 
     if (reason != MB_NOBID_BID) {
         return reason;
@@ -277,7 +278,11 @@ static enum mb_nobid finish(struct mb_bidder *b, const struct mb_codec *codec, s
     if (reason != MB_NOBID_BID || b->request.test || b->request.debug) {
         return reason; /* a test holds no money */
     }
-    return mb_guard_reserve(b->options.guard, bid->strategy, bid->model, bid->price, b->now_ms);
+    offer = (struct mb_guard_offer){.model = bid->model,
+                                    .price = bid->price,
+                                    .endpoint = b->request.endpoint->name,
+                                    .format = mb_slice_of(mb_format_name(bid->imp->format))};
+    return mb_guard_reserve(b->options.guard, bid->strategy, &offer, b->now_ms);
 }
 
 static size_t choose(struct mb_bidder *b, const struct mb_codec *codec, struct mb_bid **chosen)

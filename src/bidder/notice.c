@@ -66,6 +66,9 @@ static void attribute(struct mb_bidder *b, struct mb_event *e, const struct mb_n
     e->data = n->data;
     e->model = n->model;
     e->bid_time_ms = n->bid_time_ms;
+    e->boot_id = n->boot_id;
+    e->boot_ms = n->boot_id ? n->bid_time_ms + n->boot_skew_ms : 0;
+    e->format = mb_slice_of(mb_format_name(n->format));
     e->has_price_bid = true;
     e->price_bid = n->price;
     e->test = e->test || n->test;

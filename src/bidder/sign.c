@@ -9,6 +9,7 @@ enum { CUSTOM_DATA_MAX = 1000 }; /* Xandr's advice for all custom data of a resp
 static void describe(struct mb_bidder *b, const struct mb_bid *bid, struct mb_notice *n)
 {
     const struct mb_request *r = &b->request;
+    int64_t boot_ms;
 
     n->strategy = bid->strategy->name;
     n->version = mb_script_version(b->script);
@@ -24,7 +25,10 @@ static void describe(struct mb_bidder *b, const struct mb_bid *bid, struct mb_no
     n->price = bid->price;
     n->price_wire = bid->price_wire;
     n->model = bid->model;
+    n->format = bid->imp->format;
     n->bid_time_ms = b->now_ms;
+    n->boot_id = mb_guard_boot(b->options.guard, b->now_ms, &boot_ms);
+    n->boot_skew_ms = boot_ms - b->now_ms;
     n->test = r->test || r->debug;
     mb__bidder_cap_keys(b, bid, &n->frequency_key, &n->per_key);
 }

@@ -166,6 +166,36 @@ uint32_t mb_guard_slot(struct mb_guard *guard, struct mb_slice strategy)
     return found;
 }
 
+struct mb__slot *mb__pool_of(const struct mb_guard *guard, const struct mb__slot *slot)
+{
+    uint32_t index = atomic_load(&slot->pool);
+
+    return index > 0 ? mb__guard_slot(guard, index - 1) : NULL;
+}
+
+int64_t mb__guard_clock(const struct mb_guard *guard, int64_t wall_ms)
+{
+    return wall_ms + atomic_load_explicit(&guard->shared->clock_offset_ms, memory_order_relaxed);
+}
+
+/* It begins with the wall's time, so that the two differ only once somebody has set that. */
+void mb_guard_set_clock(struct mb_guard *guard, uint32_t boot_id, int64_t wall_ms, int64_t boot_ms)
+{
+    struct mb__shared *shared = guard->shared;
+    int64_t none = 0;
+
+    atomic_compare_exchange_strong(&shared->clock_anchor_ms, &none, wall_ms - boot_ms);
+    atomic_store(&shared->clock_offset_ms,
+                 boot_ms + atomic_load(&shared->clock_anchor_ms) - wall_ms);
+    atomic_store(&shared->boot_id, boot_id);
+}
+
+uint32_t mb_guard_boot(const struct mb_guard *guard, int64_t wall_ms, int64_t *boot_ms)
+{
+    *boot_ms = mb__guard_clock(guard, wall_ms);
+    return atomic_load_explicit(&guard->shared->boot_id, memory_order_relaxed);
+}
+
 /* A pool's name begins with a sign that no strategy's name has. */
 uint32_t mb_guard_pool_slot(struct mb_guard *guard, struct mb_slice pool)
 {
@@ -179,16 +209,47 @@ uint32_t mb_guard_pool_slot(struct mb_guard *guard, struct mb_slice pool)
     return mb_guard_slot(guard, mb_slice(name, pool.len + 1));
 }
 
+/* What its open bids hold goes with the strategy. */
+static void move_to_pool(struct mb_guard *guard, struct mb__slot *slot, uint32_t pool)
+{
+    uint32_t old = atomic_exchange(&slot->pool, pool);
+
+    for (int how = 0; how < 2 && old != pool; how++) {
+        int64_t held = atomic_load(&slot->held[how]);
+
+        if (pool > 0) {
+            atomic_fetch_add(&mb__guard_slot(guard, pool - 1)->held[how], held);
+        }
+        if (old > 0) {
+            atomic_fetch_sub(&mb__guard_slot(guard, old - 1)->held[how], held);
+        }
+    }
+}
+
 void mb_guard_set_booking(struct mb_guard *guard, uint32_t slot_index, uint32_t pool_slot,
                           const struct mb_limits *limits)
 {
     struct mb__slot *slot = mb__guard_slot(guard, slot_index);
 
     if (slot) {
-        atomic_store(&slot->pool, pool_slot < MB_GUARD_SLOTS_MAX ? pool_slot + 1 : 0);
+        move_to_pool(guard, slot, pool_slot < MB_GUARD_SLOTS_MAX ? pool_slot + 1 : 0);
         atomic_store(&slot->frequency_per_ms, limits->frequency.per_ms);
         atomic_store(&slot->daily_limit, limits->daily.nanos);
         atomic_store(&slot->total_limit, limits->total.nanos);
+    }
+}
+
+void mb_guard_set_hold(struct mb_guard *guard, struct mb_slice endpoint, int64_t cpm_ms,
+                       int64_t cpc_ms)
+{
+    struct mb__shared *shared = guard->shared;
+
+    if (shared->n_holds < MB__HOLDS_MAX && endpoint.len <= MB__NAME_BYTES_MAX) {
+        struct mb__hold_times *hold = &shared->holds[shared->n_holds++];
+
+        set_name(&hold->endpoint, endpoint);
+        hold->hold_ms[MB__PAY_CPM] = cpm_ms;
+        hold->hold_ms[MB__PAY_CPC] = cpc_ms;
     }
 }
 

@@ -13,31 +13,35 @@
 #include "moonbid/base/zone.h"
 #include "moonbid/guard.h"
 
-/* --- reservations: ring.c --- */
+/* --- reservations: reserve.c and rates.c --- */
 
-enum mb__ring_kind { MB__RING_CPM, MB__RING_CPC, MB__RING_COUNT };
+enum mb__pay { MB__PAY_CPM, MB__PAY_CPC, MB__PAYS }; /* what a price is paid for */
 
 enum {
-    /* Minutes that a reservation is held, and buckets: an hour more, so that a slow process which
-     * clears an old bucket is never near one in use. */
-    MB__CPM_HOLD_MIN = 60,
-    MB__CPM_BUCKETS = 120,
-    MB__CPC_HOLD_MIN = 24 * 60,
-    MB__CPC_BUCKETS = 25 * 60,
+    MB__STEPS = 48,          /* the holding time is cut into so many */
+    MB__AGES = MB__STEPS + 1, /* a bid of step s is held while the step is s .. s + MB__STEPS */
+    MB__COHORTS = 64,        /* those held, and some of the past, which slow processes still clear */
+    MB__CELLS = 16,          /* of a strategy; the last MB__PAYS take what finds no other */
 };
 
-/* The bids of one minute. */
-struct mb__bucket {
-    _Atomic int64_t held; /* nanos reserved and not yet released, >= 0 */
-    _Atomic uint64_t
-        tag; /* 0 unused; else minute << 32 | millionths of its cost that a bid holds */
-    _Atomic uint64_t counts; /* booked << 32 | bids, until they are counted into the ring */
+/* The bids of one step. */
+struct mb__cohort {
+    _Atomic int64_t step;
+    _Atomic int64_t open; /* nanos that its bids would cost: those not booked and not expired */
+    _Atomic uint32_t bids; /* how many these are */
 };
 
-struct mb__ring {
-    _Atomic int64_t minute;  /* up to here old buckets have been cleared */
-    _Atomic uint64_t bids;   /* of minutes that have settled; halved now and then, old ones fade */
-    _Atomic uint64_t booked; /* and how many of these were booked */
+/* A strategy's bids at one endpoint, for one format and way of paying. Keys and steps stand in the
+ * slot, so that looking for one touches a line or two. */
+struct mb__cell {
+    _Atomic int64_t folded; /* up to this step what happened is counted below */
+    _Atomic uint32_t fresh[MB__AGES]; /* bookings in the step that runs, by age in steps */
+    /* Bids that were open when they reached an age, and those of them that booked at it, in
+     * 1/256: halved now and then, old days fade. */
+    _Atomic uint64_t reached[MB__AGES], booked[MB__AGES];
+    /* Billionths of an open bid's cost that are held at an age: an upper bound of what is to come. */
+    _Atomic uint32_t share[MB__AGES + 1];
+    struct mb__cohort cohorts[MB__COHORTS];
 };
 
 /* Settled spend of one day or hour. */
@@ -68,12 +72,15 @@ struct mb__overrun {
 
 /* What one strategy has spent, holds and counted. */
 struct mb__slot {
-    _Atomic int64_t reserved; /* nanos; raised before its bucket and lowered after it */
-    _Atomic int64_t total;    /* nanos settled ever */
+    /* Nanos; indexed by enum mb_reserve. FULL: the whole cost of open bids, raised before its cohort
+     * and lowered after it, so that a kill leaves too much. EXPECTED: what they are thought to come
+     * to, made anew from the cohorts every few seconds. */
+    _Atomic int64_t held[2];
+    _Atomic int64_t total; /* nanos settled ever */
     struct mb__period days[MB__PERIODS];
     struct mb__period hours[MB__PERIODS];
     _Atomic uint64_t events[MB_EVENT_COUNT];
-    _Atomic uint64_t booked[MB__RING_COUNT]; /* bids that booked: impressions, clicks */
+    _Atomic uint64_t booked[MB__PAYS]; /* bids that booked: impressions, clicks */
     _Atomic int64_t qps_next_ns; /* the instant at which the calls so far are due; limits.c */
     _Atomic uint32_t zone;       /* place in mb__shared.zones */
     _Atomic uint32_t pool;       /* its pool's slot + 1; 0: none */
@@ -84,31 +91,55 @@ struct mb__slot {
     _Atomic uint32_t unbooked_wins;   /* since something booked */
     _Atomic int64_t unanswered_ms;    /* the first bid since something came back; 0: none */
     _Atomic int64_t last_bid_ms;
-    struct mb__ring rings[MB__RING_COUNT];
-    struct mb__bucket cpm[MB__CPM_BUCKETS];
-    struct mb__bucket cpc[MB__CPC_BUCKETS];
+    _Atomic int64_t refreshed_ms;     /* when held[EXPECTED] was made last */
+    _Atomic uint64_t cell_keys[MB__CELLS]; /* 0: free */
+    _Atomic int64_t step_ms[MB__CELLS];    /* length of the cell's steps; 0: not said yet */
+    struct mb__cell cells[MB__CELLS];
 };
 
-enum mb__ring_kind mb__ring_of(enum mb_model model);
+enum mb__pay mb__pay_of(enum mb_model model);
 
 /* What one event of this model and price costs. */
-struct mb_amount mb__ring_cost(enum mb_model model, struct mb_price price);
+struct mb_amount mb__cost_of(enum mb_model model, struct mb_price price);
 
-/* Lets go of what is older than the holding time. Costs nothing while the minute is the same. */
-void mb__ring_advance(struct mb__slot *slot, enum mb__ring_kind kind, int64_t now_ms);
+/* The cell of (endpoint, format, way of paying), made where there is none and `make`. MB__CELLS: no
+ * such cell. */
+uint32_t mb__cell_find(struct mb_guard *guard, struct mb__slot *slot, struct mb_slice endpoint,
+                       struct mb_slice format, enum mb__pay pay, bool make);
+/* The cell with this key, for what a file says. */
+uint32_t mb__cell_of_key(struct mb__slot *slot, uint64_t key, int64_t step_ms);
+enum mb__pay mb__cell_pay(const struct mb__slot *slot, uint32_t cell);
 
-/* What a bid made now holds of `cost`, in nanos. `expect_rate` 0: the usual prior; below 0: all
- * of it. Changes no money. */
-int64_t mb__ring_share(struct mb__slot *slot, enum mb__ring_kind kind, double expect_rate,
-                       struct mb_amount cost, int64_t now_ms);
+/* Adds an amount to what the slot and its pool hold. */
+void mb__hold_add(struct mb_guard *guard, struct mb__slot *slot, enum mb_reserve how,
+                  int64_t nanos);
 
-/* Puts a share, already in slot->reserved, into the minute's bucket and counts the bid. */
-void mb__ring_hold(struct mb__slot *slot, enum mb__ring_kind kind, int64_t share, int64_t now_ms);
+/* Puts a bid, already in the slot's held, into the cohort of its instant. */
+void mb__cell_hold(struct mb_guard *guard, struct mb__slot *slot, uint32_t cell, int64_t nanos,
+                   uint32_t bids, int64_t at_ms);
+/* A bid made at `bid_ms` has booked: lets go of what it holds. False where nothing, or not all of
+ * it, is held any more. */
+bool mb__cell_release(struct mb_guard *guard, struct mb__slot *slot, uint32_t cell, int64_t nanos,
+                      int64_t bid_ms, int64_t now_ms);
 
-/* A bid made at `bid_ms` has booked: lowers its bucket, then slot->reserved. False, without effect,
- * where nothing is held for it any more. */
-bool mb__ring_release(struct mb__slot *slot, enum mb__ring_kind kind, struct mb_amount cost,
-                      int64_t bid_ms);
+/* Every few seconds, else nothing: lets go of what has expired, learns from the steps that are
+ * over, makes held[EXPECTED]. `expect_rate` 0: the usual priors. All times here are of the
+ * guard's clock (mb__guard_clock). */
+void mb__slot_refresh(struct mb_guard *guard, struct mb__slot *slot, double expect_rate,
+                      int64_t at_ms);
+/* The same at once, after cells were filled. */
+void mb__slot_refresh_now(struct mb_guard *guard, struct mb__slot *slot, double expect_rate,
+                          int64_t at_ms);
+
+/* Part of `nanos` in billionths, rounded up. */
+int64_t mb__part_of(int64_t nanos, uint32_t billionths);
+
+/* --- rates.c --- */
+
+/* Counts the steps before `step` that are not counted yet. */
+void mb__rates_fold(struct mb__cell *cell, enum mb__pay pay, int64_t step);
+/* Makes cell->share from what was counted. */
+void mb__rates_bound(struct mb__cell *cell, enum mb__pay pay, double expect_rate);
 
 /* --- the shared mapping: guard.c --- */
 
@@ -131,6 +162,13 @@ struct mb__told {
     _Atomic uint64_t overrun;
 };
 
+/* An endpoint's own holding times. */
+struct mb__hold_times {
+    struct mb__name endpoint;
+    int64_t hold_ms[MB__PAYS];
+};
+enum { MB__HOLDS_MAX = 256 };
+
 struct mb__shared {
     pthread_mutex_t
         load_lock; /* names and zones; taken at load time only, robust against a killed holder */
@@ -143,6 +181,11 @@ struct mb__shared {
     _Atomic uint8_t paused[MB_GUARD_SLOTS_MAX];
     _Atomic uint8_t all_paused;
     _Atomic int64_t silence_ms; /* 0: no limit */
+    _Atomic int64_t clock_anchor_ms; /* the guard's clock minus that of the boot; 0: not said yet */
+    _Atomic int64_t clock_offset_ms; /* the guard's clock minus the wall's */
+    _Atomic uint32_t boot_id;
+    uint32_t n_holds;
+    struct mb__hold_times holds[MB__HOLDS_MAX];
     struct mb__slot slots[MB_GUARD_SLOTS_MAX];
 };
 
@@ -154,6 +197,12 @@ struct mb_guard {
     struct mb__counters *frequency; /* impressions by key and part of the window */
     struct mb__counters *per;       /* nanos booked by strategy and key; rebuilt at start */
 };
+
+/* The guard's own clock at a wall time: it counts from boot, so nobody sets it. */
+int64_t mb__guard_clock(const struct mb_guard *guard, int64_t wall_ms);
+
+/* NULL for none. */
+struct mb__slot *mb__pool_of(const struct mb_guard *guard, const struct mb__slot *slot);
 
 /* NULL for a slot out of range. */
 struct mb__slot *mb__guard_slot(const struct mb_guard *guard, uint32_t slot);

@@ -54,6 +54,14 @@ static enum mb_nobid money_limit(const struct mb__slot *slot, const struct mb_zo
     return MB_NOBID_BID;
 }
 
+/* What open bids hold, as this limit reserves. */
+static int64_t held_of(const struct mb__slot *slot, const struct mb_limits *limits)
+{
+    int64_t held = atomic_load(&slot->held[limits->reserve]);
+
+    return held > 0 ? held : 0;
+}
+
 static bool count_reached(int64_t max, uint64_t a, uint64_t b)
 {
     return max > 0 && (a > b ? a : b) >= (uint64_t)max;
@@ -63,9 +71,9 @@ static bool count_reached(int64_t max, uint64_t a, uint64_t b)
 static enum mb_nobid count_limit(const struct mb__slot *slot, const struct mb_limits *limits)
 {
     if (count_reached(limits->max_impressions, atomic_load(&slot->events[MB_EVENT_IMPRESSION]),
-                      atomic_load(&slot->booked[MB__RING_CPM])) ||
+                      atomic_load(&slot->booked[MB__PAY_CPM])) ||
         count_reached(limits->max_clicks, atomic_load(&slot->events[MB_EVENT_CLICK]),
-                      atomic_load(&slot->booked[MB__RING_CPC]))) {
+                      atomic_load(&slot->booked[MB__PAY_CPC]))) {
         return MB_NOBID_BUDGET;
     }
     return MB_NOBID_BID;
@@ -87,7 +95,7 @@ static bool ahead_of_pace(const struct mb__slot *slot, const struct mb_zone *zon
     due = (int64_t)((wide)limits->daily.nanos * (now_ms - start_ms) / length_ms) +
           limits->daily.nanos / 50;
     spent = mb__period_spent(slot->days, mb_zone_day_number(zone, now_ms));
-    return spent + atomic_load(&slot->reserved) > due;
+    return spent + held_of(slot, limits) > due;
 }
 
 /* Takes one call of the second's `qps`. The slot keeps the instant at which all calls so far
@@ -119,11 +127,9 @@ static enum mb_nobid slot_limit(struct mb_guard *guard, struct mb__slot *slot,
     const struct mb_zone *zone = mb__guard_zone(guard, slot);
     enum mb_nobid reason;
 
-    mb__ring_advance(slot, MB__RING_CPM, now_ms);
-    mb__ring_advance(slot, MB__RING_CPC, now_ms);
     reason = count_limit(slot, limits);
     if (reason == MB_NOBID_BID) {
-        reason = money_limit(slot, zone, limits, atomic_load(&slot->reserved), 0, now_ms);
+        reason = money_limit(slot, zone, limits, held_of(slot, limits), 0, now_ms);
     }
     if (reason == MB_NOBID_BID && ahead_of_pace(slot, zone, limits, now_ms)) {
         reason = MB_NOBID_PACING;
@@ -134,6 +140,13 @@ static enum mb_nobid slot_limit(struct mb_guard *guard, struct mb__slot *slot,
 static struct mb__slot *pool_of(struct mb_guard *guard, const struct mb_strategy *strategy)
 {
     return strategy->pool ? mb__guard_slot(guard, strategy->pool->guard_slot) : NULL;
+}
+
+static double expect_rate_of(const struct mb_strategy *strategy)
+{
+    double own = strategy->limits.expect_rate;
+
+    return own > 0 || !strategy->pool ? own : strategy->pool->limits.expect_rate;
 }
 
 enum mb_nobid mb_guard_may(struct mb_guard *guard, const struct mb_strategy *strategy,
@@ -159,6 +172,7 @@ enum mb_nobid mb_guard_may(struct mb_guard *guard, const struct mb_strategy *str
     if (mb__alarm_holds(guard, slot, strategy->guard_slot, now_ms)) {
         return MB_NOBID_MONEY_GUARD;
     }
+    mb__slot_refresh(guard, slot, expect_rate_of(strategy), mb__guard_clock(guard, now_ms));
     reason = slot_limit(guard, slot, limits, now_ms);
     if (reason == MB_NOBID_BID && pool) {
         reason = slot_limit(guard, pool, &strategy->pool->limits, now_ms);
@@ -169,86 +183,102 @@ enum mb_nobid mb_guard_may(struct mb_guard *guard, const struct mb_strategy *str
     return reason;
 }
 
-/* A bid's hold on one slot. */
+/* What a bid holds, by enum mb_reserve. */
 struct hold {
-    struct mb__slot *slot;
-    const struct mb_limits *limits;
-    int64_t share;
+    int64_t nanos[2];
 };
 
-/* Raises what is reserved first and looks afterwards: of two bids for the last money at most one
- * gets it. Where the limit is passed nothing stays raised. */
-static enum mb_nobid raise(struct mb_guard *guard, struct hold *hold, enum mb__ring_kind kind,
-                           struct mb_amount cost, int64_t now_ms)
+/* Raises what is held first and looks afterwards: of two bids for the last money at most one gets
+ * it. Where the limit is passed nothing stays raised. */
+static enum mb_nobid raise(struct mb_guard *guard, struct mb__slot *slot,
+                           const struct mb_limits *limits, const struct hold *hold, int64_t now_ms)
 {
-    const struct mb_limits *limits = hold->limits;
-    double rate = limits->reserve == MB_RESERVE_FULL ? -1 : limits->expect_rate;
     enum mb_nobid reason;
-    int64_t held;
+    int64_t held[2];
 
-    mb__ring_advance(hold->slot, kind, now_ms);
-    hold->share = mb__ring_share(hold->slot, kind, rate, cost, now_ms);
-    held = atomic_fetch_add(&hold->slot->reserved, hold->share);
-    reason = money_limit(hold->slot, mb__guard_zone(guard, hold->slot), limits, held, hold->share,
-                         now_ms);
-    if (reason != MB_NOBID_BID) {
-        atomic_fetch_sub(&hold->slot->reserved, hold->share);
+    for (int how = 0; how < 2; how++) {
+        held[how] = atomic_fetch_add(&slot->held[how], hold->nanos[how]);
+    }
+    reason = money_limit(slot, mb__guard_zone(guard, slot), limits,
+                         held[limits->reserve] > 0 ? held[limits->reserve] : 0,
+                         hold->nanos[limits->reserve], now_ms);
+    for (int how = 0; how < 2 && reason != MB_NOBID_BID; how++) {
+        atomic_fetch_sub(&slot->held[how], hold->nanos[how]);
     }
     return reason;
 }
 
-enum mb_nobid mb_guard_reserve(struct mb_guard *guard, const struct mb_strategy *strategy,
-                               enum mb_model model, struct mb_price price, int64_t now_ms)
+/* The whole cost, and the share of it that such bids come to. */
+static struct hold hold_of(struct mb__cell *cell, enum mb__pay pay, double expect_rate,
+                           struct mb_amount cost)
 {
-    struct hold own = {mb__guard_slot(guard, strategy->guard_slot), &strategy->limits, 0};
-    struct hold pool = {pool_of(guard, strategy), NULL, 0};
-    enum mb__ring_kind kind = mb__ring_of(model);
-    struct mb_amount cost = mb__ring_cost(model, price);
-    enum mb_nobid reason;
+    struct hold hold;
 
-    if (!own.slot || (strategy->pool && !pool.slot)) {
+    if (atomic_load_explicit(&cell->share[0], memory_order_relaxed) == 0) {
+        mb__rates_bound(cell, pay, expect_rate);
+    }
+    hold.nanos[MB_RESERVE_FULL] = cost.nanos;
+    hold.nanos[MB_RESERVE_EXPECTED] = mb__part_of(cost.nanos, atomic_load(&cell->share[0]));
+    return hold;
+}
+
+enum mb_nobid mb_guard_reserve(struct mb_guard *guard, const struct mb_strategy *strategy,
+                               const struct mb_guard_offer *offer, int64_t now_ms)
+{
+    struct mb__slot *slot = mb__guard_slot(guard, strategy->guard_slot);
+    struct mb__slot *pool = pool_of(guard, strategy);
+    struct mb_amount cost = mb__cost_of(offer->model, offer->price);
+    enum mb__pay pay = mb__pay_of(offer->model);
+    enum mb_nobid reason;
+    struct hold hold;
+    uint32_t cell;
+
+    if (!slot || (strategy->pool && !pool)) {
         return MB_NOBID_MONEY_GUARD;
     }
-    reason = raise(guard, &own, kind, cost, now_ms);
-    if (reason != MB_NOBID_BID) {
-        return reason;
-    }
-    if (pool.slot) {
-        pool.limits = &strategy->pool->limits;
-        reason = raise(guard, &pool, kind, cost, now_ms);
-        if (reason != MB_NOBID_BID) {
-            atomic_fetch_sub(&own.slot->reserved, own.share);
-            return reason;
+    cell = mb__cell_find(guard, slot, offer->endpoint, offer->format, pay, true);
+    hold = hold_of(&slot->cells[cell], pay, expect_rate_of(strategy), cost);
+    reason = raise(guard, slot, &strategy->limits, &hold, now_ms);
+    if (reason == MB_NOBID_BID && pool) {
+        reason = raise(guard, pool, &strategy->pool->limits, &hold, now_ms);
+        for (int how = 0; how < 2 && reason != MB_NOBID_BID; how++) {
+            atomic_fetch_sub(&slot->held[how], hold.nanos[how]);
         }
-        mb__ring_hold(pool.slot, kind, pool.share, now_ms);
     }
-    mb__ring_hold(own.slot, kind, own.share, now_ms);
-    mb__alarm_bid(guard, own.slot, now_ms);
-    return MB_NOBID_BID;
+    if (reason == MB_NOBID_BID) {
+        mb__cell_hold(guard, slot, cell, cost.nanos, 1, mb__guard_clock(guard, now_ms));
+        mb__alarm_bid(guard, slot, now_ms);
+    }
+    return reason;
 }
 
 /* --- events --- */
 
-static void book_on(struct mb_guard *guard, struct mb__slot *slot, const struct mb_event *event)
+static void settle_event(struct mb_guard *guard, struct mb__slot *slot,
+                         const struct mb_event *event)
 {
-    enum mb__ring_kind kind = mb__ring_of(event->model);
-    const struct mb_zone *zone = mb__guard_zone(guard, slot);
-    bool held = false;
-
-    atomic_fetch_add(&slot->booked[kind], 1);
-    settle(slot, zone, event->cost.nanos, event->time_ms);
-    if (event->has_price_bid && event->bid_time_ms > 0) {
-        held = mb__ring_release(slot, kind, mb__ring_cost(event->model, event->price_bid),
-                                event->bid_time_ms);
-    }
-    mb__overrun_book(slot, zone, event->cost.nanos, event->time_ms, !held);
+    atomic_fetch_add(&slot->booked[mb__pay_of(event->model)], 1);
+    settle(slot, mb__guard_zone(guard, slot), event->cost.nanos, event->time_ms);
 }
 
-static struct mb__slot *booking_pool(const struct mb_guard *guard, const struct mb__slot *slot)
+/* When the bid was made, by the guard's clock: told by that of this boot, else by the wall's. */
+static int64_t bid_instant(const struct mb_guard *guard, const struct mb_event *event)
 {
-    uint32_t index = atomic_load(&slot->pool);
+    bool this_boot = event->boot_ms > 0 && event->boot_id == atomic_load(&guard->shared->boot_id);
 
-    return index > 0 ? mb__guard_slot(guard, index - 1) : NULL;
+    return this_boot ? event->boot_ms : mb__guard_clock(guard, event->bid_time_ms);
+}
+
+/* Lets go of what the event's bid holds. False where nothing is held for it any more. */
+static bool release(struct mb_guard *guard, struct mb__slot *slot, const struct mb_event *event)
+{
+    uint32_t cell = mb__cell_find(guard, slot, event->endpoint, event->format,
+                                  mb__pay_of(event->model), false);
+    int64_t nanos = mb__cost_of(event->model, event->price_bid).nanos;
+
+    return cell < MB__CELLS && event->has_price_bid && event->bid_time_ms > 0 &&
+           mb__cell_release(guard, slot, cell, nanos, bid_instant(guard, event),
+                            mb__guard_clock(guard, event->time_ms));
 }
 
 /* The pool before the strategy, whose numbers tell what a restore has to add to both: a kill in
@@ -257,6 +287,7 @@ void mb_guard_book(struct mb_guard *guard, const struct mb_strategy *strategy_or
                    uint32_t slot_index, const struct mb_event *event)
 {
     struct mb__slot *slot, *pool;
+    bool late;
 
     slot_index = strategy_or_null ? strategy_or_null->guard_slot : slot_index;
     slot = mb__guard_slot(guard, slot_index);
@@ -268,11 +299,16 @@ void mb_guard_book(struct mb_guard *guard, const struct mb_strategy *strategy_or
     if (!event->books) {
         return;
     }
-    pool = booking_pool(guard, slot);
+    pool = mb__pool_of(guard, slot);
     if (pool) {
-        book_on(guard, pool, event);
+        settle_event(guard, pool, event);
     }
-    book_on(guard, slot, event);
+    settle_event(guard, slot, event);
+    late = !release(guard, slot, event); /* last: meanwhile too much is counted, not too little */
+    if (pool) {
+        mb__overrun_book(pool, mb__guard_zone(guard, pool), event->cost.nanos, event->time_ms, late);
+    }
+    mb__overrun_book(slot, mb__guard_zone(guard, slot), event->cost.nanos, event->time_ms, late);
     if (event->per_key) {
         mb__caps_book(guard, event);
     }
@@ -317,7 +353,7 @@ static void settle_missing(struct mb_guard *guard, struct mb__slot *slot, int64_
 void mb_guard_restore(struct mb_guard *guard, const struct mb_spend *spend)
 {
     struct mb__slot *slot = mb__guard_slot(guard, mb_guard_slot(guard, spend->strategy));
-    struct mb__slot *pool = slot ? booking_pool(guard, slot) : NULL;
+    struct mb__slot *pool = slot ? mb__pool_of(guard, slot) : NULL;
     int64_t missing;
 
     if (!slot) {
@@ -326,9 +362,9 @@ void mb_guard_restore(struct mb_guard *guard, const struct mb_spend *spend)
     for (int type = 0; type < MB_EVENT_COUNT; type++) {
         add_missing(&slot->events[type], NULL, spend->events[type]);
     }
-    add_missing(&slot->booked[MB__RING_CPM], pool ? &pool->booked[MB__RING_CPM] : NULL,
+    add_missing(&slot->booked[MB__PAY_CPM], pool ? &pool->booked[MB__PAY_CPM] : NULL,
                 spend->impressions);
-    add_missing(&slot->booked[MB__RING_CPC], pool ? &pool->booked[MB__RING_CPC] : NULL,
+    add_missing(&slot->booked[MB__PAY_CPC], pool ? &pool->booked[MB__PAY_CPC] : NULL,
                 spend->clicks);
     missing = spend->total.nanos - atomic_load(&slot->total);
     if (missing > 0 && pool) {

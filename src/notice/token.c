@@ -2,7 +2,7 @@
  *
  * Before base64url a token is
  *
- *     version(1) | mask(3) | bid id(16) | model and test(1) | fields ... | MAC(8)
+ *     version(1) | mask(3) | bid id(16) | model, format, test(1) | fields ... | MAC(8)
  *
  * The mask (little-endian) has a bit for each field that is there. A text is its length (one byte)
  * and its bytes; a number is a varint: seven bits a byte, lowest first. The MAC covers the kind of
@@ -15,11 +15,15 @@
 #include "internal.h"
 
 enum {
-    FORMAT_VERSION = 1,
+    FORMAT_VERSION = 2,
+    OLD_VERSION = 1, /* without format and boot; read still */
     HEAD_BYTES = 1 + 3 + 16 + 1,
     BODY_MAX = MB_NOTICE_TOKEN_MAX * 3 / 4 - MB_NOTICE_MAC_BYTES,
     VARINT_MAX = 10,
     TEST_FLAG = 0x80, /* in the model's byte */
+    FORMAT_SHIFT = 3, /* there, too */
+    MODEL_MASK = (1 << FORMAT_SHIFT) - 1,
+    FORMAT_MASK = TEST_FLAG - 1 - MODEL_MASK,
 };
 
 /* What to do with a text beyond its size: `cut` ids still serve to find things, the rest would
@@ -52,6 +56,8 @@ static const size_t numbers[] = {
     offsetof(struct mb_notice, bid_time_ms),
     offsetof(struct mb_notice, frequency_key),
     offsetof(struct mb_notice, per_key),
+    offsetof(struct mb_notice, boot_id),
+    offsetof(struct mb_notice, boot_skew_ms),
 };
 
 enum {
@@ -60,7 +66,8 @@ enum {
 };
 
 static_assert(TEXTS + NUMBERS <= 24, "the mask has three bytes");
-static_assert((int)MB_MODEL_COUNT < (int)TEST_FLAG, "model and flag share a byte");
+static_assert((int)MB_MODEL_COUNT <= MODEL_MASK, "model, format and flag share a byte");
+static_assert((int)MB_FORMAT_COUNT << FORMAT_SHIFT <= FORMAT_MASK, "and so does the format");
 
 static struct mb_slice *text_at(struct mb_notice *notice, size_t i)
 {
@@ -157,7 +164,7 @@ int mb_notice_encode(const struct mb_notice *notice, struct mb_buf *body)
     out[2] = (uint8_t)(mask >> 8);
     out[3] = (uint8_t)(mask >> 16);
     memcpy(out + 4, n.bid_id, sizeof n.bid_id);
-    out[20] = (uint8_t)(n.model | (n.test ? TEST_FLAG : 0));
+    out[20] = (uint8_t)(n.model | n.format << FORMAT_SHIFT | (n.test ? TEST_FLAG : 0));
     mb_xbuf_add(body, out, len);
     return 0;
 }
@@ -213,17 +220,19 @@ static int64_t take_varint(struct reader *r)
 static bool decode(struct mb_slice body, struct mb_notice *out)
 {
     const uint8_t *head = (const uint8_t *)body.data;
-    if (body.len < HEAD_BYTES || head[0] != FORMAT_VERSION) {
+    if (body.len < HEAD_BYTES || (head[0] != FORMAT_VERSION && head[0] != OLD_VERSION)) {
         return false;
     }
     uint32_t mask = head[1] | (uint32_t)head[2] << 8 | (uint32_t)head[3] << 16;
-    unsigned model = head[20] & (TEST_FLAG - 1u);
+    unsigned model = head[20] & MODEL_MASK;
+    unsigned format = (head[20] & FORMAT_MASK) >> FORMAT_SHIFT;
     struct reader r = {head + HEAD_BYTES, head + body.len, false};
 
     memset(out, 0, sizeof *out);
     memcpy(out->bid_id, head + 4, sizeof out->bid_id);
     out->test = head[20] & TEST_FLAG;
     out->model = (enum mb_model)model;
+    out->format = (enum mb_format)format;
     for (size_t i = 0; i < TEXTS; i++) {
         if (mask >> i & 1) {
             *text_at(out, i) = take_text(&r, texts[i].max_bytes);
@@ -234,7 +243,8 @@ static bool decode(struct mb_slice body, struct mb_notice *out)
             *number_at(out, i) = take_varint(&r);
         }
     }
-    return !r.failed && r.at == r.end && model < MB_MODEL_COUNT && mask >> (TEXTS + NUMBERS) == 0;
+    return !r.failed && r.at == r.end && model < MB_MODEL_COUNT &&
+           format < MB_FORMAT_COUNT && mask >> (TEXTS + NUMBERS) == 0;
 }
 
 int mb_notice_decode(struct mb_slice body, struct mb_arena *arena, struct mb_notice *out)

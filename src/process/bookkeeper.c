@@ -382,6 +382,7 @@ static void turn(struct keeper *k, struct pollfd *fds)
     wait_for_something(
         k, fds, mb__checkpoints_want_turn(&k->checkpoints, mb__shared_clock_ms()) ? 0 : TURN_MS);
     atomic_store(&k->options->page->heartbeat_ms, mb__shared_clock_ms());
+    mb__notes_clock(k->options->guard);
     read_ready(k, fds);
     gather(k, fds);
     idle = k->n_dues == 0;

@@ -171,6 +171,9 @@ const struct mb__post_counts *mb__post_counts(const struct mb__post *post);
 
 /* --- notes.c: what the guard wants to find again after a restart --- */
 
+/* Tells the guard the time since boot. Costs two clock readings. */
+void mb__notes_clock(struct mb_guard *guard);
+
 /* Writes what has changed; costs milliseconds, waits for no disk. */
 void mb__notes_write(struct mb_ledger *ledger, struct mb_guard *guard);
 /* The same once a second. */

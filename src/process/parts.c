@@ -99,6 +99,7 @@ static int open_guard(const struct mb_config *config, bool offline, struct mb_gu
         mb_guard_set_silence(*out, config->silence_ms);
     }
     if (!rc && !offline) {
+        mb__notes_clock(*out);
         rc = mb__pauses_read(*out, config->data, err);
     }
     mb_buf_fini(&counters);

@@ -62,6 +62,7 @@ static void on_beat(uv_timer_t *timer)
     uint32_t i;
 
     atomic_store_explicit(&worker->seat->heartbeat_ms, now_ms, memory_order_relaxed);
+    mb__notes_clock(worker->parts.guard);
     mb__worker_publish(worker);
     mb_tally_turn(&worker->board->bidder.tally, mb_time_now_ms(), false);
     mb__books_watch_money(worker, now_ms);

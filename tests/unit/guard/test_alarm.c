@@ -56,7 +56,9 @@ static void bid(struct fixture *f, int64_t now_ms)
 {
     struct mb_price price = {1000000};
 
-    assert_int_equal(mb_guard_reserve(f->guard, &f->strategy, MB_MODEL_CPM, price, now_ms),
+    assert_int_equal(mb_guard_reserve(f->guard, &f->strategy,
+                                      &(struct mb_guard_offer){.model = MB_MODEL_CPM, .price = price},
+                                      now_ms),
                      MB_NOBID_BID);
 }
 

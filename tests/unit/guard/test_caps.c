@@ -59,6 +59,8 @@ static struct mb_event billing(const struct mb_strategy *strategy, int64_t nanos
                              .strategy = strategy->name,
                              .time_ms = NOW,
                              .bid_time_ms = NOW,
+                             .endpoint = MB_SLICE("exo"),
+                             .format = MB_SLICE("push"),
                              .model = MB_MODEL_CPC,
                              .has_price_bid = true,
                              .price_bid = {nanos / 1000},
@@ -77,12 +79,15 @@ static void book(struct fixture *f, struct mb_strategy *strategy, int64_t nanos)
 
 static enum mb_nobid reserve(struct fixture *f, struct mb_strategy *strategy, int64_t nanos)
 {
-    return mb_guard_reserve(f->guard, strategy, MB_MODEL_CPC, (struct mb_price){nanos / 1000}, NOW);
+    const struct mb_guard_offer offer = {
+        MB_MODEL_CPC, {nanos / 1000}, MB_SLICE("exo"), MB_SLICE("push")};
+
+    return mb_guard_reserve(f->guard, strategy, &offer, NOW);
 }
 
 static int64_t held(const struct fixture *f, uint32_t slot)
 {
-    return atomic_load(&mb__guard_slot(f->guard, slot)->reserved);
+    return atomic_load(&mb__guard_slot(f->guard, slot)->held[MB_RESERVE_FULL]);
 }
 
 /* --- pools --- */

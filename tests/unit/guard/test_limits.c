@@ -57,12 +57,15 @@ static enum mb_nobid may(struct fixture *f, int64_t now)
 
 static enum mb_nobid reserve(struct fixture *f, enum mb_model model, double value, int64_t now)
 {
-    return mb_guard_reserve(f->guard, &f->strategy, model, price(value), now);
+    const struct mb_guard_offer offer = {model, price(value), MB_SLICE("exo"), MB_SLICE("push")};
+
+    return mb_guard_reserve(f->guard, &f->strategy, &offer, now);
 }
 
 static int64_t held(const struct fixture *f)
 {
-    return atomic_load(&mb__guard_slot(f->guard, f->strategy.guard_slot)->reserved);
+    return atomic_load(&mb__guard_slot(f->guard, f->strategy.guard_slot)
+                            ->held[f->strategy.limits.reserve]);
 }
 
 static int64_t spent(struct fixture *f, enum mb_guard_period period, int64_t now)
@@ -78,9 +81,11 @@ static void book(struct fixture *f, enum mb_model model, double value, int64_t b
                              .books = true,
                              .has_price_bid = true,
                              .price_bid = price(value),
-                             .bid_time_ms = bid_ms};
+                             .bid_time_ms = bid_ms,
+                             .endpoint = MB_SLICE("exo"),
+                             .format = MB_SLICE("push")};
 
-    event.cost = mb__ring_cost(model, event.price_bid);
+    event.cost = mb__cost_of(model, event.price_bid);
     mb_guard_book(f->guard, NULL, f->strategy.guard_slot, &event);
 }
 
@@ -207,37 +212,42 @@ static void full_reservations_never_pass_the_limit(void **state)
     assert_int_equal(may(f, NOW + 2 * MINUTE), MB_NOBID_BUDGET);
     f->strategy.limits.daily.nanos = 0;
     f->strategy.limits.total.nanos = 5 * UNIT;
-    assert_int_equal(may(f, NOW + DAY - MINUTE), MB_NOBID_BUDGET);
-    assert_int_equal(may(f, NOW + DAY), MB_NOBID_BID); /* the tenth fell away */
+    assert_int_equal(may(f, NOW + DAY), MB_NOBID_BUDGET);
+    assert_int_equal(may(f, NOW + DAY + HOUR / 2), MB_NOBID_BID); /* the tenth fell away */
     assert_int_equal(held(f), 0);
 }
 
-/* The ledger refuses duplicates; should one come through, it takes nothing from other minutes. */
-static void a_bucket_gives_no_more_than_it_holds(void **state)
+/* The ledger refuses duplicates; should one come through, it takes nothing from other steps. */
+static void a_cohort_gives_no_more_than_it_holds(void **state)
 {
     struct fixture *f = *state;
 
     f->strategy.limits.reserve = MB_RESERVE_FULL;
     assert_int_equal(reserve(f, MB_MODEL_CPM, 1, NOW), MB_NOBID_BID);
-    assert_int_equal(reserve(f, MB_MODEL_CPM, 1, NOW + MINUTE), MB_NOBID_BID);
+    assert_int_equal(reserve(f, MB_MODEL_CPM, 1, NOW + 2 * MINUTE), MB_NOBID_BID);
     book(f, MB_MODEL_CPM, 1, NOW, NOW);
     book(f, MB_MODEL_CPM, 1, NOW, NOW);
     assert_int_equal(held(f), UNIT / 1000);
-    book(f, MB_MODEL_CPM, 9, NOW + MINUTE, NOW + MINUTE);
+    book(f, MB_MODEL_CPM, 9, NOW + 2 * MINUTE, NOW + 2 * MINUTE);
     assert_int_equal(held(f), 0);
 }
 
-static void reservations_fall_away_minute_by_minute(void **state)
+/* An hour is cut into 48 steps of 75 seconds; a bid falls away with the step it was made in. */
+static void reservations_fall_away_step_by_step(void **state)
 {
+    enum { STEP = 75 * 1000 };
     struct fixture *f = *state;
 
     f->strategy.limits.reserve = MB_RESERVE_FULL;
     for (int i = 0; i < 200; i++) { /* goes round the ring */
-        assert_int_equal(reserve(f, MB_MODEL_CPM, 1, NOW + i * (int64_t)MINUTE), MB_NOBID_BID);
-        assert_int_equal(held(f), (i < 60 ? i + 1 : 60) * (UNIT / 1000));
+        int64_t now = NOW + i * (int64_t)STEP;
+
+        assert_int_equal(may(f, now), MB_NOBID_BID);
+        assert_int_equal(reserve(f, MB_MODEL_CPM, 1, now), MB_NOBID_BID);
+        assert_int_equal(held(f), (i < 49 ? i + 1 : 49) * (UNIT / 1000));
     }
-    assert_int_equal(may(f, NOW + 230 * (int64_t)MINUTE), MB_NOBID_BID);
-    assert_int_equal(held(f), 29 * (UNIT / 1000));
+    assert_int_equal(may(f, NOW + 228 * (int64_t)STEP), MB_NOBID_BID);
+    assert_int_equal(held(f), 20 * (UNIT / 1000));
     assert_int_equal(may(f, NOW + 30 * DAY), MB_NOBID_BID); /* long idle: all of it */
     assert_int_equal(held(f), 0);
     book(f, MB_MODEL_CPM, 1, NOW, NOW + 30 * DAY); /* too late to release anything */
@@ -412,11 +422,9 @@ static void sums_are_exact_over_processes(void **state)
     assert_int_equal(spent(f, MB_GUARD_DAY, NOW) + spent(f, MB_GUARD_DAY, end), all);
     assert_int_equal(mb_guard_events(f->guard, f->strategy.guard_slot, MB_EVENT_BILLING),
                      CHILDREN * BIDS_EACH);
-    /* Children whose clocks come to differ by the ring's hour share a bucket; the booking of the older minute then leaves its
-     * money to fall away with the bucket. */
-    assert_true(held(f) >= 0);
-    mb__ring_advance(mb__guard_slot(f->guard, f->strategy.guard_slot), MB__RING_CPM,
-                     end + 2 * (int64_t)HOUR);
+    assert_int_equal(may(f, end + 2 * (int64_t)HOUR), MB_NOBID_BID);
+    assert_int_equal(held(f), 0);
+    f->strategy.limits.reserve = MB_RESERVE_FULL;
     assert_int_equal(held(f), 0);
 }
 
@@ -462,9 +470,9 @@ static void a_kill_never_frees_money(void **state)
         }
         kill(child, SIGKILL);
         assert_int_equal(waitpid(child, NULL, 0), child);
-        for (int i = 0; i < MB__CPM_BUCKETS; i++) {
-            assert_true(atomic_load(&slot->cpm[i].held) >= 0);
-            sum += atomic_load(&slot->cpm[i].held);
+        for (int i = 0; i < MB__COHORTS; i++) {
+            assert_true(atomic_load(&slot->cells[0].cohorts[i].open) >= 0);
+            sum += atomic_load(&slot->cells[0].cohorts[i].open);
         }
         assert_true(held(f) >= sum);
     }
@@ -482,8 +490,8 @@ int main(void)
         CASE(spend_belongs_to_the_local_day_and_hour),
         CASE(an_unknown_zone_is_reported_and_utc),
         CASE(full_reservations_never_pass_the_limit),
-        CASE(a_bucket_gives_no_more_than_it_holds),
-        CASE(reservations_fall_away_minute_by_minute),
+        CASE(a_cohort_gives_no_more_than_it_holds),
+        CASE(reservations_fall_away_step_by_step),
         CASE(expected_holds_a_share),
         CASE(the_share_follows_what_was_booked),
         CASE(counts_stop_it),

@@ -56,7 +56,9 @@ static struct mb_notice usual_notice(void)
         .price = {420000},
         .price_wire = {388888},
         .model = MB_MODEL_SMART_CPC,
+        .format = MB_FORMAT_EMAIL_CLICK,
         .bid_time_ms = 1772442000123,
+        .boot_id = 65535,
         .test = true,
     };
 }
@@ -88,7 +90,10 @@ static void assert_same(const struct mb_notice *a, const struct mb_notice *b)
     assert_int_equal(a->price.micros, b->price.micros);
     assert_int_equal(a->price_wire.micros, b->price_wire.micros);
     assert_int_equal(a->model, b->model);
+    assert_int_equal(a->format, b->format);
     assert_int_equal(a->bid_time_ms, b->bid_time_ms);
+    assert_int_equal(a->boot_id, b->boot_id);
+    assert_int_equal(a->boot_skew_ms, b->boot_skew_ms);
     assert_int_equal(a->test, b->test);
 }
 
@@ -225,6 +230,22 @@ static void assert_forged(struct fixture *f, enum mb_event_type kind, struct mb_
     assert_memory_equal(&before, &out, sizeof out);
 }
 
+static void a_clock_that_was_set_takes_more_room(void **state)
+{
+    static const int64_t skews[] = {1, -1, 3600000, -3600000, INT64_MAX, INT64_MIN};
+    struct fixture *f = *state;
+    struct mb_notice n = usual_notice(), out;
+
+    for (size_t i = 0; i < sizeof skews / sizeof skews[0]; i++) {
+        struct mb_slice token;
+
+        n.boot_skew_ms = skews[i];
+        token = make_token(f, &n, MB_EVENT_WIN);
+        assert_int_equal(mb_notice_verify(f->keys, MB_EVENT_WIN, token, &f->arena, &out), 0);
+        assert_same(&n, &out);
+    }
+}
+
 static void every_flipped_bit_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -294,6 +315,27 @@ static void an_older_key_verifies_and_the_first_signs(void **state)
     mb_notice_keys_free(other);
 }
 
+/* Tokens of the version before are still on their way when a server is replaced. */
+static void a_token_of_the_version_before_is_read(void **state)
+{
+    struct fixture *f = *state;
+    struct mb_notice n = usual_notice(), out;
+
+    n.format = MB_FORMAT_NONE;
+    n.boot_id = 0;
+    make_token(f, &n, MB_EVENT_WIN);
+    f->body.data[0] = 1;
+    mb_buf_clear(&f->token);
+    mb_notice_sign(f->keys, MB_EVENT_WIN, mb_buf_slice(&f->body), &f->token);
+    assert_int_equal(
+        mb_notice_verify(f->keys, MB_EVENT_WIN, mb_buf_slice(&f->token), &f->arena, &out), 0);
+    assert_same(&n, &out);
+    f->body.data[0] = 3; /* and none of a later one */
+    mb_buf_clear(&f->token);
+    mb_notice_sign(f->keys, MB_EVENT_WIN, mb_buf_slice(&f->body), &f->token);
+    assert_forged(f, MB_EVENT_WIN, mb_buf_slice(&f->token));
+}
+
 /* A body that we signed but did not encode (a bug, a leaked key) must not be able to do harm. */
 static void a_signed_body_of_rubbish_is_read_within_its_bounds(void **state)
 {
@@ -354,10 +396,12 @@ int main(void)
         CASE(ids_are_cut_and_the_rest_is_refused),
         CASE(a_cut_leaves_no_torn_character),
         CASE(an_imp_id_equal_to_the_auction_id_is_left_out),
+        CASE(a_clock_that_was_set_takes_more_room),
         CASE(every_flipped_bit_is_refused),
         CASE(every_cut_or_longer_token_is_refused),
         CASE(a_token_of_one_kind_is_worth_nothing_as_another),
         CASE(an_older_key_verifies_and_the_first_signs),
+        CASE(a_token_of_the_version_before_is_read),
         CASE(a_signed_body_of_rubbish_is_read_within_its_bounds),
         CASE(the_bid_id_is_22_characters),
     };
