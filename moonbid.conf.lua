@@ -57,6 +57,7 @@ return {
       tokens = { zone = 'zone_id' },
       timeout_ms = 300, -- of the exchange, unless the request says less
       margin_ms = 50, -- kept for the way back
+      -- hold = { cpm = '1h', cpc = '24h' }, -- how long money is held for a bid that nobody has booked yet
       -- Who may call this endpoint, IPv4 and IPv6 apart; others get 403. Everybody without this key.
       allow = { '0.0.0.0/0', '::/0' },
     },

@@ -206,6 +206,7 @@ struct mb_endpoint {
     bool books_on_win;            /* OpenRTB: a win books, else its billing notice */
     bool says_why_not;            /* OpenRTB: no bid is 200 with `nbr`, else 204 */
     bool price_in_base64;         /* OpenRTB: asks for ${AUCTION_PRICE:B64} */
+    int64_t hold_cpm_ms, hold_cpc_ms; /* how long money is held for a bid; 0: the guard's own times */
     struct mb_slice member;       /* Xandr: member to bid for where the request names several; or absent */
     struct mb_cidrs allow;        /* who may call; count 0: anybody */
     uint32_t index;               /* place in the config, 0.. */

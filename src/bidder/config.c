@@ -367,6 +367,44 @@ static int take_dialect(struct table *t, struct mb_endpoint *endpoint)
     return books_on ? wrong(t, "books_on", "only for the dialect 'generic': the others are fixed") : 0;
 }
 
+#define MINUTE_MS INT64_C(60000)
+
+static int take_hold_time(struct table *t, const char *key, int64_t *out_ms)
+{
+    const struct mb_doc *value = mb_doc_get(t->node, key);
+
+    if (value && (!mb_doc_is_string(value) ||
+                  !mb_time_parse_duration(mb_slice_of(mb_doc_text(value)), out_ms) ||
+                  *out_ms < MINUTE_MS || *out_ms > 7 * 24 * 60 * MINUTE_MS)) {
+        return wrong(t, key, "expected a duration from '1m' to '7d'");
+    }
+    return 0;
+}
+
+/* How long money is held for a bid that nobody has booked: hold = { cpm = '1h', cpc = '24h' }. */
+static int take_hold(struct table *outer, struct mb_endpoint *endpoint)
+{
+    struct table t = inner(outer, "hold");
+    const struct mb_doc *member;
+    int rc;
+
+    endpoint->hold_cpm_ms = 60 * MINUTE_MS;
+    endpoint->hold_cpc_ms = 24 * 60 * MINUTE_MS;
+    if (!t.node) {
+        return 0;
+    }
+    if ((rc = want_table(&t)) || (rc = take_hold_time(&t, "cpm", &endpoint->hold_cpm_ms)) ||
+        (rc = take_hold_time(&t, "cpc", &endpoint->hold_cpc_ms))) {
+        return rc;
+    }
+    for (member = mb_doc_first(t.node); member; member = mb_doc_next(member)) {
+        if (strcmp(mb_doc_name(member), "cpm") != 0 && strcmp(mb_doc_name(member), "cpc") != 0) {
+            return wrong(&t, mb_doc_name(member), "unknown key");
+        }
+    }
+    return 0;
+}
+
 static int take_endpoint(struct table *t, struct mb_endpoint *endpoint)
 {
     const char *text = NULL;
@@ -378,7 +416,8 @@ static int take_endpoint(struct table *t, struct mb_endpoint *endpoint)
         (rc = take_slice(t, "path", &endpoint->path)) ||
         (rc = take_slice(t, "currency", &endpoint->currency)) ||
         (rc = take_slice(t, "member", &endpoint->member)) || (rc = take_tokens(t, endpoint)) ||
-        (rc = take_networks(t, "allow", 1, &endpoint->allow)) || (rc = take_text(t, "path", &text))) {
+        (rc = take_networks(t, "allow", 1, &endpoint->allow)) || (rc = take_hold(t, endpoint)) ||
+        (rc = take_text(t, "path", &text))) {
         return rc;
     }
     endpoint->timeout_ms = endpoint->exchange == MB_EXCHANGE_EXOCLICK  ? 300

@@ -122,6 +122,15 @@ static void set_rates(struct mb_doc *node, struct mb_rates rates)
     mb_doc_set(node, "rates", table);
 }
 
+static void set_hold(struct mb_doc *node, const struct mb_endpoint *endpoint)
+{
+    struct mb_doc *hold = mb_doc_object();
+
+    set_duration(hold, "cpm", (uint32_t)endpoint->hold_cpm_ms);
+    set_duration(hold, "cpc", (uint32_t)endpoint->hold_cpc_ms);
+    mb_doc_set(node, "hold", hold);
+}
+
 static struct mb_doc *endpoint_doc(const struct mb_endpoint *endpoint)
 {
     static const char *const dialects[] = {[MB_DIALECT_GENERIC] = "generic",
@@ -144,6 +153,9 @@ static struct mb_doc *endpoint_doc(const struct mb_endpoint *endpoint)
     set_tokens(node, endpoint->tokens);
     set_number(node, "timeout_ms", endpoint->timeout_ms);
     set_number(node, "margin_ms", endpoint->margin_ms);
+    if (endpoint->hold_cpm_ms > 0) { /* those that stand in no file have the guard's own */
+        set_hold(node, endpoint);
+    }
     if (endpoint->allow.count > 0) {
         set_networks(node, "allow", endpoint->allow);
     }

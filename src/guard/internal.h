@@ -70,6 +70,27 @@ struct mb__overrun {
     _Atomic int64_t ever[MB__OVERRUN_COUNT];
 };
 
+/* --- traffic.c --- */
+
+enum { MB__QUARTERS = 96 };
+
+/* The day's traffic as a strategy sees it, and its pace. */
+struct mb__traffic {
+    _Atomic uint64_t curve[MB__QUARTERS]; /* by quarter of the local day; 0: not seen yet */
+    _Atomic int64_t quarter;              /* the one that runs; 0: none yet */
+    _Atomic uint32_t whole;               /* it was seen from its begin */
+    _Atomic uint32_t pass;                /* part of impressions that may bid, of 2^32 - 1 */
+    _Atomic int64_t plan_ms;              /* when the last plan was made */
+    _Atomic int64_t due;                  /* billionths of the day's money that are due by then */
+    _Atomic uint64_t asked, passed, draws; /* impressions; those let through; chance */
+    _Atomic int64_t laid;                  /* nanos that the bids of those held */
+    /* The same when the quarter began, and at the last plan. */
+    _Atomic uint64_t asked_before, asked_at, passed_at;
+    _Atomic int64_t laid_at;
+    _Atomic int64_t a_quarter, worth; /* means: asked in a quarter; thousandths of nanos laid by
+                                         one that passed */
+};
+
 /* What one strategy has spent, holds and counted. */
 struct mb__slot {
     /* Nanos; indexed by enum mb_reserve. FULL: the whole cost of open bids, raised before its cohort
@@ -91,6 +112,7 @@ struct mb__slot {
     _Atomic uint32_t unbooked_wins;   /* since something booked */
     _Atomic int64_t unanswered_ms;    /* the first bid since something came back; 0: none */
     _Atomic int64_t last_bid_ms;
+    struct mb__traffic traffic;
     _Atomic int64_t refreshed_ms;     /* when held[EXPECTED] was made last */
     _Atomic uint64_t cell_keys[MB__CELLS]; /* 0: free */
     _Atomic int64_t step_ms[MB__CELLS];    /* length of the cell's steps; 0: not said yet */
@@ -207,6 +229,12 @@ struct mb__slot *mb__pool_of(const struct mb_guard *guard, const struct mb__slot
 /* NULL for a slot out of range. */
 struct mb__slot *mb__guard_slot(const struct mb_guard *guard, uint32_t slot);
 const struct mb_zone *mb__guard_zone(const struct mb_guard *guard, const struct mb__slot *slot);
+
+/* Counts an impression; with even pacing, whether it is too early for it to bid. */
+bool mb__traffic_ahead(struct mb__slot *slot, const struct mb_zone *zone,
+                       const struct mb_limits *limits, int64_t now_ms);
+/* A bid on one that was let through holds so much. */
+void mb__traffic_laid(struct mb__slot *slot, const struct mb_limits *limits, int64_t nanos);
 
 /* --- overrun.c --- */
 

@@ -8,8 +8,6 @@
  */
 #include "internal.h"
 
-__extension__ typedef __int128 wide;
-
 enum { SECOND_NS = 1000000000, MS_NS = 1000000, QPS_BURST_NS = SECOND_NS / 10 };
 
 /* --- settled spend --- */
@@ -79,25 +77,6 @@ static enum mb_nobid count_limit(const struct mb__slot *slot, const struct mb_li
     return MB_NOBID_BID;
 }
 
-/* Even pacing: spend and reservations may be ahead of the day's clock by a fiftieth of the daily
- * limit (half an hour's worth), no more. Without a daily limit there is nothing to spread. */
-static bool ahead_of_pace(const struct mb__slot *slot, const struct mb_zone *zone,
-                          const struct mb_limits *limits, int64_t now_ms)
-{
-    int64_t start_ms, length_ms, due, spent;
-
-    if (limits->pacing != MB_PACING_EVEN || limits->daily.nanos == 0) {
-        return false;
-    }
-    start_ms = mb_zone_day_start_ms(zone, now_ms);
-    /* 36 hours after its start is within the next day, however long this one is. */
-    length_ms = mb_zone_day_start_ms(zone, start_ms + INT64_C(36) * 3600 * 1000) - start_ms;
-    due = (int64_t)((wide)limits->daily.nanos * (now_ms - start_ms) / length_ms) +
-          limits->daily.nanos / 50;
-    spent = mb__period_spent(slot->days, mb_zone_day_number(zone, now_ms));
-    return spent + held_of(slot, limits) > due;
-}
-
 /* Takes one call of the second's `qps`. The slot keeps the instant at which all calls so far
  * would be due at an even rate; it may lie a tenth of a second ahead of now, which lets small
  * bursts through. */
@@ -125,16 +104,14 @@ static enum mb_nobid slot_limit(struct mb_guard *guard, struct mb__slot *slot,
                                 const struct mb_limits *limits, int64_t now_ms)
 {
     const struct mb_zone *zone = mb__guard_zone(guard, slot);
+    bool ahead = mb__traffic_ahead(slot, zone, limits, now_ms);
     enum mb_nobid reason;
 
     reason = count_limit(slot, limits);
     if (reason == MB_NOBID_BID) {
         reason = money_limit(slot, zone, limits, held_of(slot, limits), 0, now_ms);
     }
-    if (reason == MB_NOBID_BID && ahead_of_pace(slot, zone, limits, now_ms)) {
-        reason = MB_NOBID_PACING;
-    }
-    return reason;
+    return reason == MB_NOBID_BID && ahead ? MB_NOBID_PACING : reason;
 }
 
 static struct mb__slot *pool_of(struct mb_guard *guard, const struct mb_strategy *strategy)
@@ -246,6 +223,10 @@ enum mb_nobid mb_guard_reserve(struct mb_guard *guard, const struct mb_strategy 
         }
     }
     if (reason == MB_NOBID_BID) {
+        mb__traffic_laid(slot, &strategy->limits, hold.nanos[MB_RESERVE_EXPECTED]);
+        if (pool) {
+            mb__traffic_laid(pool, &strategy->pool->limits, hold.nanos[MB_RESERVE_EXPECTED]);
+        }
         mb__cell_hold(guard, slot, cell, cost.nanos, 1, mb__guard_clock(guard, now_ms));
         mb__alarm_bid(guard, slot, now_ms);
     }

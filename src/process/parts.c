@@ -81,6 +81,19 @@ int mb__open_keys(const struct mb_config *config, bool offline, struct mb_notice
     return 0;
 }
 
+static void set_holds(const struct mb_config *config, struct mb_guard *guard)
+{
+    size_t i;
+
+    for (i = 0; i < config->n_endpoints; i++) {
+        const struct mb_endpoint *e = &config->endpoints[i];
+
+        if (e->hold_cpm_ms > 0) {
+            mb_guard_set_hold(guard, e->name, e->hold_cpm_ms, e->hold_cpc_ms);
+        }
+    }
+}
+
 static int open_guard(const struct mb_config *config, bool offline, struct mb_guard **out,
                       struct mb_error *err)
 {
@@ -97,6 +110,7 @@ static int open_guard(const struct mb_config *config, bool offline, struct mb_gu
     rc = mb_guard_open(&options, out, err);
     if (!rc) {
         mb_guard_set_silence(*out, config->silence_ms);
+        set_holds(config, *out);
     }
     if (!rc && !offline) {
         mb__notes_clock(*out);

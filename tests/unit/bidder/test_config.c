@@ -107,7 +107,7 @@ static void every_key_is_taken(void **state)
            "\"notice_url\":\"https://n.example/\",\"click_url\":\"https://k.example/x/\",\"notice_keys\":[\"file:a\",\"file:b\"],"
            "\"geoip\":\"g.mmdb\",\"trusted_proxies\":[\"10.0.0.0/8\"],\"user\":\"moonbid\","
            "\"endpoints\":[{\"name\":\"e\",\"path\":\"/e\",\"exchange\":\"exoclick\",\"currency\":\"USD\","
-           "\"tokens\":{\"z\":\"zone_id\"},\"timeout_ms\":200,\"margin_ms\":0,\"allow\":[\"192.0.2.0/24\"]},"
+           "\"tokens\":{\"z\":\"zone_id\"},\"timeout_ms\":200,\"margin_ms\":0,\"hold\":{\"cpc\":\"2d\"},\"allow\":[\"192.0.2.0/24\"]},"
            "{\"name\":\"x\",\"path\":\"/x\",\"exchange\":\"xandr\",\"member\":\"958\"}],"
            "\"limits\":{\"header_bytes\":2048,\"body_bytes\":4096,\"connections\":5,\"idle\":\"1s\",\"header\":\"250ms\","
            "\"body\":\"2m\",\"grace\":\"3s\"},\"script\":{\"cpu_ms\":6,\"memory_mb\":7,\"hard_ms\":80}}");
@@ -131,6 +131,8 @@ static void every_key_is_taken(void **state)
     assert_int_equal(c->endpoints[0].rate.millionths, 925000);
     assert_int_equal(c->endpoints[0].timeout_ms, 200);
     assert_int_equal(c->endpoints[0].margin_ms, 0);
+    assert_int_equal(c->endpoints[0].hold_cpm_ms, 3600000);
+    assert_int_equal(c->endpoints[0].hold_cpc_ms, 2 * 86400000);
     assert_int_equal(c->endpoints[0].allow.count, 1);
     expect_slice(c->endpoints[1].member, "958", "member");
     expect_slice(c->endpoints[1].currency, "EUR", "the house currency is Xandr's where none is named");
@@ -333,6 +335,12 @@ static void impossible_endpoints_are_refused(void **state)
          "from 2"},
         {"{\"endpoints\":[{\"exchange\":\"xandr\",\"name\":\"a\",\"path\":\"/a\",\"timeout_ms\":100,\"margin_ms\":100}]}",
          "endpoints[1].margin_ms", "less than timeout_ms (100)"},
+        {"{\"endpoints\":[{\"exchange\":\"xandr\",\"name\":\"a\",\"path\":\"/a\",\"hold\":{\"cpm\":\"5s\"}}]}",
+         "endpoints[1].hold.cpm", "from '1m' to '7d'"},
+        {"{\"endpoints\":[{\"exchange\":\"xandr\",\"name\":\"a\",\"path\":\"/a\",\"hold\":{\"cpx\":\"5m\"}}]}",
+         "endpoints[1].hold.cpx", "unknown key"},
+        {"{\"endpoints\":[{\"exchange\":\"xandr\",\"name\":\"a\",\"path\":\"/a\",\"hold\":\"1h\"}]}",
+         "endpoints[1].hold", "expected a table"},
         {"{\"endpoints\":[{\"exchange\":\"xandr\",\"name\":\"a\",\"path\":\"/a\",\"allow\":[]}]}", "endpoints[1].allow", "list"},
         {"{\"endpoints\":[{\"exchange\":\"xandr\",\"name\":\"a\",\"path\":\"/a\",\"allow\":[\"x\"]}]}", "endpoints[1].allow",
          "networks"},

@@ -361,8 +361,9 @@ static void small_daily_budgets_are_paced_as_large_ones(void **state)
 
     f->strategy.limits.pacing = MB_PACING_EVEN;
     for (size_t i = 0; i < sizeof(dailies) / sizeof(dailies[0]); i++) {
-        int64_t day = NOW + (int64_t)i * DAY, daily = dailies[i];
+        int64_t day = NOW, daily = dailies[i];
 
+        f->strategy.guard_slot = mb_guard_slot(f->guard, mb_slice(&"abcde"[i], 1));
         f->strategy.limits.daily.nanos = daily;
         mb_guard_add_spend(f->guard, f->strategy.guard_slot, (struct mb_amount){daily * 9 / 24}, day);
         assert_int_equal(may(f, day), MB_NOBID_BID);
