@@ -23,7 +23,7 @@ struct mb_doc;
     XX("endpoints[].currency", RESTART) XX("endpoints[].path", LIVE) XX("endpoints[].tokens", LIVE)    \
     XX("endpoints[].timeout_ms", LIVE) XX("endpoints[].margin_ms", LIVE) XX("endpoints[].allow", LIVE) \
     XX("endpoints[].member", LIVE) XX("endpoints[].no_bid", LIVE)                                      \
-    XX("endpoints[].price_encoding", LIVE) XX("endpoints[].hold", RESTART)                                                          \
+    XX("endpoints[].price_encoding", LIVE) XX("endpoints[].hold", RESTART)                             \
     XX("limits.header_bytes", LIVE) XX("limits.body_bytes", LIVE) XX("limits.connections", LIVE)       \
     XX("limits.idle", LIVE) XX("limits.header", LIVE) XX("limits.body", LIVE) XX("limits.write", LIVE) \
     XX("limits.grace", LIVE) XX("limits.money_guard", LIVE) XX("limits.backlog_ms", LIVE)              \

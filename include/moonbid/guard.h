@@ -123,8 +123,16 @@ struct mb_guard_notes {
     void *user;
 };
 void mb_guard_note(struct mb_guard *guard, int64_t now_ms, const struct mb_guard_notes *notes);
+/* Puts right what killed processes have left held; lets idle strategies' bids expire. To be called
+ * about once a second; every sixth call corrects. Only who books may call it. */
+void mb_guard_recount(struct mb_guard *guard, int64_t now_ms);
 /* They were not kept: tells them all again next time. */
 void mb_guard_note_again(struct mb_guard *guard);
+/* Gives back what was told last under a name, before anybody bids and in the order of names. What
+ * bids hold goes on ageing as if nothing had happened; over a boot, by the wall's clock. Scripts
+ * are loaded before, for their pools. Bytes that are damaged are logged and left out. */
+void mb_guard_restore_state(struct mb_guard *guard, struct mb_slice name, struct mb_slice bytes,
+                            int64_t now_ms);
 /* What a day of an earlier run had; told once for each strategy and day, oldest first. */
 void mb_guard_restore_overrun(struct mb_guard *guard, const struct mb_overrun *overrun);
 

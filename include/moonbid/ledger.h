@@ -98,7 +98,7 @@ struct mb_ledger_notes {
 int mb_ledger_note(struct mb_ledger *ledger, const struct mb_ledger_notes *notes,
                    struct mb_error *err) MB_MUST_USE;
 
-/* Tells all of them; overruns by strategy and day, oldest first. Either callback may be NULL; what
+/* Tells all of them; states by name, overruns by strategy and day, oldest first. Either callback may be NULL; what
  * it gets is lent for the call. Not while a commit runs. Fails: MB_EIO, MB_ESYNTAX. */
 int mb_ledger_each_note(struct mb_ledger *ledger,
                         void (*on_state)(void *user, struct mb_slice name, struct mb_slice bytes),

@@ -156,7 +156,11 @@ uint32_t mb_guard_slot(struct mb_guard *guard, struct mb_slice strategy)
         uint32_t at = (uint32_t)((hash[0] + i) % MB_GUARD_SLOTS_MAX);
 
         if (names[at].len == 0) {
+            uint32_t n = atomic_load(&guard->shared->n_used);
+
             set_name(&names[at], strategy);
+            guard->shared->used[n] = at;
+            atomic_store(&guard->shared->n_used, n + 1);
         }
         if (name_is(&names[at], strategy)) {
             found = at;
@@ -234,6 +238,7 @@ void mb_guard_set_booking(struct mb_guard *guard, uint32_t slot_index, uint32_t 
     if (slot) {
         move_to_pool(guard, slot, pool_slot < MB_GUARD_SLOTS_MAX ? pool_slot + 1 : 0);
         atomic_store(&slot->frequency_per_ms, limits->frequency.per_ms);
+        atomic_store(&slot->expect_rate, (uint32_t)(limits->expect_rate * 1e6 + 0.5));
         atomic_store(&slot->daily_limit, limits->daily.nanos);
         atomic_store(&slot->total_limit, limits->total.nanos);
     }

@@ -106,6 +106,7 @@ struct mb__slot {
     _Atomic uint32_t zone;       /* place in mb__shared.zones */
     _Atomic uint32_t pool;       /* its pool's slot + 1; 0: none */
     _Atomic int64_t frequency_per_ms; /* window of its frequency cap; 0: none */
+    _Atomic uint32_t expect_rate; /* millionths; 0: the usual */
     _Atomic int64_t daily_limit, total_limit; /* nanos, for who books without the script; 0: none */
     struct mb__overrun overrun;
     _Atomic uint32_t alarm;           /* enum mb_guard_alarm */
@@ -145,13 +146,13 @@ bool mb__cell_release(struct mb_guard *guard, struct mb__slot *slot, uint32_t ce
                       int64_t bid_ms, int64_t now_ms);
 
 /* Every few seconds, else nothing: lets go of what has expired, learns from the steps that are
- * over, makes held[EXPECTED]. `expect_rate` 0: the usual priors. All times here are of the
+ * over, makes held[EXPECTED]. All times here are of the
  * guard's clock (mb__guard_clock). */
-void mb__slot_refresh(struct mb_guard *guard, struct mb__slot *slot, double expect_rate,
-                      int64_t at_ms);
+void mb__slot_refresh(struct mb_guard *guard, struct mb__slot *slot, int64_t at_ms);
 /* The same at once, after cells were filled. */
-void mb__slot_refresh_now(struct mb_guard *guard, struct mb__slot *slot, double expect_rate,
-                          int64_t at_ms);
+void mb__slot_refresh_now(struct mb_guard *guard, struct mb__slot *slot, int64_t at_ms);
+/* limits.expect_rate of the strategy, else of its pool, else 0. */
+double mb__expect_rate(const struct mb_guard *guard, const struct mb__slot *slot);
 
 /* Part of `nanos` in billionths, rounded up. */
 int64_t mb__part_of(int64_t nanos, uint32_t billionths);
@@ -160,7 +161,7 @@ int64_t mb__part_of(int64_t nanos, uint32_t billionths);
 
 /* Counts the steps before `step` that are not counted yet. */
 void mb__rates_fold(struct mb__cell *cell, enum mb__pay pay, int64_t step);
-/* Makes cell->share from what was counted. */
+/* Makes cell->share from what was counted. `expect_rate` 0: the usual priors. */
 void mb__rates_bound(struct mb__cell *cell, enum mb__pay pay, double expect_rate);
 
 /* --- the shared mapping: guard.c --- */
@@ -181,7 +182,13 @@ struct mb__bench {
 
 /* Hashes of what was told last of a slot; notes.c. */
 struct mb__told {
-    _Atomic uint64_t overrun;
+    _Atomic uint64_t overrun, reserved, learned;
+    _Atomic int64_t learned_min; /* minute of the last look at what was learned */
+};
+
+/* How far an amount held has been from the sum of its parts, least and most; recount.c. */
+struct mb__drift {
+    int64_t least, most;
 };
 
 /* An endpoint's own holding times. */
@@ -199,7 +206,12 @@ struct mb__shared {
     struct mb_zone zones[MB__ZONES_MAX]; /* the first is UTC; written before a slot points at it */
     struct mb__name names[MB_GUARD_SLOTS_MAX];
     struct mb__bench bench[MB_GUARD_SLOTS_MAX];
+    _Atomic uint32_t n_used;
+    uint32_t used[MB_GUARD_SLOTS_MAX]; /* slots that have a name, in the order of their making */
+    _Atomic uint64_t told_clock;
     struct mb__told told[MB_GUARD_SLOTS_MAX];
+    struct mb__drift drift[MB_GUARD_SLOTS_MAX][2]; /* by enum mb_reserve */
+    uint32_t n_counts;                             /* recounts since the last correction */
     _Atomic uint8_t paused[MB_GUARD_SLOTS_MAX];
     _Atomic uint8_t all_paused;
     _Atomic int64_t silence_ms; /* 0: no limit */
@@ -241,6 +253,16 @@ void mb__traffic_laid(struct mb__slot *slot, const struct mb_limits *limits, int
 /* After `nanos` were settled on the slot: counts what passed its limits, and a late booking. */
 void mb__overrun_book(struct mb__slot *slot, const struct mb_zone *zone, int64_t nanos,
                       int64_t at_ms, bool late);
+
+/* --- state.c: what open bids hold and what was learned, as bytes --- */
+
+/* Each appends nothing where there is nothing to tell. The head is what the bytes of a moment
+ * differ in though nothing has changed. */
+void mb__xstate_add_reserved(const struct mb__slot *slot, struct mb_buf *out);
+void mb__xstate_add_head(const struct mb_guard *guard, int64_t now_ms, struct mb_buf *out);
+void mb__xstate_add_form(struct mb_buf *out);
+void mb__xstate_add_learned(const struct mb__slot *slot, struct mb_buf *out);
+void mb__xstate_add_clock(const struct mb_guard *guard, struct mb_buf *out);
 
 /* --- alarm.c --- */
 

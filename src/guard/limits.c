@@ -119,13 +119,6 @@ static struct mb__slot *pool_of(struct mb_guard *guard, const struct mb_strategy
     return strategy->pool ? mb__guard_slot(guard, strategy->pool->guard_slot) : NULL;
 }
 
-static double expect_rate_of(const struct mb_strategy *strategy)
-{
-    double own = strategy->limits.expect_rate;
-
-    return own > 0 || !strategy->pool ? own : strategy->pool->limits.expect_rate;
-}
-
 enum mb_nobid mb_guard_may(struct mb_guard *guard, const struct mb_strategy *strategy,
                            int64_t now_ms)
 {
@@ -149,7 +142,7 @@ enum mb_nobid mb_guard_may(struct mb_guard *guard, const struct mb_strategy *str
     if (mb__alarm_holds(guard, slot, strategy->guard_slot, now_ms)) {
         return MB_NOBID_MONEY_GUARD;
     }
-    mb__slot_refresh(guard, slot, expect_rate_of(strategy), mb__guard_clock(guard, now_ms));
+    mb__slot_refresh(guard, slot, mb__guard_clock(guard, now_ms));
     reason = slot_limit(guard, slot, limits, now_ms);
     if (reason == MB_NOBID_BID && pool) {
         reason = slot_limit(guard, pool, &strategy->pool->limits, now_ms);
@@ -214,7 +207,7 @@ enum mb_nobid mb_guard_reserve(struct mb_guard *guard, const struct mb_strategy 
         return MB_NOBID_MONEY_GUARD;
     }
     cell = mb__cell_find(guard, slot, offer->endpoint, offer->format, pay, true);
-    hold = hold_of(&slot->cells[cell], pay, expect_rate_of(strategy), cost);
+    hold = hold_of(&slot->cells[cell], pay, mb__expect_rate(guard, slot), cost);
     reason = raise(guard, slot, &strategy->limits, &hold, now_ms);
     if (reason == MB_NOBID_BID && pool) {
         reason = raise(guard, pool, &strategy->pool->limits, &hold, now_ms);

@@ -269,9 +269,18 @@ static int64_t expected_of(struct mb_guard *guard, struct mb__slot *slot, uint32
     return sum;
 }
 
-void mb__slot_refresh_now(struct mb_guard *guard, struct mb__slot *slot, double expect_rate,
-                          int64_t at_ms)
+double mb__expect_rate(const struct mb_guard *guard, const struct mb__slot *slot)
 {
+    const struct mb__slot *pool = mb__pool_of(guard, slot);
+    uint32_t rate = atomic_load_explicit(&slot->expect_rate, memory_order_relaxed);
+
+    rate = rate == 0 && pool ? atomic_load_explicit(&pool->expect_rate, memory_order_relaxed) : rate;
+    return (double)rate / 1e6;
+}
+
+void mb__slot_refresh_now(struct mb_guard *guard, struct mb__slot *slot, int64_t at_ms)
+{
+    double expect_rate = mb__expect_rate(guard, slot);
     int64_t before = atomic_load(&slot->held[MB_RESERVE_EXPECTED]);
     int64_t sum = 0;
 
@@ -288,13 +297,12 @@ void mb__slot_refresh_now(struct mb_guard *guard, struct mb__slot *slot, double 
     mb__hold_add(guard, slot, MB_RESERVE_EXPECTED, sum - before);
 }
 
-void mb__slot_refresh(struct mb_guard *guard, struct mb__slot *slot, double expect_rate,
-                      int64_t at_ms)
+void mb__slot_refresh(struct mb_guard *guard, struct mb__slot *slot, int64_t at_ms)
 {
     int64_t seen = atomic_load_explicit(&slot->refreshed_ms, memory_order_relaxed);
     bool due = at_ms - seen >= REFRESH_MS || at_ms < seen - REFRESH_MS;
 
     if (due && atomic_compare_exchange_strong(&slot->refreshed_ms, &seen, at_ms)) {
-        mb__slot_refresh_now(guard, slot, expect_rate, at_ms);
+        mb__slot_refresh_now(guard, slot, at_ms);
     }
 }

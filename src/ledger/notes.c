@@ -131,7 +131,7 @@ int mb_ledger_each_note(struct mb_ledger *ledger,
 {
     struct mb__ledger_file *file = mb__ledger_file_of(ledger);
     struct telling t = {on_state, on_overrun, user};
-    int rc = on_state ? each_row(file, "SELECT name, state FROM guard_states", tell_state, &t, err)
+    int rc = on_state ? each_row(file, "SELECT name, state FROM guard_states ORDER BY name", tell_state, &t, err)
                       : 0;
     if (rc == 0 && on_overrun) {
         rc = each_row(file,

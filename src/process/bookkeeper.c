@@ -82,8 +82,10 @@ static int restore(struct keeper *k, struct mb_error *err)
     int rc =
         mb_ledger_each_spend(k->ledger, mb_time_now_ms(), RECENT_MS, on_spend, on_per_key, k, err);
 
-    if (!rc && first) { /* a guard that has outlived its bookkeeper knows all of that */
+    if (!rc && first) {
         rc = mb__notes_read(k->ledger, guard, err);
+    } else if (!rc) { /* the guard knows all that; what it told last may not have been written */
+        mb_guard_note_again(guard);
     }
     if (!rc) {
         atomic_store(&k->options->page->restored, true);
@@ -393,7 +395,9 @@ static void turn(struct keeper *k, struct pollfd *fds)
     drop_gone(k);
     accept_all(k);
     take_spools(k, mb__shared_clock_ms());
-    mb__notes_tick(k->ledger, k->options->guard, mb__shared_clock_ms(), &k->notes_ms);
+    if (atomic_load(&k->options->page->restored)) { /* before, there is nothing but old notes to lose */
+        mb__notes_tick(k->ledger, k->options->guard, mb__shared_clock_ms(), &k->notes_ms);
+    }
     mb__counts_tick(&k->options->counts, k->ledger, mb__shared_clock_ms(), &k->counts_ms);
     mb__checkpoints_turn(&k->checkpoints, idle, mb__shared_clock_ms());
     note_life(k, &fds[1]);
@@ -421,7 +425,10 @@ static void serve(struct keeper *k)
     while (!is_over(k)) {
         turn(k, fds);
     }
-    mb__notes_write(k->ledger, k->options->guard);
+    if (atomic_load(&k->options->page->restored)) {
+        mb_guard_note_again(k->options->guard);
+        mb__notes_write(k->ledger, k->options->guard);
+    }
     mb__counts_write(&k->options->counts, k->ledger, true);
     free(fds);
 }

@@ -74,6 +74,7 @@ void mb__notes_tick(struct mb_ledger *ledger, struct mb_guard *guard, uint64_t n
 {
     if (now_ms >= *due_ms) {
         *due_ms = now_ms + EVERY_MS;
+        mb_guard_recount(guard, mb_time_now_ms());
         mb__notes_write(ledger, guard);
     }
 }
@@ -105,6 +106,11 @@ void mb__notes_clock(struct mb_guard *guard)
     mb_guard_set_clock(guard, boot_id(), mb_time_now_ms(), boot_ms);
 }
 
+static void on_kept_state(void *user, struct mb_slice name, struct mb_slice bytes)
+{
+    mb_guard_restore_state(user, name, bytes, mb_time_now_ms());
+}
+
 static void on_kept_overrun(void *user, const struct mb_overrun *overrun)
 {
     mb_guard_restore_overrun(user, overrun);
@@ -112,5 +118,5 @@ static void on_kept_overrun(void *user, const struct mb_overrun *overrun)
 
 int mb__notes_read(struct mb_ledger *ledger, struct mb_guard *guard, struct mb_error *err)
 {
-    return mb_ledger_each_note(ledger, NULL, on_kept_overrun, guard, err);
+    return mb_ledger_each_note(ledger, on_kept_state, on_kept_overrun, guard, err);
 }

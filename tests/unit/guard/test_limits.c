@@ -270,6 +270,7 @@ static void expected_holds_a_share(void **state)
     for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         f->strategy.guard_slot = mb_guard_slot(f->guard, mb_slice(&"abcdefghij"[i], 1));
         f->strategy.limits.expect_rate = rows[i].expect_rate;
+        mb_guard_set_booking(f->guard, f->strategy.guard_slot, MB_GUARD_NO_SLOT, &f->strategy.limits);
         assert_int_equal(reserve(f, rows[i].model, 1, NOW), MB_NOBID_BID);
         assert_int_equal(held(f), rows[i].share);
         book(f, rows[i].model, 1, NOW, NOW + 1);

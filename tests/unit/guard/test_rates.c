@@ -70,7 +70,7 @@ static void book(struct fixture *f, int n, int64_t bid_ms, int64_t now)
 
 static int64_t expected(struct fixture *f, int64_t now)
 {
-    mb__slot_refresh_now(f->guard, f->slot, 0, now);
+    mb__slot_refresh_now(f->guard, f->slot, now);
     return atomic_load(&f->slot->held[MB_RESERVE_EXPECTED]);
 }
 
