@@ -16,6 +16,8 @@
  */
 #include "internal.h"
 
+#include <math.h>
+
 #define BILLION 1e9
 #define UNIT 256 /* of reached and booked: halving keeps what is below one */
 
@@ -93,18 +95,6 @@ void mb__rates_fold(struct mb__cell *cell, enum mb__pay pay, int64_t step)
     }
 }
 
-static uint64_t root(uint64_t n)
-{
-    uint64_t r = 0;
-
-    for (uint64_t bit = UINT64_C(1) << 31; bit > 0; bit >>= 1) {
-        if ((r | bit) * (r | bit) <= n) {
-            r |= bit;
-        }
-    }
-    return r;
-}
-
 void mb__rates_bound(struct mb__cell *cell, enum mb__pay pay, double expect_rate)
 {
     double prior = expect_rate > 0 ? expect_rate : pays[pay].prior;
@@ -119,7 +109,7 @@ void mb__rates_bound(struct mb__cell *cell, enum mb__pay pay, double expect_rate
 
         to_come = chance < 1 ? chance + (1 - chance) * to_come : 1;
         variance += booked / (reached * reached);
-        bound = to_come * BILLION + 2.0 * (double)root((uint64_t)(variance * BILLION * BILLION));
+        bound = to_come * BILLION + 2 * sqrt(variance) * BILLION;
         atomic_store(&cell->share[age], bound < 1 ? 1 : bound < BILLION ? (uint32_t)(bound + 0.5) : (uint32_t)BILLION);
     }
 }

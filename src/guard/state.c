@@ -275,11 +275,13 @@ static void read_learned(struct mb__slot *slot, struct reader *r)
     }
 }
 
-static void read_reserved(struct mb_guard *guard, struct mb__slot *slot, struct reader *r,
-                          int64_t now_ms)
+static void read_reserved(struct mb_guard *guard, uint32_t index, struct reader *r, int64_t now_ms)
 {
+    struct mb__slot *slot = mb__guard_slot(guard, index);
     int64_t shift = take_shift(guard, r, now_ms);
 
+    /* No hash of anything, but not 0: it has to be told as well once nothing is held any more. */
+    atomic_store(&guard->shared->told[index].reserved, 2);
     while (r->at < r->end && !r->failed) {
         read_cell(guard, slot, r, shift, mb__guard_clock(guard, now_ms));
     }
@@ -290,12 +292,13 @@ void mb_guard_restore_state(struct mb_guard *guard, struct mb_slice name, struct
 {
     struct reader r = {bytes.data, bytes.data + bytes.len, false};
     struct mb_slice strategy = name, part = mb_slice_cut(&strategy, ':');
-    struct mb__slot *slot = mb__guard_slot(guard, mb_guard_slot(guard, strategy)); /* clock: none */
+    uint32_t index = mb_guard_slot(guard, strategy);
+    struct mb__slot *slot = mb__guard_slot(guard, index); /* clock: none */
 
     if (mb_slice_eq(part, MB_SLICE("clock"))) {
         read_clock(guard, &r);
     } else if (slot && mb_slice_eq(part, MB_SLICE("reserved"))) {
-        read_reserved(guard, slot, &r, now_ms);
+        read_reserved(guard, index, &r, now_ms);
     } else if (slot && mb_slice_eq(part, MB_SLICE("learned"))) {
         read_learned(slot, &r);
     }

@@ -138,7 +138,7 @@ static void limits_and_targets_have_their_reasons(void **state)
         {"limits = { hourly = 0.001, reserve = 'full' },", MB_NOBID_BID, MB_NOBID_HOURLY},
         {"limits = { total = 0.0005, reserve = 'full' },", MB_NOBID_BUDGET, MB_NOBID_BUDGET},
         {"limits = { daily = 0.024, pacing = 'even', reserve = 'full' },", MB_NOBID_BID, MB_NOBID_BID},
-        {"limits = { daily = 0.0015, pacing = 'even', reserve = 'full' },", MB_NOBID_BID, MB_NOBID_PACING},
+        {"limits = { daily = 0.0015, pacing = 'even', expect_rate = 1 },", MB_NOBID_BID, MB_NOBID_PACING},
         {"limits = { frequency = { count = 1, per = '1h', key = { 'site' }, missing = 'nobid' } },", MB_NOBID_FREQUENCY,
          MB_NOBID_FREQUENCY},
     };
