@@ -52,6 +52,25 @@ describe('the books', function()
     assert.same({ '0.0025', 2500000, 2 }, { row.spend.total, row.spend_nanos, row.duplicates })
   end)
 
+  it('know after a restart what open bids may cost', function()
+    server:finish()
+    server = Server.start { strategies = { ['full.lua'] = [[
+      return strategy { name = 'full', target = { exchange = { 'exoclick' } },
+        limits = { total = 0.005, reserve = 'full' }, -- two impressions at 2.50
+        bid = function() return { price = 2.5, image_url = 'https://cdn.example/b.png',
+                                  click_url = 'https://go.example/' } end }]] } }
+    local first, second = notice(), notice()
+    assert.equal(204, server:post('/exoclick/bid', banner).status)
+    for _, path in ipairs { first, second } do
+      server:finish 'keep'
+      restart()
+      assert.equal(204, server:post('/exoclick/bid', banner).status)
+      assert.equal(200, server:get(path).status)
+    end
+    assert.same({ 'full', 5000000, 0 }, { strategy('full').name, strategy('full').spend_nanos, strategy('full').overrun.late })
+    assert.equal(204, server:post('/exoclick/bid', banner).status)
+  end)
+
   it('are signed with a key file that is made on first start, and its folder too', function()
     server:finish()
     server = Server.start { strategies = STRATEGIES, config = "notice_keys = { 'file:keys/deep/notice.key' }," }

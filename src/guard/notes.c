@@ -45,8 +45,8 @@ static void note_overrun(struct mb_guard *guard, uint32_t slot, int64_t now_ms,
     }
 }
 
-static void tell_state(const struct mb_guard_notes *notes, const char *part, struct mb_slice strategy,
-                       const struct mb_buf *bytes)
+static void tell_state(const struct mb_guard_notes *notes, const char *part,
+                       struct mb_slice strategy, const struct mb_buf *bytes)
 {
     char name[16 + MB__NAME_BYTES_MAX];
     int len = snprintf(name, sizeof(name), "%s:%.*s", part, MB_SLICE_ARG(strategy));

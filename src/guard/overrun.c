@@ -7,7 +7,8 @@
  */
 #include "internal.h"
 
-/* The part of a booking of `nanos` that lies past the limit (0: none), now that `after` is spent. */
+/* The part of a booking of `nanos` that lies past the limit (0: none), now that `after` is spent.
+ */
 static int64_t past(int64_t limit, int64_t after, int64_t nanos)
 {
     int64_t over = limit > 0 && after > limit ? after - limit : 0;

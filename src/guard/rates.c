@@ -22,11 +22,11 @@
 #define UNIT 256 /* of reached and booked: halving keeps what is below one */
 
 static const struct pay {
-    double prior;  /* booking rate before anything was seen */
-    double weight; /* bids that the prior counts for */
+    double prior;         /* booking rate before anything was seen */
+    double weight;        /* bids that the prior counts for */
     int64_t halved_steps; /* after so many all counts are halved */
 } pays[MB__PAYS] = {
-    [MB__PAY_CPM] = {0.3, 100, 24 * MB__STEPS}, /* a day of the usual holding time */
+    [MB__PAY_CPM] = {0.3, 100, 24 * MB__STEPS},  /* a day of the usual holding time */
     [MB__PAY_CPC] = {0.01, 1000, 7 * MB__STEPS}, /* a week */
 };
 
@@ -110,6 +110,8 @@ void mb__rates_bound(struct mb__cell *cell, enum mb__pay pay, double expect_rate
         to_come = chance < 1 ? chance + (1 - chance) * to_come : 1;
         variance += booked / (reached * reached);
         bound = to_come * BILLION + 2 * sqrt(variance) * BILLION;
-        atomic_store(&cell->share[age], bound < 1 ? 1 : bound < BILLION ? (uint32_t)(bound + 0.5) : (uint32_t)BILLION);
+        atomic_store(&cell->share[age], bound < 1         ? 1
+                                        : bound < BILLION ? (uint32_t)(bound + 0.5)
+                                                          : (uint32_t)BILLION);
     }
 }

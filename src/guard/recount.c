@@ -6,8 +6,8 @@
  * each of several looks, seconds apart, is taken for lost. So it never frees money of a live bid,
  * even of a process that was stopped for a second.
  *
- * What is thought of a single strategy's bids (EXPECTED) needs none of this: it is made anew all the
- * time. A pool's is the sum of its strategies'.
+ * What is thought of a single strategy's bids (EXPECTED) needs none of this: it is made anew all
+ * the time. A pool's is the sum of its strategies'.
  */
 #include "internal.h"
 

@@ -219,9 +219,9 @@ static uint32_t share_at(const struct mb__cell *cell, int64_t step_ms, int64_t s
     }
     from = atomic_load(&cell->share[age]);
     to = atomic_load(&cell->share[age + 1]);
-    return from > to ? from - (uint32_t)((from - to) * (uint64_t)(at_ms % step_ms) /
-                                         (uint64_t)step_ms)
-                     : from;
+    return from > to
+               ? from - (uint32_t)((from - to) * (uint64_t)(at_ms % step_ms) / (uint64_t)step_ms)
+               : from;
 }
 
 bool mb__cell_release(struct mb_guard *guard, struct mb__slot *slot, uint32_t index, int64_t nanos,
@@ -274,7 +274,8 @@ double mb__expect_rate(const struct mb_guard *guard, const struct mb__slot *slot
     const struct mb__slot *pool = mb__pool_of(guard, slot);
     uint32_t rate = atomic_load_explicit(&slot->expect_rate, memory_order_relaxed);
 
-    rate = rate == 0 && pool ? atomic_load_explicit(&pool->expect_rate, memory_order_relaxed) : rate;
+    rate =
+        rate == 0 && pool ? atomic_load_explicit(&pool->expect_rate, memory_order_relaxed) : rate;
     return (double)rate / 1e6;
 }
 

@@ -129,7 +129,8 @@ static int64_t blend(_Atomic int64_t *mean, int64_t value)
     return now;
 }
 
-static uint32_t pass_of(struct mb__traffic *t, const struct course *c, int64_t left, int64_t past_ms)
+static uint32_t pass_of(struct mb__traffic *t, const struct course *c, int64_t left,
+                        int64_t past_ms)
 {
     uint64_t asked = atomic_load(&t->asked), passed = atomic_load(&t->passed);
     int64_t laid = atomic_load(&t->laid);
@@ -170,7 +171,8 @@ static bool draw(struct mb__traffic *t)
     if (pass == PASS_ALL) {
         return true;
     }
-    n = atomic_fetch_add_explicit(&t->draws, 1, memory_order_relaxed) * UINT64_C(0x9e3779b97f4a7c15);
+    n = atomic_fetch_add_explicit(&t->draws, 1, memory_order_relaxed) *
+        UINT64_C(0x9e3779b97f4a7c15);
     n = (n ^ n >> 32) * UINT64_C(0xd6e8feb86659fd93);
     return (uint32_t)(n >> 32) < pass;
 }

@@ -36,8 +36,7 @@ static int put_overruns(struct mb__ledger_file *file, const struct mb_ledger_not
                         struct mb_error *err)
 {
     sqlite3_stmt *row = NULL;
-    int rc =
-        mb__ledger_prepare(file, "REPLACE INTO overruns VALUES (?, ?, ?, ?, ?, ?)", &row, err);
+    int rc = mb__ledger_prepare(file, "REPLACE INTO overruns VALUES (?, ?, ?, ?, ?, ?)", &row, err);
     for (size_t i = 0; i < notes->n_overruns && rc == 0; i++) {
         const struct mb_overrun *o = &notes->overruns[i];
         if (sqlite3_bind_text64(row, 1, o->strategy.data, o->strategy.len, SQLITE_STATIC,
@@ -83,8 +82,7 @@ static struct mb_slice bytes_at(sqlite3_stmt *row, int column)
 }
 
 static int each_row(struct mb__ledger_file *file, const char *sql,
-                    void (*on_row)(void *user, sqlite3_stmt *row), void *user,
-                    struct mb_error *err)
+                    void (*on_row)(void *user, sqlite3_stmt *row), void *user, struct mb_error *err)
 {
     sqlite3_stmt *row = NULL;
     int code;
@@ -131,7 +129,8 @@ int mb_ledger_each_note(struct mb_ledger *ledger,
 {
     struct mb__ledger_file *file = mb__ledger_file_of(ledger);
     struct telling t = {on_state, on_overrun, user};
-    int rc = on_state ? each_row(file, "SELECT name, state FROM guard_states ORDER BY name", tell_state, &t, err)
+    int rc = on_state ? each_row(file, "SELECT name, state FROM guard_states ORDER BY name",
+                                 tell_state, &t, err)
                       : 0;
     if (rc == 0 && on_overrun) {
         rc = each_row(file,

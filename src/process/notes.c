@@ -1,7 +1,8 @@
 /* notes.c - the bookkeeper writes down, once a second, what the guard wants to find again after a
  * restart, and gives it back at the start.
  *
- * The guard tells only what has changed. Where it cannot be written it is told again a second later.
+ * The guard tells only what has changed. Where it cannot be written it is told again a second
+ * later.
  */
 #include "books.h"
 
@@ -89,7 +90,8 @@ static uint32_t boot_id(void)
         FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
 
         if (!file || fscanf(file, "%4x%4x", &parts[0], &parts[1]) != 2) {
-            parts[0] = 1; /* without /proc all boots look alike: ages go by a clock that began anew */
+            parts[0] =
+                1; /* without /proc all boots look alike: ages go by a clock that began anew */
         }
         if (file) {
             fclose(file);

@@ -106,10 +106,10 @@ static void what_was_reserved_is_neither_late_nor_past_a_limit(void **state)
 
     f->strategy.limits.reserve = MB_RESERVE_FULL;
     limit(f, 5000, 0);
-    assert_int_equal(
-        mb_guard_reserve(f->guard, &f->strategy,
-                         &(struct mb_guard_offer){.model = MB_MODEL_CPC, .price = {5}}, NOW),
-        MB_NOBID_BID);
+    assert_int_equal(mb_guard_reserve(f->guard, &f->strategy,
+                                      &(struct mb_guard_offer){.model = MB_MODEL_CPC, .price = {5}},
+                                      NOW),
+                     MB_NOBID_BID);
     book(f, 5000, NOW);
     expect(f, MB_GUARD_TOTAL, NOW, 0, 0, 0);
 }

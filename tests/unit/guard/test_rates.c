@@ -28,8 +28,7 @@ static int setup(void **state)
     assert_int_equal(mb_guard_open(&(struct mb_guard_options){0}, &f->guard, NULL), 0);
     f->strategy.guard_slot = mb_guard_slot(f->guard, MB_SLICE("a"));
     f->slot = mb__guard_slot(f->guard, f->strategy.guard_slot);
-    f->offer = (struct mb_guard_offer){
-        MB_MODEL_CPC, {1000000}, MB_SLICE("exo"), MB_SLICE("push")};
+    f->offer = (struct mb_guard_offer){MB_MODEL_CPC, {1000000}, MB_SLICE("exo"), MB_SLICE("push")};
     *state = f;
     return 0;
 }
@@ -155,8 +154,8 @@ static void beyond_the_last_cell_they_share(void **state)
         book(f, 1, NOW, NOW + MINUTE);
     }
     assert_int_equal(atomic_load(&f->slot->held[MB_RESERVE_FULL]), 0);
-    assert_int_equal(
-        mb_guard_overrun(f->guard, f->strategy.guard_slot, MB_GUARD_TOTAL, NOW).late, 0);
+    assert_int_equal(mb_guard_overrun(f->guard, f->strategy.guard_slot, MB_GUARD_TOTAL, NOW).late,
+                     0);
 }
 
 /* Yesterday's tenth does not hold on for ever once everything is won. */
@@ -217,8 +216,8 @@ static void a_wall_clock_that_is_set_frees_nothing(void **state)
     assert_int_equal(atomic_load(&f->slot->held[MB_RESERVE_FULL]), 1000000);
     mb_guard_book(f->guard, &f->strategy, f->strategy.guard_slot, &event);
     assert_int_equal(atomic_load(&f->slot->held[MB_RESERVE_FULL]), 0);
-    assert_int_equal(
-        mb_guard_overrun(f->guard, f->strategy.guard_slot, MB_GUARD_TOTAL, NOW).late, 0);
+    assert_int_equal(mb_guard_overrun(f->guard, f->strategy.guard_slot, MB_GUARD_TOTAL, NOW).late,
+                     0);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -151,9 +151,9 @@ static int64_t held(struct fixture *f, int64_t now)
     struct mb__slot *slot = mb__guard_slot(f->guard, f->strategy.guard_slot);
 
     mb__slot_refresh_now(f->guard, slot, mb__guard_clock(f->guard, now));
-    assert_int_equal(atomic_load(&slot->held[MB_RESERVE_FULL]),
-                     atomic_load(&mb__guard_slot(f->guard, f->pool.guard_slot)
-                                      ->held[MB_RESERVE_FULL]));
+    assert_int_equal(
+        atomic_load(&slot->held[MB_RESERVE_FULL]),
+        atomic_load(&mb__guard_slot(f->guard, f->pool.guard_slot)->held[MB_RESERVE_FULL]));
     return atomic_load(&slot->held[MB_RESERVE_FULL]) / (UNIT / 1000);
 }
 
@@ -363,12 +363,9 @@ static void held_money_goes_to_the_new_pool(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(what_bids_held_goes_on_ageing),
-        CASE(what_was_learned_is_known_again),
-        CASE(damaged_notes_are_left_out),
-        CASE(a_recount_finds_what_kills_left),
-        CASE(a_recount_beside_bids_takes_nothing),
-        CASE(held_money_goes_to_the_new_pool),
+        CASE(what_bids_held_goes_on_ageing),       CASE(what_was_learned_is_known_again),
+        CASE(damaged_notes_are_left_out),          CASE(a_recount_finds_what_kills_left),
+        CASE(a_recount_beside_bids_takes_nothing), CASE(held_money_goes_to_the_new_pool),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,7 +43,8 @@ static int teardown(void **state)
     return 0;
 }
 
-/* `n` impressions a second: each that may bids 1.00 CPM and is booked at once. Gives what was spent. */
+/* `n` impressions a second: each that may bids 1.00 CPM and is booked at once. Gives what was
+ * spent. */
 static int64_t run(struct fixture *f, int n, int64_t from, int64_t until)
 {
     int64_t spent = 0;

@@ -83,8 +83,8 @@ static void the_last_of_each_name_comes_back(void **state)
     const struct mb_overrun later[] = {{MB_SLICE("s"), 20001, {50}, {60}, 70, {80}}};
 
     assert_string_equal(told(f), "");
-    assert_int_equal(
-        mb_ledger_note(f->ledger, &(struct mb_ledger_notes){first, 2, days, 2}, NULL), 0);
+    assert_int_equal(mb_ledger_note(f->ledger, &(struct mb_ledger_notes){first, 2, days, 2}, NULL),
+                     0);
     assert_string_equal(told(f), "a=00ff b= s:20000:1:2:3:4 s:20001:5:6:7:8 ");
     assert_int_equal(
         mb_ledger_note(f->ledger, &(struct mb_ledger_notes){second, 1, later, 1}, NULL), 0);
