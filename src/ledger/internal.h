@@ -1,10 +1,10 @@
 /* internal.h - what the files of ledger share.
  *
- * Files: record.c has the table of an event's fields and their form as JSON; rows.c the same as
- *        rows of a table; file.c opens the database; ledger.c queues and commits; sums.c tells
- *        spend; notes.c keeps what the guard knows; counts.c what bids and no-bids came to;
- *        import.c takes over the file of an earlier version; report.c with groups.c, read.c and
- *        salvage.c are for commands.
+ * Files: record.c has the table of an event's fields and their form as JSON; pack.c their form
+ *        between processes; rows.c the same as rows of a table; file.c opens the database; ledger.c
+ *        queues and commits; sums.c tells spend; notes.c keeps what the guard knows; counts.c what
+ *        bids and no-bids came to; import.c takes over the file of an earlier version; report.c with
+ *        groups.c, read.c and salvage.c are for commands.
  */
 #ifndef MB_LEDGER_INTERNAL_H
 #define MB_LEDGER_INTERNAL_H

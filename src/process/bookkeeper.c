@@ -54,7 +54,6 @@ struct keeper {
     size_t n_dues, dues_room, told;
     size_t n_last;     /* events of the commit before */
     int64_t commit_ns; /* how long one takes; smoothed */
-    struct mb_arena arena;
     uint64_t spool_ms;    /* when to look for spools; 0: no need */
     uint64_t end_ms;      /* life is over: the end at the latest; 0: it is not */
     uint64_t notes_ms;    /* when to write the guard's notes */
@@ -188,15 +187,11 @@ static int commit(struct keeper *k)
 
 /* --- what workers send --- */
 
-static void take_event(struct keeper *k, struct mb__desk *conn, int64_t sequence, struct mb_slice text)
+static void take_event(struct keeper *k, struct mb__desk *conn, int64_t sequence,
+                       const struct mb_event *event)
 {
-    struct mb_event event;
-
-    mb_arena_reset(&k->arena);
-    if (mb_ledger_read_event(text, &k->arena, &event, NULL)) {
-        conn->gone = true; /* it talks nonsense */
-    } else if (mb_ledger_append(k->ledger, &event, 1,
-                                (struct mb_ledger_origin){conn->sender, sequence}, NULL)) {
+    if (mb_ledger_append(k->ledger, event, 1, (struct mb_ledger_origin){conn->sender, sequence},
+                         NULL)) {
         mb__desk_tell(conn, sequence, MB__FATE_FAILED);
     } else {
         add_due(k, conn, sequence);
@@ -205,12 +200,12 @@ static void take_event(struct keeper *k, struct mb__desk *conn, int64_t sequence
 
 static void take_events(struct keeper *k, struct mb__desk *conn, struct mb_slice packet_text)
 {
-    struct mb_slice text;
+    struct mb_event event;
     int64_t sequence;
-    int got = 0;
+    int got;
 
-    while (!conn->gone && (got = mb__line_next_event(&packet_text, &sequence, &text)) > 0) {
-        take_event(k, conn, sequence, text);
+    while ((got = mb__line_next_event(&packet_text, &sequence, &event)) > 0) {
+        take_event(k, conn, sequence, &event);
     }
     conn->gone = conn->gone || got < 0;
 }
@@ -466,7 +461,6 @@ static void fini(struct keeper *k)
     }
     mb__checkpoints_close(&k->checkpoints);
     mb_ledger_close(k->ledger);
-    mb_arena_fini(&k->arena);
     free(k->dues);
     free(k);
 }
@@ -481,7 +475,6 @@ int mb__bookkeeper_run(const struct mb__bookkeeper_options *options)
         abort();
     }
     k->options = options;
-    mb_arena_init(&k->arena, 65536);
     rc = mb_ledger_open(options->data_dir, &k->ledger, &err);
     k->checkpoints.ledger = k->ledger;
     if (!rc && atomic_load(&options->page->restored)) {

@@ -80,14 +80,16 @@ int mb__line_send(int fd, const struct mb__packet *packet, struct mb_slice text)
 int mb__line_receive(int fd, struct mb__packet *packet, char room[MB__LINE_ROOM],
                      struct mb_slice *text);
 
-/* Adds an event to the text of an EVENTS packet. False where it does not fit behind others. */
-bool mb__line_add_event(struct mb_buf *packet_text, int64_t sequence, struct mb_slice text);
-/* Cuts the first event off `rest`. 1: there it is; 0: none is left; -1: nonsense. */
-int mb__line_next_event(struct mb_slice *rest, int64_t *sequence, struct mb_slice *text);
+/* Adds an event, of at most MB__LINE_TEXT_MAX bytes when packed, to the text of an EVENTS packet. False
+ * where it does not fit behind others. */
+bool mb__line_add_event(struct mb_buf *packet_text, int64_t sequence, const struct mb_event *event);
+/* Cuts the first event off `rest`; its texts point there. 1: there it is; 0: none is left; -1:
+ * nonsense. */
+int mb__line_next_event(struct mb_slice *rest, int64_t *sequence, struct mb_event *event);
 
-/* The event's recorded form, of at most MB__LINE_TEXT_MAX bytes: where it is longer, fields that
- * nothing depends on are left out, raw first. False where that does not help either. */
-bool mb__line_write_event(const struct mb_event *event, struct mb_buf *out, bool *cut);
+/* Leaves fields out that nothing depends on, raw first, until the event's recorded form has at most
+ * MB__LINE_TEXT_MAX bytes; *cut: some were. False where that does not help either. */
+bool mb__line_fit_event(struct mb_event *event, bool *cut);
 
 /* --- spool.c --- */
 
@@ -100,7 +102,7 @@ struct mb__spool {
 };
 
 /* Adds a record to `out`. */
-void mb__xspool_add(struct mb_buf *out, int64_t sequence, struct mb_slice text);
+void mb__xspool_add(struct mb_buf *out, int64_t sequence, const struct mb_event *event);
 /* Appends records and syncs them; makes the file where it is missing. Blocks. On failure the file
  * is as before. */
 int mb__spool_write(struct mb__spool *spool, struct mb_slice records,

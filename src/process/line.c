@@ -131,21 +131,23 @@ _Static_assert(sizeof(struct item) + MB__LINE_TEXT_MAX <= MB__LINE_ROOM, "the lo
 /* Beyond this an event starts a packet of its own: the system finds small buffers more easily. */
 enum { PACKET_BYTES = 32 * 1024 };
 
-bool mb__line_add_event(struct mb_buf *packet_text, int64_t sequence, struct mb_slice text)
+bool mb__line_add_event(struct mb_buf *packet_text, int64_t sequence, const struct mb_event *event)
 {
-    struct item item = {sequence, (int64_t)text.len};
+    struct item item = {sequence, (int64_t)mb_ledger_packed_bytes(event)};
 
-    if (packet_text->len > 0 && packet_text->len + sizeof(item) + text.len > PACKET_BYTES) {
+    if (packet_text->len > 0 &&
+        packet_text->len + sizeof(item) + (size_t)item.bytes > PACKET_BYTES) {
         return false;
     }
     mb_xbuf_add(packet_text, &item, sizeof(item));
-    mb_xbuf_add_slice(packet_text, text);
+    mb_xledger_pack_event(event, packet_text);
     return true;
 }
 
-int mb__line_next_event(struct mb_slice *rest, int64_t *sequence, struct mb_slice *text)
+int mb__line_next_event(struct mb_slice *rest, int64_t *sequence, struct mb_event *event)
 {
     struct item item;
+    struct mb_slice bytes;
 
     if (rest->len == 0) {
         return 0;
@@ -159,26 +161,38 @@ int mb__line_next_event(struct mb_slice *rest, int64_t *sequence, struct mb_slic
         return -1;
     }
     *sequence = item.sequence;
-    *text = mb_slice(rest->data, (size_t)item.bytes);
-    *rest = mb_slice(rest->data + text->len, rest->len - text->len);
-    return 1;
+    bytes = mb_slice(rest->data, (size_t)item.bytes);
+    *rest = mb_slice(rest->data + bytes.len, rest->len - bytes.len);
+    return mb_ledger_unpack_event(bytes, event) ? -1 : 1;
 }
 
-bool mb__line_write_event(const struct mb_event *event, struct mb_buf *out, bool *cut)
+/* As JSON a byte has at most six, and the names of all fields take less than 2 KB. */
+static bool is_short(const struct mb_event *event)
 {
-    struct mb_event less = *event;
-    struct mb_slice *const spare[] = {&less.raw,      &less.full_tag_info, &less.responses,
-                                      &less.bid_info, &less.tags,          &less.userdata_json,
-                                      &less.referrer, &less.user_agent,    &less.custom_data};
+    return mb_ledger_packed_bytes(event) < (MB__LINE_TEXT_MAX - 2048) / 6;
+}
+
+static bool fits(const struct mb_event *event, struct mb_buf *scratch)
+{
+    mb_buf_clear(scratch);
+    mb_xledger_write_event(event, scratch);
+    return scratch->len <= MB__LINE_TEXT_MAX;
+}
+
+bool mb__line_fit_event(struct mb_event *event, bool *cut)
+{
+    struct mb_slice *const spare[] = {&event->raw,      &event->full_tag_info, &event->responses,
+                                      &event->bid_info, &event->tags,          &event->userdata_json,
+                                      &event->referrer, &event->user_agent,    &event->custom_data};
+    struct mb_buf scratch = {0};
+    bool ok = is_short(event) || fits(event, &scratch);
     size_t i = 0;
 
-    *cut = false;
-    mb_xledger_write_event(&less, out);
-    for (; out->len > MB__LINE_TEXT_MAX && i < sizeof(spare) / sizeof(spare[0]); i++) {
+    for (*cut = false; !ok && i < sizeof(spare) / sizeof(spare[0]); i++) {
         *cut = *cut || mb_slice_present(*spare[i]);
         *spare[i] = MB_SLICE_NONE;
-        mb_buf_clear(out);
-        mb_xledger_write_event(&less, out);
+        ok = fits(event, &scratch);
     }
-    return out->len <= MB__LINE_TEXT_MAX;
+    mb_buf_fini(&scratch);
+    return ok;
 }

@@ -23,7 +23,7 @@
 
 enum {
     ENTRIES_MAX = 65536,
-    BYTES_MAX = 64 << 20,     /* of texts */
+    BYTES_MAX = 64 << 20,     /* packed */
     SPOOL_ENTRIES_MAX = 8192, /* in one write */
     RECONNECT_MS = 20,
     RESEND_MS = 500, /* what could not be recorded is sent again after that */
@@ -39,8 +39,7 @@ struct entry {
     bool refused;  /* it could not be recorded when it was sent last */
     bool answered; /* on_safe or on_failed was called */
     bool spooled;
-    size_t len;
-    char text[];
+    size_t bytes; /* when it is packed */
 };
 
 enum job { NO_JOB, JOB_WRITE, JOB_DROP };
@@ -110,7 +109,7 @@ static void append(struct mb__post *post, struct entry *entry)
     post->unsent = post->unsent ? post->unsent : entry;
     post->n_entries++;
     post->n_unanswered++;
-    post->n_bytes += entry->len;
+    post->n_bytes += entry->bytes;
 }
 
 static void forget(struct mb__post *post, struct entry *entry)
@@ -121,7 +120,7 @@ static void forget(struct mb__post *post, struct entry *entry)
     post->n_entries--;
     post->n_unanswered -= !entry->answered;
     post->n_spooled -= entry->spooled;
-    post->n_bytes -= entry->len;
+    post->n_bytes -= entry->bytes;
     free(entry->event);
     free(entry);
 }
@@ -211,8 +210,7 @@ static struct entry *fill_packet(struct mb__post *post)
 
     mb_buf_clear(&post->packet);
     while (entry && (!waits_for_packet(entry) ||
-                     mb__line_add_event(&post->packet, entry->sequence,
-                                        mb_slice(entry->text, entry->len)))) {
+                     mb__line_add_event(&post->packet, entry->sequence, entry->event))) {
         entry = entry->next;
     }
     return entry;
@@ -262,23 +260,22 @@ static void connect_now(struct mb__post *post, int64_t now_ms)
 static struct entry *make_entry(struct mb__post *post, const struct mb_event *event, void *ticket,
                                 int64_t now_ms)
 {
-    struct mb_buf text = {0};
-    struct entry *entry = NULL;
+    struct mb_event fitting = *event;
+    struct entry *entry;
     bool cut;
 
-    if (mb__line_write_event(event, &text, &cut)) {
-        entry = calloc(1, sizeof(*entry) + text.len);
-        if (!entry) {
-            abort();
-        }
-        post->counts.cut += cut;
-        entry->event = mb_xevent_clone(event);
-        entry->ticket = ticket;
-        entry->queued_ms = now_ms;
-        entry->len = text.len;
-        memcpy(entry->text, text.data, text.len);
+    if (!mb__line_fit_event(&fitting, &cut)) {
+        return NULL;
     }
-    mb_buf_fini(&text);
+    entry = calloc(1, sizeof(*entry));
+    if (!entry) {
+        abort();
+    }
+    post->counts.cut += cut;
+    entry->event = mb_xevent_clone(&fitting);
+    entry->ticket = ticket;
+    entry->queued_ms = now_ms;
+    entry->bytes = mb_ledger_packed_bytes(&fitting);
     return entry;
 }
 
@@ -477,7 +474,7 @@ bool mb__post_spool_begin(struct mb__post *post, int64_t now_ms)
     post->n_sequences = 0;
     for (entry = post->head; entry && post->n_sequences < SPOOL_ENTRIES_MAX; entry = entry->next) {
         if (!entry->answered) {
-            mb__xspool_add(&post->records, entry->sequence, mb_slice(entry->text, entry->len));
+            mb__xspool_add(&post->records, entry->sequence, entry->event);
             post->sequences[post->n_sequences++] = entry->sequence;
         }
     }

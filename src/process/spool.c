@@ -42,12 +42,18 @@ static uint32_t checksum(int64_t sequence, struct mb_slice text)
     return sum;
 }
 
-void mb__xspool_add(struct mb_buf *out, int64_t sequence, struct mb_slice text)
+void mb__xspool_add(struct mb_buf *out, int64_t sequence, const struct mb_event *event)
 {
-    struct head head = {(uint32_t)text.len, checksum(sequence, text), sequence};
+    size_t start = out->len;
+    struct head head = {.sequence = sequence};
+    struct mb_slice text;
 
     mb_xbuf_add(out, &head, sizeof(head));
-    mb_xbuf_add_slice(out, text);
+    mb_xledger_write_event(event, out);
+    text = mb_slice(out->data + start + sizeof(head), out->len - start - sizeof(head));
+    head.bytes = (uint32_t)text.len;
+    head.sum = checksum(sequence, text);
+    memcpy(out->data + start, &head, sizeof(head));
 }
 
 /* --- writing --- */

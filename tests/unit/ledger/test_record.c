@@ -132,6 +132,53 @@ static void any_event_goes_there_and_back(void **state)
     mb_buf_fini(&line);
 }
 
+static void any_event_goes_from_process_to_process(void **state)
+{
+    (void)state;
+    struct mb_buf bytes = {0};
+    random_state = 88172645463325252u;
+    for (int round = 0; round < 20000; round++) {
+        struct mb_event in = draw_event(), out;
+        mb_buf_clear(&bytes);
+        mb_xledger_pack_event(&in, &bytes);
+        assert_int_equal(bytes.len, mb_ledger_packed_bytes(&in));
+        assert_int_equal(mb_ledger_unpack_event(mb_buf_slice(&bytes), &out), 0);
+        assert_same(&in, &out);
+    }
+    mb_buf_fini(&bytes);
+}
+
+/* Cut anywhere, or with any byte changed, it is refused or an event within its bounds. */
+static void what_is_no_packed_event_is_refused(void **state)
+{
+    (void)state;
+    struct mb_buf bytes = {0};
+    random_state = 1;
+    for (int round = 0; round < 50; round++) {
+        struct mb_event in = draw_event(), out;
+        mb_buf_clear(&bytes);
+        mb_xledger_pack_event(&in, &bytes);
+        for (size_t i = 0; i < bytes.len; i++) {
+            char *copy = malloc(bytes.len), was = bytes.data[i]; /* the sanitizer sees its ends */
+            if (mb_ledger_unpack_event(mb_slice(memcpy(copy, bytes.data, i), i), &out) == 0) {
+                assert_true(mb_ledger_packed_bytes(&out) <= i); /* cut between two fields */
+            }
+            bytes.data[i] = (char)draw();
+            memcpy(copy, bytes.data, bytes.len);
+            if (mb_ledger_unpack_event(mb_slice(copy, bytes.len), &out) == 0) {
+                assert_in_range(out.type, MB_EVENT_NONE + 1, MB_EVENT_COUNT - 1);
+                assert_in_range(out.model, MB_MODEL_NONE, MB_MODEL_COUNT - 1);
+                assert_true(mb_ledger_packed_bytes(&out) <= bytes.len);
+            }
+            bytes.data[i] = was;
+            free(copy);
+        }
+    }
+    assert_int_equal(mb_ledger_unpack_event(MB_SLICE(""), &(struct mb_event){0}), MB_ESYNTAX);
+    assert_int_equal(mb_ledger_unpack_event(MB_SLICE("\xff"), &(struct mb_event){0}), MB_ESYNTAX);
+    mb_buf_fini(&bytes);
+}
+
 /* The names and units are an interface: people and scripts read them. */
 static void an_event_looks_like_this(void **state)
 {
@@ -226,6 +273,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_event_goes_there_and_back),
+        cmocka_unit_test(any_event_goes_from_process_to_process),
+        cmocka_unit_test(what_is_no_packed_event_is_refused),
         cmocka_unit_test(an_event_looks_like_this),
         cmocka_unit_test(invalid_utf8_becomes_replacement_characters),
         cmocka_unit_test(damage_is_refused),

@@ -376,71 +376,81 @@ static void nonsense_costs_its_sender_the_connection_and_nobody_else(void **stat
     turn_until(&f->worker, &f->worker.n_new, 1);
 }
 
-/* Each row: sequence and promised length of one event, and what stands behind them. */
+/* Each row: an event's sequence and promised length, what stands behind them, and what comes of it
+ * and of a second look. */
 static void what_a_packet_does_not_hold_is_not_read(void **state)
 {
     static const struct {
         int64_t head[2];
         size_t head_bytes;
-        const char *text;
+        int more; /* bytes than the event has */
         int got, then;
     } rows[] = {
-        {{7, 3}, 16, "abc", 1, 0}, {{7, 0}, 16, "", 1, 0},          {{7, 2}, 16, "abc", 1, -1},
-        {{7, 4}, 16, "abc", -1, 0}, {{7, -1}, 16, "abc", -1, 0},    {{7, INT64_MAX}, 16, "abc", -1, 0},
-        {{7, 3}, 15, "", -1, 0},    {{7, INT64_MIN}, 16, "", -1, 0}, {{0, 0}, 0, "", 0, 0},
+        {{7, 0}, 16, 0, 1, 0},         {{7, 0}, 16, 1, 1, -1},         {{7, 1}, 16, 0, -1, 0},
+        {{7, -1}, 16, 1, -1, 0},       {{7, INT64_MAX}, 16, 0, -1, 0}, {{7, INT64_MIN}, 16, 0, -1, 0},
+        {{7, 0}, 15, 0, -1, 0},
     };
+    struct mb_event event = event_of("key"), out;
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct mb_buf packet = {0};
-        struct mb_slice rest, text;
-        int64_t sequence;
-        mb_xbuf_add(&packet, rows[i].head, rows[i].head_bytes);
-        mb_xbuf_add_text(&packet, rows[i].text);
+        struct mb_slice rest;
+        int64_t head[2] = {rows[i].head[0], rows[i].head[1]}, sequence;
+        if (head[1] == 0 || head[1] == 1) {
+            head[1] += (int64_t)mb_ledger_packed_bytes(&event);
+        }
+        mb_xbuf_add(&packet, head, rows[i].head_bytes);
+        if (rows[i].head_bytes == sizeof(head)) {
+            mb_xledger_pack_event(&event, &packet);
+            mb_xbuf_add(&packet, "x", (size_t)rows[i].more);
+        }
         rest = mb_buf_slice(&packet);
-        assert_int_equal(mb__line_next_event(&rest, &sequence, &text), rows[i].got);
+        assert_int_equal(mb__line_next_event(&rest, &sequence, &out), rows[i].got);
         if (rows[i].got == 1) {
             assert_int_equal(sequence, 7);
-            assert_int_equal(text.len, rows[i].head[1]);
-            assert_int_equal(mb__line_next_event(&rest, &sequence, &text), rows[i].then);
+            assert_true(mb_slice_is(out.key, "key"));
+            assert_int_equal(mb__line_next_event(&rest, &sequence, &out), rows[i].then);
         }
         mb_buf_fini(&packet);
     }
+    assert_int_equal(mb__line_next_event(&(struct mb_slice){"", 0}, &(int64_t){0}, &out), 0);
 }
 
 /* Short events share a packet, a long one gets one of its own, and each comes out as it went in. */
 static void events_share_packets_up_to_a_size(void **state)
 {
-    static char texts[3][MB__LINE_TEXT_MAX];
+    enum { MOST = MB__LINE_TEXT_MAX - 512 };
+    static char text[MOST];
     static const struct {
         size_t bytes[3];
         bool fits[3]; /* in the first packet */
     } rows[] = {
         {{10, 0, 20000}, {true, true, true}},
-        {{MB__LINE_TEXT_MAX, 1, 1}, {true, false, false}},
-        {{10, MB__LINE_TEXT_MAX, 10}, {true, false, true}},
+        {{MOST, 1, 1}, {true, false, false}},
+        {{10, MOST, 10}, {true, false, true}},
     };
     (void)state;
-    for (size_t i = 0; i < 3; i++) {
-        memset(texts[i], 'a' + (int)i, sizeof(texts[i]));
-    }
+    memset(text, 'a', sizeof(text));
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct mb_event event = event_of("key"), out;
         struct mb_buf packet = {0};
-        struct mb_slice rest, text;
+        struct mb_slice rest;
         int64_t sequence;
         for (size_t e = 0; e < 3; e++) {
-            text = mb_slice(texts[e], rows[i].bytes[e]);
-            assert_int_equal(mb__line_add_event(&packet, (int64_t)e, text), rows[i].fits[e]);
+            event.raw = mb_slice(text, rows[i].bytes[e]);
+            assert_int_equal(mb__line_add_event(&packet, (int64_t)e, &event), rows[i].fits[e]);
         }
         assert_true(packet.len <= MB__LINE_ROOM);
         rest = mb_buf_slice(&packet);
         for (size_t e = 0; e < 3; e++) {
             if (rows[i].fits[e]) {
-                assert_int_equal(mb__line_next_event(&rest, &sequence, &text), 1);
+                assert_int_equal(mb__line_next_event(&rest, &sequence, &out), 1);
                 assert_int_equal(sequence, e);
-                assert_true(mb_slice_eq(text, mb_slice(texts[e], rows[i].bytes[e])));
+                assert_int_equal(out.raw.len, rows[i].bytes[e]);
+                assert_int_equal(out.cost.nanos, 1000);
             }
         }
-        assert_int_equal(mb__line_next_event(&rest, &sequence, &text), 0);
+        assert_int_equal(mb__line_next_event(&rest, &sequence, &out), 0);
         mb_buf_fini(&packet);
     }
 }
@@ -582,8 +592,8 @@ static void the_spool_of_a_dead_worker_is_taken_over(void **state)
     }
     assert_true(WIFSIGNALED(end_of(pid)));
     assert_int_equal(count_spools(f->dir), 1);
-    mb__xspool_add(&records, 1, MB_SLICE("{\"type\":\"win\",\"key\":\"x\",\"attributed\":true}"));
-    mb__xspool_add(&records, 2, MB_SLICE("{\"type\":\"win\",\"key\":\"y\",\"attributed\":true}"));
+    mb__xspool_add(&records, 1, &(struct mb_event){.type = MB_EVENT_WIN, .key = MB_SLICE("x"), .attributed = true});
+    mb__xspool_add(&records, 2, &(struct mb_event){.type = MB_EVENT_WIN, .key = MB_SLICE("y"), .attributed = true});
     snprintf(torn, sizeof(torn), "%s/spool-00000000000004d2", f->dir);
     FILE *file = fopen(torn, "w");
     assert_int_equal(fwrite(records.data, 1, records.len - 3, file), records.len - 3);
@@ -652,7 +662,7 @@ static void a_torn_write_leaves_the_spool_whole(void **state)
     struct mb__spool spool = {.dir = f->dir, .sender = 9, .fd = -1};
     struct mb_buf record = {0};
     struct rlimit before, small;
-    mb__xspool_add(&record, 1, MB_SLICE("{\"type\":\"win\"}"));
+    mb__xspool_add(&record, 1, &(struct mb_event){.type = MB_EVENT_WIN});
     assert_int_equal(mb__spool_write(&spool, mb_buf_slice(&record), NULL), 0);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     small = (struct rlimit){record.len + 5, before.rlim_max};
