@@ -31,7 +31,7 @@ set_up() {
     mkdir -p "$WORK"
     exec 9>"$WORK/lock"
     flock -n 9 || fail "another benchmark is running in $WORK"
-    rm -f "$WORK"/*.pid "$WORK/results"
+    rm -f "$WORK"/*.pid "$WORK/results" "$WORK/latencies"
     trap stop_all EXIT
     trap 'exit 130' INT TERM
 }

@@ -1,6 +1,7 @@
---- report.lua RESULTS - medians, spread and ratios of what bench/run measured.
+--- report.lua RESULTS LATENCIES - medians, spread and ratios of what bench/run measured.
 --
--- A line of RESULTS: case server requests seconds cpu_us, and times that are not used here.
+-- A line of RESULTS: case server requests seconds cpu_us, and times that are not used here. A line of LATENCIES: case
+-- server rate requests seconds cpu_us, then microseconds from due to answered: of 50, 99, 99.9 and 100 % of requests.
 local SERVERS = { 'bidder', 'nginx', 'epoll' }
 -- What a bid may cost; a no-bid is measured against the bare server alone, since nginx too does next to nothing then.
 local TARGETS = { { server = 'nginx', most = 0.6, bids_only = true }, { server = 'epoll', most = 2.5 } }
@@ -60,3 +61,12 @@ print(('%-12s %-8s %8s %16s %10s %18s %6s'):format(
 for _, case in ipairs(cases) do print_case(case) end
 print '\nCPU time a request, ratio of medians:'
 for _, case in ipairs(cases) do print_ratios(case) end
+print '\nTime from when a request was due to its answer, at half the bidder\'s most:'
+print(('%-12s %-8s %10s %10s %8s %8s %8s %8s'):format(
+  'case', 'server', 'due/s', 'answers/s', '50 % us', '99 %', '99.9 %', 'most'))
+for line in io.lines(arg[2]) do
+  local fields = {}
+  for field in line:gmatch '%S+' do fields[#fields + 1] = tonumber(field) or field end
+  print(('%-12s %-8s %10.0f %10.0f %8.0f %8.0f %8.0f %8.0f'):format(
+    fields[1], fields[2], fields[3], fields[4] / fields[5], fields[7], fields[8], fields[9], fields[10]))
+end
