@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -184,6 +185,37 @@ static void a_pseudonym_needs_the_key(void **state)
     mb_notice_keys_free(others);
 }
 
+/* From one process to another: the same keys in the same order, and names that tell which is which. */
+static void keys_travel_in_a_memory_file(void **state)
+{
+    struct fixture *f = *state;
+    struct mb_notice_keys *got = NULL;
+    char names[2][16], name[16];
+    int fd = memfd_create("keys", MFD_CLOEXEC);
+
+    assert_true(fd >= 0);
+    assert_int_equal(mb_notice_keys_read(fd, &got, NULL), MB_EINVAL); /* none */
+    assert_null(got);
+    for (uint8_t i = 0; i < 2; i++) {
+        uint8_t key[MB_NOTICE_KEY_BYTES] = {i};
+        assert_int_equal(mb_notice_keys_add(f->keys, key), 0);
+        mb_notice_keys_name(f->keys, i, names[i]);
+    }
+    assert_memory_not_equal(names[0], names[1], sizeof names[0]);
+    assert_int_equal(mb_notice_keys_write(f->keys, fd, NULL), 0);
+    assert_int_equal(mb_notice_keys_read(fd, &got, NULL), 0);
+    assert_int_equal(mb_notice_keys_count(got), 2);
+    assert_true(agree(f->keys, got));
+    for (size_t i = 0; i < 2; i++) {
+        mb_notice_keys_name(got, i, name);
+        assert_memory_equal(name, names[i], sizeof name);
+    }
+    mb_notice_keys_free(got);
+    assert_int_equal(ftruncate(fd, MB_NOTICE_KEY_BYTES + 1), 0);
+    assert_int_equal(mb_notice_keys_read(fd, &got, NULL), MB_EINVAL);
+    close(fd);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -193,6 +225,7 @@ int main(void)
         CASE(what_cannot_be_read_or_made_is_an_io_error),
         CASE(there_is_room_for_eight_keys),
         CASE(a_pseudonym_needs_the_key),
+        CASE(keys_travel_in_a_memory_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
