@@ -207,6 +207,10 @@ struct mb_endpoint {
     bool says_why_not;            /* OpenRTB: no bid is 200 with `nbr`, else 204 */
     bool price_in_base64;         /* OpenRTB: asks for ${AUCTION_PRICE:B64} */
     int64_t hold_cpm_ms, hold_cpc_ms; /* how long money is held for a bid; 0: the guard's own times */
+    bool tracker_as_text;         /* ExoClick: `imptrackers` is a text, else a list of one */
+    bool burl_asks_price;         /* ExoClick: bUrl has macros for price and currency */
+    bool refuses_xml;             /* ExoClick: no bid where XML is asked for */
+    bool native_as_object;        /* OpenRTB: native's adm is an object, else a text */
     struct mb_slice member;       /* Xandr: member to bid for where the request names several; or absent */
     struct mb_cidrs allow;        /* who may call; count 0: anybody */
     uint32_t index;               /* place in the config, 0.. */
@@ -230,6 +234,8 @@ struct mb_imp {
     struct mb_slices deals;     /* ids */
     const struct mb_price *deal_floors; /* OpenRTB: CPM in house currency, one a deal; NULL elsewhere */
     bool native_in_root;        /* native 1.0: the answer stands in an object `native` */
+    bool interstitial;
+    bool rewarded;              /* the user is given something for watching */
     bool deals_only;            /* a private auction: bids without a deal are not taken */
     bool floor_is_strange;      /* the floor's currency has no rate: no bid can be held against it */
     struct mb_price estimated_price; /* CPM, house currency; 0 where none */
@@ -282,6 +288,7 @@ struct mb_user {
     struct mb_slice email_hash; /* keyed, 16 hex digits */
     int32_t year_of_birth; /* 0: unknown */
     bool opted_out;
+    struct mb_raw eids; /* OpenRTB: ids of others, by source */
     struct mb_slices segments;
     struct mb_slice data; /* the bidder's own stored data, text */
 };
@@ -293,6 +300,7 @@ struct mb_blocked {
 struct mb_regs {
     int8_t gdpr, coppa; /* -1 unknown, 0, 1 */
     struct mb_slice us_privacy, gpp, consent;
+    struct mb_slices gpp_sid; /* sections of `gpp` that apply */
 };
 
 enum mb_answer_form { MB_ANSWER_JSON, MB_ANSWER_XML };
@@ -316,6 +324,8 @@ struct mb_request {
     struct mb_blocked blocked;
     struct mb_regs regs;
     struct mb_slices seats;          /* OpenRTB: those that may bid; none: all */
+    struct mb_slices languages;      /* OpenRTB: in which a creative may be; none: all */
+    struct mb_raw schain;            /* OpenRTB: who sells this to whom */
     struct mb_pairs tokens;          /* parameters of the endpoint's URL, decoded, present ones only */
     enum mb_answer_form answer_form; /* what the exchange wants back */
     struct mb_raw raw;
@@ -346,6 +356,10 @@ struct mb_bid {
     struct mb_slices advertiser_domains, categories, attributes;
     struct mb_size size;
     int32_t expires_s;
+    struct mb_slice bundle, tactic, language; /* what OpenRTB may be told of the ad besides; language as BCP 47 */
+    struct mb_slices apis;
+    int32_t duration_s, category_taxonomy, protocol, media_rating, width_ratio, height_ratio; /* 0: not told */
+    int32_t slot_in_pod; /* -1 last, 0 any, 1 first, 2 first or last */
     struct mb_slice custom_notify_data, segment_actions, userdata_js, pixel_url, pixel_type;
     struct mb_pairs custom_macros;
     bool exclusive;

@@ -43,6 +43,82 @@ describe('on OpenRTB', function()
     assert.equals('At r"1\\', json.decode(adm).assets[1].title.text)
   end)
 
+  it('speaks the version of native that is asked for', function()
+    load [[return { price = 2, native = { ver = '9', link = { url = 'https://go.example/?d={{domain}}&q=1' },
+      assets = { { id = 1, title = { text = 'T' } } }, imptrackers = { 'https://t.example/1' },
+      eventtrackers = { { event = 1, method = 1, url = 'https://t.example/2' },
+                        { event = 1, method = 2, url = 'https://t.example/js' },
+                        { event = 2, method = 1, url = 'https://t.example/seen' } } } }]]
+    local function adm(native) return json.decode(only_bid(ask { id = '1', native = native }).adm) end
+    local old, new = adm { request = '{"ver":"1.1"}' }, adm { ver = '1.2', request = '{}' }
+    assert.same({ '1.1', '1.2', '1.2' }, { old.ver, new.ver, adm { request = '{}' }.ver })
+    assert.same({ 'https://t.example/1', 'https://t.example/2' }, old.imptrackers)
+    assert.equals('<script src="https://t.example/js"></script>', old.jstracker)
+    assert.is_nil(old.eventtrackers)
+    assert.equals(3, #new.eventtrackers)
+    assert.equals('https://go.example/?d=pub.example&q=1', new.link.url)
+    assert.equals('1.0', adm { ver = '1.0', request = '{}' }.native.ver)
+    load [[return { price = 2, title = 'T', click_url = 'https://go.example/', imptracker = 'https://t.example/' }]]
+    local assets = '"assets":[{"id":1,"title":{"len":9}}]}'
+    assert.same({ 'https://t.example/' }, adm { request = '{"ver":"1.1",' .. assets }.imptrackers)
+    assert.equals('https://t.example/', adm { request = '{"ver":"1.2",' .. assets }.eventtrackers[1].url)
+  end)
+
+  it('says what a native document lacks', function()
+    for field, native in pairs {
+      ['native.link.url'] = '{ assets = { { id = 1 } } }',
+      ['native.assets'] = "{ link = { url = 'https://go.example/' }, assets = {} }",
+    } do
+      load('return { price = 2, native = ' .. native .. ' }')
+      assert.equals(field, ask({ id = '1', native = { request = '{}' } }).nobids[1].problem)
+    end
+    load [[return { price = 2, native = { link = { url = 'https://go.example/' },
+                                          assets = { { id = 7, title = { text = 'T' } } } } }]]
+    local function asks(id)
+      return ask { id = '1', native = { request = '{"assets":[{"id":' .. id .. ',"required":1,"title":{}}]}' } }
+    end
+    assert.equals('native.assets', asks(8).nobids[1].problem)
+    assert.equals(200, asks(7).http.status)
+  end)
+
+  it('sends native as an object where the endpoint says so', function()
+    folder:write('moonbid.conf.lua', [[return { endpoints = { { name = 'o', path = '/openrtb/bid', exchange = 'openrtb',
+      native_adm = 'object' } } }]])
+    folder:write('strategies/a.lua', [[return strategy { name = 'a', bid = function(ctx, req, imp)
+      return { price = 2, title = 'T', click_url = 'https://go.example/' } end }]])
+    bidder = folder:load { config = folder.path .. '/moonbid.conf.lua' }
+    local adm = only_bid(ask { id = '1', native = { request = '{"assets":[{"id":3,"title":{}}]}' } }).adm
+    assert.equals('T', adm.assets[1].title.text)
+  end)
+
+  it('carries all that a bid of 2.6 may say', function()
+    load [[return { price = 2, markup = '<a>', creative_id = 'c', ad_id = 'a', campaign_id = 7, tactic = 'x', bundle = 'com.tea',
+      advertiser_domains = { 'tea.example' }, categories = { 'IAB8' }, category_taxonomy = 1, attributes = { 1 }, apis = { 5, 7 },
+      media_rating = 1, language = 'de', width = 300, height = 250, width_ratio = 6, height_ratio = 5, duration = 15,
+      protocol = 3, slot_in_pod = -1, expires = 60, image_url = 'https://c.example/' }]]
+    local bid = only_bid(ask(BANNER))
+    bid.id, bid.nurl, bid.burl, bid.lurl = nil, nil, nil, nil
+    assert.same({ impid = '1', price = 2, adm = '<a>', crid = 'c', adid = 'a', cid = '7', tactic = 'x', bundle = 'com.tea',
+      adomain = { 'tea.example' }, cat = { 'IAB8' }, cattax = 1, attr = { 1 }, apis = { 5, 7 }, qagmediarating = 1,
+      language = 'de', w = 300, h = 250, wratio = 6, hratio = 5, dur = 15, protocol = 3, slotinpod = -1, exp = 60,
+      iurl = 'https://c.example/', mtype = 1 }, bid)
+    load [[return { price = 2, vast = { wrapper = 'https://w.example/', impression = 'https://t.example/' }, language = 'de-AT' }]]
+    bid = only_bid(ask { id = '1', video = { protocols = { 6 } } })
+    assert.same({ 6, 'de-AT' }, { bid.protocol, bid.langb })
+    load [[return { price = 2, slot_in_pod = 3 }]]
+    assert.matches('^slot_in_pod: expected', ask(BANNER).nobids[1].problem)
+  end)
+
+  it('shows what moved between versions, and what else is there', function()
+    load [[return { price = 1, image_url = 'https://c.example/', click_url = 'https://go.example/', title = table.concat({
+      req.schain.nodes[1].sid, req.user.eids[1].uids[1].id, req.languages[1], req.blocked.apps[1], req.regs.gpp_sid[1],
+      tostring(imp.rewarded), tostring(imp.interstitial) }, ' ') }]]
+    local answer = ask({ id = '1', banner = { w = 1, h = 1 }, rwdd = 1, instl = 1 }, {
+      source = { ext = { schain = { nodes = { { sid = 's1' } } } } }, wlang = { 'de' }, bapp = { 'com.bad' },
+      user = { ext = { eids = { { uids = { { id = 'e1' } } } } } }, regs = { gpp_sid = { 7 } } })
+    assert.bids(answer, { title = 's1 e1 de com.bad 7 true true' })
+  end)
+
   it('sends VAST as it is', function()
     load [[return { price = 2, vast = '<VAST version="3.0"><Ad id="{{imp_id}}"/></VAST>' }]]
     assert.equals('<VAST version="3.0"><Ad id="7"/></VAST>', only_bid(ask { id = '7', video = { w = 640, h = 480 } }).adm)

@@ -6,6 +6,7 @@
 #include "moonbid/config.h"
 
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -314,23 +315,40 @@ static int take_exchange(struct table *t, struct mb_endpoint *endpoint)
     return 0;
 }
 
-/* How an OpenRTB exchange wants to hear of no bid, and how it shall tell prices. */
-static int take_manners(struct table *t, struct mb_endpoint *endpoint)
+/* Habits in which exchanges of one protocol differ, or of which their pages say nothing; each has a usual value and another. */
+static int take_habits(struct table *t, struct mb_endpoint *endpoint)
 {
-    const char *no_bid = NULL, *price = NULL;
-    bool openrtb = endpoint->exchange == MB_EXCHANGE_OPENRTB;
-    int rc;
+    static const struct {
+        const char *key;
+        enum mb_exchange exchange;
+        const char *usual, *other;
+        size_t offset; /* of the bool that says "other" */
+    } rows[] = {
+        {"no_bid", MB_EXCHANGE_OPENRTB, "204", "nbr", offsetof(struct mb_endpoint, says_why_not)},
+        {"price_encoding", MB_EXCHANGE_OPENRTB, "plain", "b64", offsetof(struct mb_endpoint, price_in_base64)},
+        {"native_adm", MB_EXCHANGE_OPENRTB, "text", "object", offsetof(struct mb_endpoint, native_as_object)},
+        {"imptrackers", MB_EXCHANGE_EXOCLICK, "list", "text", offsetof(struct mb_endpoint, tracker_as_text)},
+        {"burl_macros", MB_EXCHANGE_EXOCLICK, "none", "price", offsetof(struct mb_endpoint, burl_asks_price)},
+        {"xml", MB_EXCHANGE_EXOCLICK, "elements", "refuse", offsetof(struct mb_endpoint, refuses_xml)},
+    };
+    size_t i;
 
-    if ((rc = take_text(t, "no_bid", &no_bid)) || (rc = take_text(t, "price_encoding", &price))) {
-        return rc;
-    }
-    endpoint->says_why_not = no_bid && strcmp(no_bid, "nbr") == 0;
-    endpoint->price_in_base64 = price && strcmp(price, "b64") == 0;
-    if (no_bid && (!openrtb || (!endpoint->says_why_not && strcmp(no_bid, "204") != 0))) {
-        return wrong(t, "no_bid", openrtb ? "expected '204' or 'nbr'" : "only for exchange = 'openrtb'");
-    }
-    if (price && (!openrtb || (!endpoint->price_in_base64 && strcmp(price, "plain") != 0))) {
-        return wrong(t, "price_encoding", openrtb ? "expected 'plain' or 'b64'" : "only for exchange = 'openrtb'");
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *text = NULL;
+        bool other;
+        int rc = take_text(t, rows[i].key, &text);
+
+        if (rc) {
+            return rc;
+        }
+        other = text && strcmp(text, rows[i].other) == 0;
+        if (text && endpoint->exchange != rows[i].exchange) {
+            return wrong(t, rows[i].key, "only for exchange = '%s'", mb_exchange_name(rows[i].exchange));
+        }
+        if (text && !other && strcmp(text, rows[i].usual) != 0) {
+            return wrong(t, rows[i].key, "expected '%s' or '%s'", rows[i].usual, rows[i].other);
+        }
+        *(bool *)((char *)endpoint + rows[i].offset) = other;
     }
     return 0;
 }
@@ -411,7 +429,7 @@ static int take_endpoint(struct table *t, struct mb_endpoint *endpoint)
     int rc;
 
     if ((rc = refuse_unknown(t)) || (rc = take_exchange(t, endpoint)) ||
-        (rc = take_dialect(t, endpoint)) || (rc = take_manners(t, endpoint)) ||
+        (rc = take_dialect(t, endpoint)) || (rc = take_habits(t, endpoint)) ||
         (rc = take_slice(t, "name", &endpoint->name)) ||
         (rc = take_slice(t, "path", &endpoint->path)) ||
         (rc = take_slice(t, "currency", &endpoint->currency)) ||

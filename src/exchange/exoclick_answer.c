@@ -52,9 +52,6 @@ static int64_t btype_of(enum mb_model model)
     return model == MB_MODEL_CPC ? 2 : 1;
 }
 
-/* The tracker's JSON type is not published; the plural name and "only one URL" speak for an array of one. */
-static const bool trackers_are_array = true;
-
 static struct mb_slice text_of(const struct mb_bid *bid, size_t i)
 {
     if (texts[i].bit == ICON) {
@@ -94,6 +91,8 @@ enum mb_nobid mb__exoclick_check_bid(const struct mb_request *request, struct mb
         *field = "price";
     } else if (!mb__exchange_encodable(request->id, for_xml)) {
         *field = "id";
+    } else if (for_xml && request->endpoint->refuses_xml) {
+        *field = "xml";
     }
     if (format == MB_FORMAT_PUSH) {
         choose_icon(bid, bid->imp->size);
@@ -120,14 +119,17 @@ static size_t list_fields(const struct mb_request *request, const struct mb_bid 
     for (size_t i = 0; i < N_TEXTS; i++) {
         struct mb_slice text = text_of(bid, i);
         if ((sent & texts[i].bit) && !mb_slice_empty(text)) {
-            bool array = texts[i].bit == TRACKER && trackers_are_array;
+            /* Its type is not published; the plural and "only one URL" speak for a list of one. */
+            bool array = texts[i].bit == TRACKER && !request->endpoint->tracker_as_text;
             fields[n++] = (struct mb__exoclick_field){
                 .name = texts[i].wire, .kind = array ? MB_EXOCLICK_TEXTS : MB_EXOCLICK_TEXT, .text = text};
         }
     }
     if (mb_slice_present(bid->notice_url)) {
-        fields[n++] =
-            (struct mb__exoclick_field){.name = "bUrl", .kind = MB_EXOCLICK_TEXT, .text = bid->notice_url};
+        const char *macros =
+            request->endpoint->burl_asks_price ? "?p=${AUCTION_PRICE}&c=${AUCTION_CURRENCY}" : NULL;
+        fields[n++] = (struct mb__exoclick_field){
+            .name = "bUrl", .kind = MB_EXOCLICK_TEXT, .text = bid->notice_url, .more = macros};
     }
     fields[n++] = (struct mb__exoclick_field){
         .name = "btype", .kind = MB_EXOCLICK_INTEGER, .integer = btype_of(bid->model)};
@@ -148,6 +150,11 @@ static void write_json(struct mb_buf *buf, const struct mb__exoclick_field *fiel
         switch (fields[i].kind) {
         case MB_EXOCLICK_TEXT:
             mb_jsonw_str(&w, fields[i].text);
+            if (fields[i].more) { /* goes in front of the quote that ends the text */
+                buf->len--;
+                mb_xbuf_add_text(buf, fields[i].more);
+                mb_xbuf_add_char(buf, '"');
+            }
             break;
         case MB_EXOCLICK_TEXTS:
             mb_jsonw_array(&w);

@@ -22,6 +22,11 @@ void mb__exoclick_write_xml(struct mb_buf *buf, const struct mb__exoclick_field 
         case MB_EXOCLICK_TEXT:
         case MB_EXOCLICK_TEXTS:
             mb__exchange_add_cdata(buf, fields[i].text);
+            if (fields[i].more) { /* goes in front of the "]]>" that ends the section */
+                buf->len -= strlen("]]>");
+                mb_xbuf_add_text(buf, fields[i].more);
+                mb_xbuf_add_text(buf, "]]>");
+            }
             break;
         case MB_EXOCLICK_INTEGER:
             mb_xbuf_add_i64(buf, fields[i].integer);

@@ -96,6 +96,7 @@ struct mb__exoclick_field {
     const char *name;
     enum { MB_EXOCLICK_TEXT, MB_EXOCLICK_TEXTS, MB_EXOCLICK_INTEGER, MB_EXOCLICK_PRICE } kind;
     struct mb_slice text; /* TEXT, and the one element of TEXTS */
+    const char *more;     /* behind a TEXT, needing no escape; or NULL */
     int64_t integer;
     struct mb_price price;
 };
@@ -135,16 +136,18 @@ void mb__openrtb_encode_answer(const struct mb_request *request, struct mb_bid *
 int mb__openrtb_no_bid_reason(enum mb_nobid reason);
 
 /* openrtb_markup.c: what goes into `adm`. NULL, or the field that is missing for the impression's format. */
-const char *mb__openrtb_check_markup(const struct mb_request *request, const struct mb_bid *bid);
+const char *mb__openrtb_check_markup(const struct mb_bid *bid);
 void mb__openrtb_add_markup(const struct mb_request *request, const struct mb_bid *bid, struct mb_buf *out);
 
 /* vast.c, vast_write.c: the VAST document that the bid's table `vast` describes, in the version that the
  * impression takes. NULL, or the path of the key that is wrong or missing; `out` may be NULL (then only that). */
 const char *mb__openrtb_add_vast(const struct mb_bid *bid, struct mb_buf *out);
+/* Sets the length in seconds and OpenRTB's number of the protocol by a table that was found sound, where they are 0. */
+void mb__openrtb_tell_vast(const struct mb_bid *bid, int32_t *duration_s, int32_t *protocol);
 
-/* openrtb_native.c: a native answer made of the bid's plain fields, for the assets that the impression asks for.
- * False: one that it requires cannot be given. Appends to `out`, which may be NULL (then only the answer). */
-bool mb__openrtb_add_native(const struct mb_request *request, const struct mb_bid *bid, struct mb_buf *out);
+/* openrtb_native.c: the bid's native document, without a root. NULL, or the field that is missing or wrong; appends
+ * to `out`, which may be NULL (then only that). */
+const char *mb__openrtb_add_native(const struct mb_bid *bid, struct mb_buf *out);
 
 /* The exchange's number of bids in one answer. */
 enum { MB_XANDR_BIDS_MAX = 15 };

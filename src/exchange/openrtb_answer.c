@@ -67,6 +67,10 @@ static bool is_advertiser_allowed(const struct mb_request *request, const struct
             return false;
         }
     }
+    if (!mb_slice_empty(bid->bundle) && contains(request->blocked.apps, bid->bundle)) {
+        *field = "bundle";
+        return false;
+    }
     for (size_t i = 0; i < bid->categories.count; i++) {
         if (contains(request->blocked.categories, bid->categories.items[i])) {
             *field = "categories";
@@ -76,10 +80,60 @@ static bool is_advertiser_allowed(const struct mb_request *request, const struct
     return true;
 }
 
+/* "de-AT" is taken where "de" is listed. */
+static bool is_language_taken(const struct mb_request *request, struct mb_slice language)
+{
+    for (size_t i = 0; i < request->languages.count; i++) {
+        struct mb_slice listed = request->languages.items[i];
+        if (mb_slice_eq_nocase(mb_slice(language.data, language.len < listed.len ? language.len : listed.len), listed) &&
+            (language.len == listed.len || language.data[listed.len] == '-')) {
+            return true;
+        }
+    }
+    return request->languages.count == 0 || mb_slice_empty(language);
+}
+
 /* CPC is ExoClick's own (ext.btype); everywhere else a price is per thousand impressions. */
 static bool is_model_known(const struct mb_request *request, const struct mb_bid *bid)
 {
     return bid->model == MB_MODEL_CPM || request->endpoint->dialect == MB_DIALECT_EXOCLICK;
+}
+
+/* Lists that are of numbers on the wire. */
+static bool are_lists_numbers(const struct mb_bid *bid, const char **field)
+{
+    const struct {
+        const char *name;
+        struct mb_slices list;
+    } rows[] = {{"attributes", bid->attributes}, {"apis", bid->apis}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        for (size_t k = 0; k < rows[i].list.count; k++) {
+            if (!mb__exchange_is_integer(rows[i].list.items[k])) {
+                *field = rows[i].name;
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* The texts that go out as they are, by their names in Lua. */
+static const char *unencodable(const struct mb_bid *bid)
+{
+    const struct {
+        const char *field;
+        struct mb_slice text;
+    } rows[] = {
+        {"creative_id", bid->creative_id}, {"ad_id", bid->ad_id},   {"campaign_id", bid->campaign_id},
+        {"bundle", bid->bundle},           {"tactic", bid->tactic}, {"language", bid->language},
+        {"image_url", bid->image_url},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (!mb__exchange_encodable(rows[i].text, false)) {
+            return rows[i].field;
+        }
+    }
+    return NULL;
 }
 
 /* Xandr shows creatives that it knows; the others take them from the bid. */
@@ -88,7 +142,7 @@ static const char *creative_culprit(const struct mb_request *request, const stru
     if (request->endpoint->dialect == MB_DIALECT_XANDR) {
         return mb_slice_empty(bid->ad_id) && mb_slice_empty(bid->creative_id) ? "creative_id" : NULL;
     }
-    return mb__openrtb_check_markup(request, bid);
+    return mb__openrtb_check_markup(bid);
 }
 
 enum mb_nobid mb__openrtb_check_bid(const struct mb_request *request, struct mb_bid *bid, const char **field)
@@ -102,11 +156,18 @@ enum mb_nobid mb__openrtb_check_bid(const struct mb_request *request, struct mb_
         culprit = "seat";
     } else if (!is_deal_possible(bid)) {
         culprit = "deal_id";
+    } else if (!is_language_taken(request, bid->language)) {
+        culprit = "language";
+    } else if (!are_lists_numbers(bid, &culprit)) {
+        /* told */
     } else if (!is_advertiser_allowed(request, bid, &culprit)) {
         *field = culprit;
         return MB_NOBID_BLOCKED; /* by the publisher */
     } else {
         culprit = creative_culprit(request, bid);
+    }
+    if (!culprit) {
+        culprit = unencodable(bid);
     }
     *field = culprit;
     return culprit ? MB_NOBID_INVALID_BID : MB_NOBID_BID;
@@ -205,6 +266,11 @@ static void write_markup(const struct mb_request *request, const struct mb_bid *
 {
     mb_buf_clear(scratch);
     mb__openrtb_add_markup(request, bid, scratch);
+    if (request->endpoint->native_as_object && bid->imp->format == MB_FORMAT_NATIVE && mb_slice_empty(bid->markup)) {
+        mb_jsonw_key(w, "adm");
+        mb_jsonw_raw(w, mb_buf_slice(scratch));
+        return;
+    }
     write_text(w, "adm", mb_buf_slice(scratch));
 }
 
@@ -253,6 +319,33 @@ static void write_ext(const struct mb_request *request, const struct mb_bid *bid
     mb_jsonw_object_end(w);
 }
 
+static void write_number(struct mb_json_writer *w, const char *key, int32_t number)
+{
+    if (number != 0) {
+        mb_jsonw_key(w, key);
+        mb_jsonw_i64(w, number);
+    }
+}
+
+/* Two letters are ISO 639-1 (`language`), all else is BCP 47 (`langb`, of 2.6). */
+static void write_language(struct mb_json_writer *w, struct mb_slice language)
+{
+    write_text(w, language.len == 2 ? "language" : "langb", language);
+}
+
+/* The length and protocol of a film are those of its VAST table where the strategy does not say. */
+static void write_film(struct mb_json_writer *w, const struct mb_bid *bid)
+{
+    int32_t duration_s = bid->duration_s, protocol = bid->protocol;
+    bool is_film = bid->imp->format == MB_FORMAT_VIDEO || bid->imp->format == MB_FORMAT_AUDIO;
+    if (is_film && !mb_slice_empty(bid->vast_table) && mb_slice_empty(bid->markup)) {
+        mb__openrtb_tell_vast(bid, &duration_s, &protocol);
+    }
+    write_number(w, "dur", duration_s);
+    write_number(w, "protocol", protocol);
+    write_number(w, "slotinpod", bid->slot_in_pod);
+}
+
 static void write_bid(const struct mb_request *request, const struct mb_bid *bid, struct mb_buf *scratch,
                       struct mb_json_writer *w)
 {
@@ -267,13 +360,22 @@ static void write_bid(const struct mb_request *request, const struct mb_bid *bid
     }
     write_text(w, "adid", bid->ad_id);
     write_texts(w, "adomain", bid->advertiser_domains, false);
+    write_text(w, "bundle", bid->bundle);
     write_text(w, "iurl", bid->image_url);
     write_text(w, "cid", bid->campaign_id);
     write_text(w, "crid", bid->creative_id);
+    write_text(w, "tactic", bid->tactic);
+    write_number(w, "cattax", bid->category_taxonomy);
     write_texts(w, "cat", bid->categories, false);
     write_texts(w, "attr", bid->attributes, true);
+    write_texts(w, "apis", bid->apis, true);
+    write_number(w, "qagmediarating", bid->media_rating);
+    write_language(w, bid->language);
     write_text(w, "dealid", bid->deal_id);
     write_size(w, bid);
+    write_number(w, "wratio", bid->width_ratio);
+    write_number(w, "hratio", bid->height_ratio);
+    write_film(w, bid);
     if (bid->expires_s > 0) {
         mb_jsonw_key(w, "exp");
         mb_jsonw_i64(w, bid->expires_s);

@@ -69,7 +69,7 @@ static bool has_image_link(const struct mb_bid *bid)
     return !mb_slice_empty(bid->image_url) && !mb_slice_empty(bid->click_url);
 }
 
-static const char *missing_field(const struct mb_request *request, const struct mb_bid *bid)
+static const char *missing_field(const struct mb_bid *bid)
 {
     switch (bid->imp->format) {
     case MB_FORMAT_BANNER:
@@ -80,7 +80,7 @@ static const char *missing_field(const struct mb_request *request, const struct 
                : mb_slice_empty(bid->vast_table) ? "vast"
                                                  : mb__openrtb_add_vast(bid, NULL);
     case MB_FORMAT_NATIVE:
-        return !mb_slice_empty(bid->native) || mb__openrtb_add_native(request, bid, NULL) ? NULL : "native";
+        return mb__openrtb_add_native(bid, NULL);
     case MB_FORMAT_POPUNDER:
     case MB_FORMAT_DIRECT_LINK:
     case MB_FORMAT_EMAIL_CLICK:
@@ -108,9 +108,9 @@ static const char *unencodable(const struct mb_bid *bid)
     return NULL;
 }
 
-const char *mb__openrtb_check_markup(const struct mb_request *request, const struct mb_bid *bid)
+const char *mb__openrtb_check_markup(const struct mb_bid *bid)
 {
-    const char *culprit = mb_slice_empty(bid->markup) ? missing_field(request, bid) : NULL;
+    const char *culprit = mb_slice_empty(bid->markup) ? missing_field(bid) : NULL;
     return culprit ? culprit : unencodable(bid);
 }
 
@@ -118,15 +118,9 @@ const char *mb__openrtb_check_markup(const struct mb_request *request, const str
  * (Native Ads 1.1, section 4.1). ExoClick wants it in every version. */
 static void add_native(const struct mb_request *request, const struct mb_bid *bid, struct mb_buf *out)
 {
-    bool given = !mb_slice_empty(bid->native);
-    bool wrapped = given && mb_slice_starts(bid->native, MB_SLICE("{\"native\":"));
-    bool wrap = !wrapped && (request->endpoint->dialect == MB_DIALECT_EXOCLICK || bid->imp->native_in_root);
+    bool wrap = request->endpoint->dialect == MB_DIALECT_EXOCLICK || bid->imp->native_in_root;
     mb_xbuf_add_text(out, wrap ? "{\"native\":" : "");
-    if (given) {
-        mb_xbuf_add_slice(out, bid->native);
-    } else {
-        (void)mb__openrtb_add_native(request, bid, out);
-    }
+    (void)mb__openrtb_add_native(bid, out);
     mb_xbuf_add_text(out, wrap ? "}" : "");
 }
 

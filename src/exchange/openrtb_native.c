@@ -1,5 +1,6 @@
-/* openrtb_native.c - a native answer made of plain fields: title, image, icon, description and landing page are
- * put where the impression's assets ask for them, so that a strategy written for push bids on native too.
+/* openrtb_native.c - a native answer in the version that the impression asks for: the strategy's own document, or one
+ * made of plain fields: title, image, icon, description and landing page are put where the impression's assets ask
+ * for them, so that a strategy written for push bids on native too.
  *
  * Lists of the native specification: image type 1 icon, 3 main; data type 2 description, 12 call to action.
  */
@@ -12,20 +13,26 @@ static struct mb_json_value get(struct mb_json_value object, const char *key)
     return mb_json_get(object, mb_slice_of(key));
 }
 
-/* The request's assets: a document in a text, or as it stands, with or without the root `native`. */
-static struct mb_json_value read_assets(struct mb_json_value imp)
+/* The impression's request: a document in a text, or as it stands. */
+static struct mb_json_value read_request(struct mb_json_value imp)
 {
-    struct mb_json_value request = get(get(imp, "native"), "request"), root = request;
+    struct mb_json_value request = get(get(imp, "native"), "request");
     if (request.type == MB_JSON_STRING) {
         struct mb_arena *arena = imp.doc->arena;
         struct mb_json *doc = mb_xarena_alloc(arena, sizeof *doc);
         if (mb_json_parse(doc, arena, mb_json_str(request), NULL) != 0) {
             return (struct mb_json_value){0};
         }
-        root = mb_json_root(doc);
+        return mb_json_root(doc);
     }
-    struct mb_json_value inner = get(root, "native");
-    return get(inner.type == MB_JSON_OBJECT ? inner : root, "assets");
+    return request;
+}
+
+/* With or without the root `native`. */
+static struct mb_json_value assets_of(struct mb_json_value request)
+{
+    struct mb_json_value inner = get(request, "native");
+    return get(inner.type == MB_JSON_OBJECT ? inner : request, "assets");
 }
 
 /* What the bid has for the asset: absent, or the text and the member that it goes into. */
@@ -91,10 +98,47 @@ static int write_assets(const struct mb_bid *bid, struct mb_json_value assets, s
     return count;
 }
 
-/* Event 1, method 1: an impression, by an image. */
-static void write_trackers(struct mb_json_writer *w, struct mb_slice tracker)
+/* --- versions --- */
+
+enum { NATIVE_1_0 = 10, NATIVE_1_1 = 11, NATIVE_1_2 = 12 };
+
+/* What the impression asks for: the version of its own member, else the one inside of the request; 1.2 where
+ * neither says. */
+static int asked_version(struct mb_json_value imp, struct mb_json_value request)
 {
-    if (mb_slice_empty(tracker)) {
+    struct mb_json_value inner = get(request, "native");
+    struct mb_slice outer = mb_json_str(get(get(imp, "native"), "ver"));
+    struct mb_slice version = mb__exchange_either(
+        outer, mb_json_str(get(inner.type == MB_JSON_OBJECT ? inner : request, "ver")));
+    return mb_slice_is(version, "1.0") || mb_slice_is(version, "1") ? NATIVE_1_0
+           : mb_slice_is(version, "1.1")                            ? NATIVE_1_1
+                                                                    : NATIVE_1_2;
+}
+
+static void write_version(struct mb_json_writer *w, int version)
+{
+    mb_jsonw_key(w, "ver");
+    mb_jsonw_str(w, version == NATIVE_1_0   ? MB_SLICE("1.0")
+                    : version == NATIVE_1_1 ? MB_SLICE("1.1")
+                                            : MB_SLICE("1.2"));
+}
+
+static void write_urls(struct mb_json_writer *w, const char *key, struct mb_slice url)
+{
+    mb_jsonw_key(w, key);
+    mb_jsonw_array(w);
+    mb_jsonw_str(w, url);
+    mb_jsonw_array_end(w);
+}
+
+/* An impression, by an image: event 1 and method 1 of the lists of 1.2, `imptrackers` before it. */
+static void write_tracker(struct mb_json_writer *w, struct mb_slice url, int version)
+{
+    if (mb_slice_empty(url)) {
+        return;
+    }
+    if (version < NATIVE_1_2) {
+        write_urls(w, "imptrackers", url);
         return;
     }
     mb_jsonw_key(w, "eventtrackers");
@@ -105,27 +149,17 @@ static void write_trackers(struct mb_json_writer *w, struct mb_slice tracker)
     mb_jsonw_key(w, "method");
     mb_jsonw_i64(w, 1);
     mb_jsonw_key(w, "url");
-    mb_jsonw_str(w, tracker);
+    mb_jsonw_str(w, url);
     mb_jsonw_object_end(w);
     mb_jsonw_array_end(w);
 }
 
-bool mb__openrtb_add_native(const struct mb_request *request, const struct mb_bid *bid, struct mb_buf *out)
+static void write_plain(const struct mb_bid *bid, struct mb_json_value assets, int version, struct mb_buf *out)
 {
-    (void)request;
-    struct mb_json_value imp = {bid->imp->raw.doc, bid->imp->raw.token, bid->imp->raw.type};
-    struct mb_json_value assets = read_assets(imp);
     struct mb_json_writer w;
-    if (mb_slice_empty(bid->click_url) || write_assets(bid, assets, NULL) <= 0) {
-        return false; /* nor is an ad without any asset one */
-    }
-    if (!out) {
-        return true;
-    }
     mb_json_writer_init(&w, out);
     mb_jsonw_object(&w);
-    mb_jsonw_key(&w, "ver");
-    mb_jsonw_str(&w, MB_SLICE("1.2"));
+    write_version(&w, version);
     mb_jsonw_key(&w, "link");
     mb_jsonw_object(&w);
     mb_jsonw_key(&w, "url");
@@ -135,7 +169,121 @@ bool mb__openrtb_add_native(const struct mb_request *request, const struct mb_bi
     mb_jsonw_array(&w);
     (void)write_assets(bid, assets, &w);
     mb_jsonw_array_end(&w);
-    write_trackers(&w, bid->imptracker);
+    write_tracker(&w, bid->imptracker, version);
     mb_jsonw_object_end(&w);
+}
+
+/* --- the strategy's own document --- */
+
+static bool is_tracker(struct mb_json_value tracker, int64_t method)
+{
+    return mb_json_i64(get(tracker, "event"), 0) == 1 && mb_json_i64(get(tracker, "method"), 0) == method &&
+           !mb_slice_empty(mb_json_str(get(tracker, "url")));
+}
+
+/* Event trackers in the words that were there before 1.2: images of an impression are `imptrackers`, a script is
+ * `jstracker`; other events had no place. */
+static void write_old_trackers(struct mb_json_writer *w, struct mb_json_value root)
+{
+    struct mb_json_value events = get(root, "eventtrackers"), images = get(root, "imptrackers");
+    struct mb_slice script = MB_SLICE_NONE;
+    mb_jsonw_key(w, "imptrackers");
+    mb_jsonw_array(w);
+    for (struct mb_json_value v = mb_json_list_first(images); v.type != MB_JSON_NONE; v = mb_json_list_next(images, v)) {
+        mb_jsonw_str(w, mb_json_str(v));
+    }
+    for (struct mb_json_value v = mb_json_list_first(events); v.type != MB_JSON_NONE; v = mb_json_list_next(events, v)) {
+        if (is_tracker(v, 1)) {
+            mb_jsonw_str(w, mb_json_str(get(v, "url")));
+        } else if (is_tracker(v, 2)) {
+            script = mb_json_str(get(v, "url"));
+        }
+    }
+    mb_jsonw_array_end(w);
+    if (mb_slice_present(script) && mb_slice_find_char(script, '"') < 0 && !mb_json_present(get(root, "jstracker"))) {
+        mb_jsonw_key(w, "jstracker");
+        mb_jsonw_str(w, mb_xarena_printf(root.doc->arena, "<script src=\"%.*s\"></script>", MB_SLICE_ARG(script)));
+    }
+}
+
+static void write_given(struct mb_json_value root, int version, struct mb_buf *out)
+{
+    struct mb_json_writer w;
+    bool old = version < NATIVE_1_2 && mb_json_present(get(root, "eventtrackers"));
+    mb_json_writer_init(&w, out);
+    mb_jsonw_object(&w);
+    write_version(&w, version);
+    for (struct mb_json_value v = mb_json_first(root); v.type != MB_JSON_NONE; v = mb_json_next(root, v)) {
+        struct mb_slice key = mb_json_key(v);
+        if (mb_slice_is(key, "ver") ||
+            (old && (mb_slice_is(key, "eventtrackers") || mb_slice_is(key, "imptrackers")))) {
+            continue;
+        }
+        mb_jsonw_key_slice(&w, key);
+        mb_jsonw_raw(&w, mb_json_text(v));
+    }
+    if (old) {
+        write_old_trackers(&w, root);
+    }
+    mb_jsonw_object_end(&w);
+}
+
+/* Is there an answer with the id of each asset that is required? */
+static bool has_required(struct mb_json_value asked, struct mb_json_value given)
+{
+    for (struct mb_json_value a = mb_json_list_first(asked); a.type != MB_JSON_NONE; a = mb_json_list_next(asked, a)) {
+        bool found = !mb_json_bool(get(a, "required"), false);
+        for (struct mb_json_value g = mb_json_list_first(given); g.type != MB_JSON_NONE && !found;
+             g = mb_json_list_next(given, g)) {
+            found = mb_json_i64(get(g, "id"), -1) == mb_json_i64(get(a, "id"), -2);
+        }
+        if (!found) {
+            return false;
+        }
+    }
     return true;
+}
+
+static const char *judge_given(struct mb_json_value root, struct mb_json_value asked)
+{
+    struct mb_json_value assets = get(root, "assets");
+    bool elsewhere = mb_json_present(get(root, "assetsurl")) || mb_json_present(get(root, "dcourl"));
+    return root.type != MB_JSON_OBJECT                                          ? "native"
+           : mb_slice_empty(mb_json_str(get(get(root, "link"), "url"))) ? "native.link.url"
+           : elsewhere                                                          ? NULL
+           : mb_json_count(assets) == 0 || !has_required(asked, assets)         ? "native.assets"
+                                                                                : NULL;
+}
+
+/* The document that the strategy gave, without a root of its own. */
+static struct mb_json_value parse_given(const struct mb_bid *bid, struct mb_arena *arena)
+{
+    struct mb_json *doc = mb_xarena_alloc(arena, sizeof *doc);
+    if (mb_json_parse(doc, arena, bid->native, NULL) != 0) {
+        return (struct mb_json_value){0};
+    }
+    struct mb_json_value root = mb_json_root(doc), inner = get(root, "native");
+    return inner.type == MB_JSON_OBJECT && mb_json_count(root) == 1 ? inner : root;
+}
+
+const char *mb__openrtb_add_native(const struct mb_bid *bid, struct mb_buf *out)
+{
+    struct mb_json_value imp = {bid->imp->raw.doc, bid->imp->raw.token, bid->imp->raw.type};
+    struct mb_json_value request = read_request(imp), assets = assets_of(request);
+    int version = asked_version(imp, request);
+    if (!mb_slice_empty(bid->native)) {
+        struct mb_json_value root = parse_given(bid, imp.doc->arena);
+        const char *culprit = judge_given(root, assets);
+        if (!culprit && out) {
+            write_given(root, version, out);
+        }
+        return culprit;
+    }
+    if (mb_slice_empty(bid->click_url) || write_assets(bid, assets, NULL) <= 0) {
+        return "native"; /* nor is an ad without any asset one */
+    }
+    if (out) {
+        write_plain(bid, assets, version, out);
+    }
+    return NULL;
 }

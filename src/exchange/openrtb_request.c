@@ -56,6 +56,16 @@ static struct mb_slice moved_text(struct mb_json_value object, const char *key)
     return mb__exchange_either(text(object, key), text(get(object, "ext"), key));
 }
 
+/* A list where 2.6 has it, else in `ext`. */
+static struct mb_json_value moved_list(struct mb_json_value object, const char *key)
+{
+    struct mb_json_value list = get(object, key), none = {.doc = list.doc};
+    if (list.type != MB_JSON_ARRAY) {
+        list = get(get(object, "ext"), key);
+    }
+    return list.type == MB_JSON_ARRAY ? list : none;
+}
+
 /* What Xandr adds to an object of the specification. */
 static struct mb_json_value xandr_ext(struct mb_json_value object)
 {
@@ -195,8 +205,19 @@ static struct mb_price estimated_price(const struct reader *r, struct mb_json_va
     return is_known ? mb_money_to_house(wire, rate) : (struct mb_price){0};
 }
 
+/* `rwdd` of 2.6; before it every exchange had a name of its own. */
+static bool is_rewarded(struct mb_json_value imp)
+{
+    struct mb_json_value ext = get(imp, "ext"), video = get(get(imp, "video"), "ext");
+    return mb_json_bool(get(imp, "rwdd"), false) || mb_json_bool(get(ext, "rewarded"), false) ||
+           mb_json_bool(get(video, "rewarded"), false) ||
+           mb_json_bool(get(get(ext, "prebid"), "is_rewarded_inventory"), false);
+}
+
 static void read_common(const struct reader *r, struct mb_json_value object, struct mb_imp *imp)
 {
+    imp->interstitial = mb_json_bool(get(object, "instl"), false);
+    imp->rewarded = is_rewarded(object);
     imp->id = id(object, "id");
     imp->tag_id = id(object, "tagid");
     imp->secure = mb_json_bool(get(object, "secure"), false);
@@ -410,10 +431,21 @@ static void read_user(const struct reader *r)
     out->gender = text(user, "gender");
     out->year_of_birth = year > 1900 && year < 2200 ? (int32_t)year : 0;
     out->keyword = text(user, "keywords");
+    out->eids = mb__exchange_raw(moved_list(user, "eids"));
     out->segments = segments(r, user);
     out->data = mb__exchange_either(text(user, "customdata"),
                                     mb__exchange_embedded(get(xandr_ext(user), "userdata_json")));
     out->opted_out = mb_json_bool(get(get(r->root, "device"), "dnt"), false) || is_opt_out_id;
+}
+
+/* `source.schain` of 2.6, `source.ext.schain` before it; Xandr has it in `ext`. */
+static struct mb_json_value supply_chain(const struct reader *r)
+{
+    struct mb_json_value source = get(r->root, "source"), chain = object_of(source, "schain");
+    if (!mb_json_present(chain)) {
+        chain = object_of(get(source, "ext"), "schain");
+    }
+    return mb_json_present(chain) ? chain : object_of(get(r->root, "ext"), "schain");
 }
 
 static void read_rules(const struct reader *r)
@@ -426,12 +458,18 @@ static void read_rules(const struct reader *r)
         .us_privacy = moved_text(regs, "us_privacy"),
         .gpp = moved_text(regs, "gpp"),
         .consent = moved_text(user, "consent"),
+        .gpp_sid = mb__exchange_ids(r->in, moved_list(regs, "gpp_sid")),
     };
     blocked->categories = mb__exchange_ids(r->in, get(r->root, "bcat"));
     blocked->domains = mb__exchange_ids(r->in, get(r->root, "badv"));
     blocked->apps = mb__exchange_ids(r->in, get(r->root, "bapp"));
     blocked->seats = mb__exchange_ids(r->in, get(r->root, "bseat"));
     r->out->seats = mb__exchange_ids(r->in, get(r->root, "wseat"));
+    r->out->languages = mb__exchange_ids(r->in, get(r->root, "wlangb"));
+    if (r->out->languages.count == 0) {
+        r->out->languages = mb__exchange_ids(r->in, get(r->root, "wlang"));
+    }
+    r->out->schain = mb__exchange_raw(supply_chain(r));
 }
 
 static void read_top(struct reader *r)

@@ -445,11 +445,9 @@ static bool has_number(struct mb_json_value list, int64_t number)
     return false;
 }
 
-/* The newest version that the impression's `protocols` (OpenRTB's list of them) takes, the asked
- * one alone where the table asks for one; 3.0, which every player reads, where the request does not
- * say. */
-static enum mb__vast_version choose_version(struct mb_json_value media, struct mb_slice asked,
-                                            bool wrapper)
+/* Sets the newest version that the impression's `protocols` (OpenRTB's list of them) takes, the asked one
+ * alone where the table asks for one; 3.0, which every player reads, where the request does not say. */
+static void choose_version(struct mb_json_value media, struct mb_slice asked, struct mb__vast *out)
 {
     static const struct {
         const char *text;
@@ -461,16 +459,16 @@ static enum mb__vast_version choose_version(struct mb_json_value media, struct m
     };
     struct mb_json_value taken = get(media, "protocols");
     taken = mb_json_list_count(taken) > 0 ? taken : get(media, "protocol"); /* the name of 2.2 */
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        bool is_wanted = mb_slice_present(asked)
-                             ? mb_slice_is(asked, rows[i].text)
-                             : mb_json_list_count(taken) > 0 || rows[i].version == MB_VAST_3_0;
-        if (is_wanted && (mb_json_list_count(taken) == 0 ||
-                          has_number(taken, wrapper ? rows[i].as_wrapper : rows[i].as_inline))) {
-            return rows[i].version;
+    bool says = mb_json_list_count(taken) > 0;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0] && !out->version; i++) {
+        int protocol = out->is_wrapper ? rows[i].as_wrapper : rows[i].as_inline;
+        bool is_wanted = mb_slice_present(asked) ? mb_slice_is(asked, rows[i].text)
+                                                 : says || rows[i].version == MB_VAST_3_0;
+        if (is_wanted && (!says || has_number(taken, protocol))) {
+            out->version = rows[i].version;
+            out->protocol = protocol;
         }
     }
-    return MB_VAST_NONE;
 }
 
 /* Is one of the files of a type that the player takes? */
@@ -507,7 +505,7 @@ static const char *judge_for_player(const struct mb_bid *bid, struct mb__vast *o
 {
     struct mb_json_value media = media_of(bid->imp);
     struct mb_slice asked = mb_json_str(get(out->table, "version"));
-    out->version = choose_version(media, asked, out->is_wrapper);
+    choose_version(media, asked, out);
     if (out->version == MB_VAST_NONE) {
         return mb_slice_present(asked) || !out->is_wrapper ? "vast.version" : "vast.wrapper";
     }

@@ -23,6 +23,7 @@ struct mb__vast {
     const struct mb_bid *bid;
     struct mb_json_value table;
     enum mb__vast_version version;
+    int protocol; /* OpenRTB's number of version and kind */
     bool is_wrapper;
 };
 

@@ -378,6 +378,19 @@ void mb__vast_write(const struct mb__vast *vast, struct mb_buf *out)
     mb_xbuf_printf(out, "</%s></Ad></VAST>", kind);
 }
 
+void mb__openrtb_tell_vast(const struct mb_bid *bid, int32_t *duration_s, int32_t *protocol)
+{
+    struct mb__vast vast;
+    struct mb__vast_time time;
+    if (mb__vast_read(bid, &vast)) {
+        return;
+    }
+    if (*duration_s == 0 && mb__vast_time(get(vast.table, "duration"), &time)) {
+        *duration_s = (int32_t)((time.ms + 999) / 1000);
+    }
+    *protocol = *protocol ? *protocol : vast.protocol;
+}
+
 const char *mb__openrtb_add_vast(const struct mb_bid *bid, struct mb_buf *out)
 {
     struct mb__vast vast;

@@ -28,7 +28,8 @@ enum bid_kind {
     BID_JSON_LIST,
     BID_VAST,     /* a string as it is, or a table as JSON text */
     BID_PIXELS,   /* uint32_t */
-    BID_SECONDS,  /* int32_t */
+    BID_SECONDS,  /* int32_t, 0 or more */
+    BID_SLOT,     /* int32_t, -1 to 2 */
     BID_BOOL
 };
 
@@ -66,6 +67,17 @@ static const struct mb__field bid_fields[] = {
     FIELD(PIXELS, "width", size.width),
     FIELD(PIXELS, "height", size.height),
     FIELD(SECONDS, "expires", expires_s),
+    SAME(TEXT, bundle),
+    SAME(ID, tactic),
+    SAME(TEXT, language),
+    SAME(LIST, apis),
+    FIELD(SECONDS, "duration", duration_s),
+    SAME(SECONDS, category_taxonomy),
+    SAME(SECONDS, protocol),
+    SAME(SECONDS, media_rating),
+    SAME(SECONDS, width_ratio),
+    SAME(SECONDS, height_ratio),
+    SAME(SLOT, slot_in_pod),
     SAME(TEXT, custom_notify_data),
     SAME(MACROS, custom_macros),
     SAME(JSON_LIST, segment_actions),
@@ -288,6 +300,10 @@ static const char *take_scalar(lua_State *L, int index, const struct mb__field *
         problem = take_whole(L, index, INT32_MAX, &number);
         *(int32_t *)at = (int32_t)number;
         return problem;
+    case BID_SLOT:
+        number = lua_type(L, index) == LUA_TNUMBER ? lua_tonumber(L, index) : NAN;
+        *(int32_t *)at = number >= -1 && number <= 2 ? (int32_t)number : 0;
+        return number == *(int32_t *)at ? NULL : "-1, 0, 1 or 2";
     case BID_MODEL:
         if (lua_type(L, index) == LUA_TSTRING)
             *(enum mb_model *)at = mb_model_of(to_slice(L, index));

@@ -29,6 +29,8 @@ static const struct mb__field request_fields[] = {
     REQUEST(RECORD, "tokens", tokens, MB__CLASS_TOKENS),
     REQUEST(RECORD, "regs", regs, MB__CLASS_REGS),
     REQUEST(RECORD, "blocked", blocked, MB__CLASS_BLOCKED),
+    REQUEST(STRINGS, "languages", languages, 0),
+    REQUEST(RAW, "schain", schain, 0),
     REQUEST(RAW, "raw", raw, 0),
 };
 CLASS(request, "req");
@@ -48,6 +50,8 @@ static const struct mb__field imp_fields[] = {
     IMP(STRING, "currency_wire", currency_wire, 0),
     IMP(BOOL, "secure", secure, 0),
     IMP(STRING, "tag_id", tag_id, 0),
+    IMP(BOOL, "interstitial", interstitial, 0),
+    IMP(BOOL, "rewarded", rewarded, 0),
     IMP(STRING, "position", position, 0),
     IMP(STRINGS, "deals", deals, 0),
     IMP(STRINGS, "members", members, 0),
@@ -115,6 +119,7 @@ static const struct mb__field user_fields[] = {
     USER(STRING, id),         USER(STRING, buyer_id),   USER(STRING, gender),
     USER(I32, year_of_birth), USER(STRING, keyword),    USER(STRINGS, segments),
     USER(STRING, data),       USER(STRING, email_hash), USER(BOOL, opted_out),
+    USER(RAW, eids),
 };
 CLASS(user, "req.user");
 
@@ -124,7 +129,7 @@ CLASS(user, "req.user");
     }
 static const struct mb__field regs_fields[] = {
     REGS(TRISTATE, gdpr), REGS(TRISTATE, coppa), REGS(STRING, us_privacy),
-    REGS(STRING, gpp),    REGS(STRING, consent),
+    REGS(STRING, gpp),    REGS(STRING, consent), REGS(STRINGS, gpp_sid),
 };
 CLASS(regs, "req.regs");
 
@@ -134,6 +139,6 @@ CLASS(regs, "req.regs");
     }
 static const struct mb__field blocked_fields[] = {
     BLOCKED(categories), BLOCKED(domains),    BLOCKED(creatives), BLOCKED(brands),
-    BLOCKED(languages),  BLOCKED(attributes), BLOCKED(adservers),
+    BLOCKED(languages),  BLOCKED(attributes), BLOCKED(adservers), BLOCKED(apps),
 };
 CLASS(blocked, "req.blocked");

@@ -189,6 +189,40 @@ static void moved_fields_are_read_from_both_places(void **state)
     }
 }
 
+/* What is told of an impression and a sale has moved more than once. */
+static void moved_objects_are_read_from_every_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *members; /* of the request, behind its impression */
+        const char *imp;     /* of the impression */
+        bool chain, eids, rewarded, sections;
+    } rows[] = {
+        {"", "", false, false, false, false},
+        {",\"source\":{\"schain\":{\"ver\":\"1.0\"}}", ",\"rwdd\":1", true, false, true, false},
+        {",\"source\":{\"ext\":{\"schain\":{\"ver\":\"1.0\"}}}", ",\"ext\":{\"rewarded\":1}", true, false, true, false},
+        {",\"ext\":{\"schain\":{\"ver\":\"1.0\"}}", ",\"ext\":{\"prebid\":{\"is_rewarded_inventory\":1}}", true, false,
+         true, false},
+        {",\"source\":{\"schain\":7}", ",\"video\":{\"ext\":{\"rewarded\":\"1\"}}", false, false, true, false},
+        {",\"user\":{\"eids\":[{\"source\":\"a\"}]},\"regs\":{\"gpp_sid\":[7]}", ",\"rwdd\":0", false, true, false, true},
+        {",\"user\":{\"ext\":{\"eids\":[{\"source\":\"a\"}]}},\"regs\":{\"ext\":{\"gpp_sid\":[7]}}", "", false, true, false,
+         true},
+        {",\"user\":{\"ext\":{\"eids\":\"a\"},\"eids\":{}}", "", false, false, false, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char body[512];
+        snprintf(body, sizeof body, "{\"id\":1,\"imp\":[{\"id\":1,\"instl\":1,\"banner\":{}%s}]%s}", rows[i].imp,
+                 rows[i].members);
+        assert_int_equal(decode_text(body), 0);
+        assert_int_equal(request.schain.type == MB_JSON_OBJECT, rows[i].chain);
+        assert_int_equal(request.user.eids.type == MB_JSON_ARRAY, rows[i].eids);
+        assert_int_equal(request.imps[0].rewarded, rows[i].rewarded);
+        assert_int_equal(request.regs.gpp_sid.count, rows[i].sections);
+        assert_true(request.imps[0].interstitial);
+        mb_arena_reset(&arena);
+    }
+}
+
 static void ids_keep_every_digit(void **state)
 {
     (void)state;
@@ -281,6 +315,38 @@ static void a_bid_that_would_be_refused_is_not_sent(void **state)
     bid = bid_on(1);
     bid.seat = MB_SLICE("s1");
     assert_string_equal(refused(&bid), "vast");
+}
+
+/* What the publisher does not take is no bid of ours. */
+static void languages_and_apps_are_kept_to(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *language, *bundle, *culprit;
+    } rows[] = {
+        {NULL, NULL, ""},        {"de", NULL, ""},           {"DE-at", NULL, ""},         {"en", NULL, "language"},
+        {"d", NULL, "language"}, {"dex", NULL, "language"}, {"de", "com.bad", "bundle"}, {"de", "com.badly", ""},
+    };
+    assert_int_equal(decode_text("{\"id\":1,\"wlang\":[\"de\",\"fr\"],\"bapp\":[\"com.bad\"],\"imp\":[{\"id\":1,"
+                                 "\"banner\":{}}]}"),
+                     0);
+    struct mb_bid bid;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        bid = bid_on(0);
+        bid.language = mb_slice_of(rows[i].language);
+        bid.bundle = mb_slice_of(rows[i].bundle);
+        assert_string_equal(refused(&bid), rows[i].culprit);
+    }
+    static const struct mb_slice words[] = {{"one", 3}};
+    bid = bid_on(0);
+    bid.apis = (struct mb_slices){words, 1};
+    assert_string_equal(refused(&bid), "apis");
+    bid.apis.count = 0;
+    bid.attributes = (struct mb_slices){words, 1};
+    assert_string_equal(refused(&bid), "attributes");
+    bid.attributes.count = 0;
+    bid.tactic = MB_SLICE("\xff");
+    assert_string_equal(refused(&bid), "tactic");
 }
 
 static void answers_hold_what_the_exchange_needs(void **state)
@@ -432,6 +498,8 @@ int main(void)
         TEST(floors_and_currencies),
         TEST(each_media_type_is_an_impression),
         TEST(moved_fields_are_read_from_both_places),
+        TEST(moved_objects_are_read_from_every_place),
+        TEST(languages_and_apps_are_kept_to),
         TEST(ids_keep_every_digit),
         TEST(what_is_no_request_is_named),
         TEST(a_bid_that_would_be_refused_is_not_sent),

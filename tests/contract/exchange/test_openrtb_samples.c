@@ -160,7 +160,8 @@ static void the_specifications_requests(void **state)
          "floor=0.5\n"
          "floor_wire=0.5\n"
          "currency_wire=USD\n"
-         "tag_id=agltb3B1Yi1pbmNyDQsSBFNpdGUY7fD0FAwa\n"},
+         "tag_id=agltb3B1Yi1pbmNyDQsSBFNpdGUY7fD0FAwa\n"
+         "interstitial=1\n"},
         {SPEC "2.5/video.json", &openrtb, MB_EXCHANGE_OPENRTB,
          "id=1234567893\n"
          "currency=USD\n"
@@ -357,6 +358,7 @@ static void xandrs_openrtb_requests(void **state)
          "at=2\n"
          "timeout_ms=2000\n"
          "seats=1234\n"
+         "schain=...\n"
          "app.id=1234\n"
          "app.bundle=com.news.example\n"
          "device.ip=198.51.100.2\n"
@@ -380,6 +382,7 @@ static void xandrs_openrtb_requests(void **state)
          "timeout_ms=100\n"
          "regs.coppa=0\n"
          "seats=3456\n"
+         "schain=...\n"
          "site.publisher_id=123567\n"
          "app.id=3840770\n"
          "app.bundle=no.funapp.android\n"

@@ -78,6 +78,15 @@ static inline void kit_list(struct mb_buf *buf, const char *name, struct mb_slic
     mb_xbuf_add_char(buf, '\n');
 }
 
+/* A document goes through as it is: that it was found is what there is to say. */
+static inline void kit_raw(struct mb_buf *buf, const char *name, struct mb_raw raw)
+{
+    struct mb_json_value value = {raw.doc, raw.token, raw.type};
+    if (mb_json_present(value)) {
+        mb_xbuf_printf(buf, "%s=...\n", name);
+    }
+}
+
 static inline void kit_price(struct mb_buf *buf, const char *name, struct mb_price price, bool shown)
 {
     if (shown) {
@@ -113,6 +122,8 @@ static inline void kit_dump_imp(struct mb_buf *buf, const struct mb_imp *imp)
     for (size_t i = 0; imp->deal_floors && i < imp->deals.count; i++) {
         kit_price(buf, "deal_floor", imp->deal_floors[i], true);
     }
+    kit_number(buf, "interstitial", imp->interstitial, 0);
+    kit_number(buf, "rewarded", imp->rewarded, 0);
     kit_number(buf, "deals_only", imp->deals_only, 0);
     kit_number(buf, "native_in_root", imp->native_in_root, 0);
     kit_number(buf, "floor_is_strange", imp->floor_is_strange, 0);
@@ -165,6 +176,7 @@ static inline void kit_dump_people(struct mb_buf *buf, const struct mb_request *
     kit_number(buf, "user.opted_out", r->user.opted_out, 0);
     kit_list(buf, "user.segments", r->user.segments);
     kit_line(buf, "user.data", r->user.data);
+    kit_raw(buf, "user.eids", r->user.eids);
 }
 
 static inline void kit_dump_blocked(struct mb_buf *buf, const struct mb_blocked *blocked)
@@ -195,7 +207,10 @@ static inline struct mb_slice kit_dump_request(struct mb_buf *buf, const struct 
     kit_line(buf, "regs.us_privacy", r->regs.us_privacy);
     kit_line(buf, "regs.gpp", r->regs.gpp);
     kit_line(buf, "regs.consent", r->regs.consent);
+    kit_list(buf, "regs.gpp_sid", r->regs.gpp_sid);
     kit_list(buf, "seats", r->seats);
+    kit_list(buf, "languages", r->languages);
+    kit_raw(buf, "schain", r->schain);
     kit_dump_place(buf, r);
     kit_dump_people(buf, r);
     kit_dump_blocked(buf, &r->blocked);

@@ -400,12 +400,13 @@ static void openrtb_may_want_reasons_and_encoded_prices(void **state)
 #define END(more) "{\"endpoints\":[{\"name\":\"a\",\"path\":\"/a\",\"exchange\":\"openrtb\"" more "}]}"
     static const struct {
         const char *json;
-        bool says_why_not, price_in_base64;
+        bool says_why_not, price_in_base64, native_as_object;
     } taken[] = {
-        {END(""), false, false},
-        {END(",\"no_bid\":\"204\",\"price_encoding\":\"plain\""), false, false},
-        {END(",\"no_bid\":\"nbr\""), true, false},
-        {END(",\"dialect\":\"exoclick\",\"price_encoding\":\"b64\""), false, true},
+        {END(""), false, false, false},
+        {END(",\"no_bid\":\"204\",\"price_encoding\":\"plain\",\"native_adm\":\"text\""), false, false, false},
+        {END(",\"no_bid\":\"nbr\""), true, false, false},
+        {END(",\"dialect\":\"exoclick\",\"price_encoding\":\"b64\""), false, true, false},
+        {END(",\"native_adm\":\"object\""), false, false, true},
     };
 #undef END
 
@@ -414,7 +415,28 @@ static void openrtb_may_want_reasons_and_encoded_prices(void **state)
         accept(taken[i].json);
         assert_int_equal(c->endpoints[0].says_why_not, taken[i].says_why_not);
         assert_int_equal(c->endpoints[0].price_in_base64, taken[i].price_in_base64);
+        assert_int_equal(c->endpoints[0].native_as_object, taken[i].native_as_object);
     }
+}
+
+/* What ExoClick's pages leave open has a switch each. */
+static void exoclick_has_switches_for_what_is_not_known(void **state)
+{
+#define END(more) "{\"endpoints\":[{\"name\":\"a\",\"path\":\"/a\",\"currency\":\"USD\",\"exchange\":\"exoclick\"" more "}]}"
+    static const struct refusal refused[] = {
+        {END(",\"imptrackers\":\"object\""), "endpoints[1].imptrackers", "expected 'list' or 'text'"},
+        {END(",\"burl_macros\":\"all\""), "endpoints[1].burl_macros", "expected 'none' or 'price'"},
+        {END(",\"xml\":\"attributes\""), "endpoints[1].xml", "expected 'elements' or 'refuse'"},
+        {END(",\"native_adm\":\"text\""), "endpoints[1].native_adm", "only for exchange = 'openrtb'"},
+    };
+
+    (void)state;
+    refuse_all(refused, ROWS(refused));
+    accept(END(""));
+    assert_false(c->endpoints[0].tracker_as_text || c->endpoints[0].burl_asks_price || c->endpoints[0].refuses_xml);
+    accept(END(",\"imptrackers\":\"text\",\"burl_macros\":\"price\",\"xml\":\"refuse\""));
+    assert_true(c->endpoints[0].tracker_as_text && c->endpoints[0].burl_asks_price && c->endpoints[0].refuses_xml);
+#undef END
 }
 
 static void currencies_and_rates_are_exact(void **state)
@@ -528,6 +550,7 @@ int main(void)
         cmocka_unit_test(impossible_endpoints_are_refused),
         cmocka_unit_test(openrtb_alone_has_dialects),
         cmocka_unit_test(openrtb_may_want_reasons_and_encoded_prices),
+        cmocka_unit_test(exoclick_has_switches_for_what_is_not_known),
         cmocka_unit_test(currencies_and_rates_are_exact),
         cmocka_unit_test(bases_of_our_urls_are_urls),
         cmocka_unit_test(loopback_urls_need_loopback_listeners),

@@ -58,7 +58,7 @@ static void fill_request(void)
                                     .segments = list,
                                     .data = MB_SLICE("d")};
     request.blocked = (struct mb_blocked){list, list, list, list, list, list, list, list, list};
-    request.regs = (struct mb_regs){1, 0, MB_SLICE("1---"), MB_SLICE("g"), MB_SLICE("c")};
+    request.regs = (struct mb_regs){1, 0, MB_SLICE("1---"), MB_SLICE("g"), MB_SLICE("c"), {NULL, 0}};
     request.tokens = (struct mb_pairs){tokens, 3};
     mb_arena_fini(&json_arena);
     mb_arena_init(&json_arena, 4096);
