@@ -207,6 +207,7 @@ struct mb_endpoint {
     bool says_why_not;            /* OpenRTB: no bid is 200 with `nbr`, else 204 */
     bool price_in_base64;         /* OpenRTB: asks for ${AUCTION_PRICE:B64} */
     int64_t hold_cpm_ms, hold_cpc_ms; /* how long money is held for a bid; 0: the guard's own times */
+    bool tells_each_tag;          /* Xandr's platform: a tag without a bid gets a no_bid of its own, else nothing */
     bool tracker_as_text;         /* ExoClick: `imptrackers` is a text, else a list of one */
     bool burl_asks_price;         /* ExoClick: bUrl has macros for price and currency */
     bool refuses_xml;             /* ExoClick: no bid where XML is asked for */

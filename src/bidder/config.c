@@ -315,21 +315,18 @@ static int take_exchange(struct table *t, struct mb_endpoint *endpoint)
     return 0;
 }
 
-/* Habits in which exchanges of one protocol differ, or of which their pages say nothing; each has a usual value and another. */
 static int take_habits(struct table *t, struct mb_endpoint *endpoint)
 {
     static const struct {
         const char *key;
         enum mb_exchange exchange;
         const char *usual, *other;
-        size_t offset; /* of the bool that says "other" */
+        size_t offset;
     } rows[] = {
-        {"no_bid", MB_EXCHANGE_OPENRTB, "204", "nbr", offsetof(struct mb_endpoint, says_why_not)},
-        {"price_encoding", MB_EXCHANGE_OPENRTB, "plain", "b64", offsetof(struct mb_endpoint, price_in_base64)},
-        {"native_adm", MB_EXCHANGE_OPENRTB, "text", "object", offsetof(struct mb_endpoint, native_as_object)},
-        {"imptrackers", MB_EXCHANGE_EXOCLICK, "list", "text", offsetof(struct mb_endpoint, tracker_as_text)},
-        {"burl_macros", MB_EXCHANGE_EXOCLICK, "none", "price", offsetof(struct mb_endpoint, burl_asks_price)},
-        {"xml", MB_EXCHANGE_EXOCLICK, "elements", "refuse", offsetof(struct mb_endpoint, refuses_xml)},
+#define XX(key, exchange, usual, other, member) \
+    {key, MB_EXCHANGE_##exchange, usual, other, offsetof(struct mb_endpoint, member)},
+        MB_CONFIG_HABIT_MAP(XX)
+#undef XX
     };
     size_t i;
 

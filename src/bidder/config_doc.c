@@ -146,8 +146,12 @@ static struct mb_doc *endpoint_doc(const struct mb_endpoint *endpoint)
     if (is_openrtb && endpoint->dialect == MB_DIALECT_GENERIC) {
         set_text(node, "books_on", endpoint->books_on_win ? "win" : "billing");
     }
-    set_text(node, "no_bid", !is_openrtb ? NULL : endpoint->says_why_not ? "nbr" : "204");
-    set_text(node, "price_encoding", !is_openrtb ? NULL : endpoint->price_in_base64 ? "b64" : "plain");
+#define XX(key, protocol, usual, other, member)                            \
+    if (endpoint->exchange == MB_EXCHANGE_##protocol) {                   \
+        set_text(node, key, endpoint->member ? other : usual);            \
+    }
+    MB_CONFIG_HABIT_MAP(XX)
+#undef XX
     set_slice(node, "currency", endpoint->currency);
     set_slice(node, "member", endpoint->member);
     set_tokens(node, endpoint->tokens);

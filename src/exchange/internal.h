@@ -116,6 +116,9 @@ int mb__xandr_decode_notice(const struct mb_wire_in *in, enum mb_wire_path path,
 int mb__xandr_encode_click_answer(struct mb_slice returned, struct mb_arena *arena, struct mb_buf *out,
                                   struct mb_error *err);
 
+/* Names and values that the exchange takes: without '^', at most 550 bytes a value. */
+bool mb__xandr_are_macros_possible(struct mb_pairs macros);
+
 /* NULL where the list of segment actions is what the exchange takes, else the member at fault: "segment_actions". */
 const char *mb__xandr_check_segments(struct mb_json_value list);
 
@@ -136,7 +139,7 @@ void mb__openrtb_encode_answer(const struct mb_request *request, struct mb_bid *
 int mb__openrtb_no_bid_reason(enum mb_nobid reason);
 
 /* openrtb_markup.c: what goes into `adm`. NULL, or the field that is missing for the impression's format. */
-const char *mb__openrtb_check_markup(const struct mb_bid *bid);
+const char *mb__openrtb_check_markup(const struct mb_request *request, const struct mb_bid *bid);
 void mb__openrtb_add_markup(const struct mb_request *request, const struct mb_bid *bid, struct mb_buf *out);
 
 /* vast.c, vast_write.c: the VAST document that the bid's table `vast` describes, in the version that the

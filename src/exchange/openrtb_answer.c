@@ -140,9 +140,12 @@ static const char *unencodable(const struct mb_bid *bid)
 static const char *creative_culprit(const struct mb_request *request, const struct mb_bid *bid)
 {
     if (request->endpoint->dialect == MB_DIALECT_XANDR) {
+        if (!mb__xandr_are_macros_possible(bid->custom_macros)) {
+            return "custom_macros";
+        }
         return mb_slice_empty(bid->ad_id) && mb_slice_empty(bid->creative_id) ? "creative_id" : NULL;
     }
-    return mb__openrtb_check_markup(bid);
+    return mb__openrtb_check_markup(request, bid);
 }
 
 enum mb_nobid mb__openrtb_check_bid(const struct mb_request *request, struct mb_bid *bid, const char **field)

@@ -46,10 +46,19 @@ static void add_exoclick_element(struct mb_buf *out, const char *name, struct mb
     mb_xbuf_printf(out, "]]></%s>", name);
 }
 
+static bool has_image_link(const struct mb_bid *bid)
+{
+    return !mb_slice_empty(bid->image_url) && !mb_slice_empty(bid->click_url);
+}
+
 static void add_exoclick_ad(struct mb_buf *out, const struct mb_bid *bid)
 {
     mb_xbuf_add_text(out, "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><ad>");
-    if (bid->imp->format == MB_FORMAT_BANNER) {
+    if (bid->imp->format == MB_FORMAT_BANNER && !has_image_link(bid)) {
+        mb_xbuf_add_text(out, "<iframeAd>");
+        add_exoclick_element(out, "url", bid->url);
+        mb_xbuf_add_text(out, "</iframeAd>");
+    } else if (bid->imp->format == MB_FORMAT_BANNER) {
         mb_xbuf_add_text(out, "<imageAd>");
         add_exoclick_element(out, "clickUrl", bid->click_url);
         add_exoclick_element(out, "imgUrl", bid->image_url);
@@ -64,16 +73,12 @@ static void add_exoclick_ad(struct mb_buf *out, const struct mb_bid *bid)
 
 /* --- by format --- */
 
-static bool has_image_link(const struct mb_bid *bid)
-{
-    return !mb_slice_empty(bid->image_url) && !mb_slice_empty(bid->click_url);
-}
-
-static const char *missing_field(const struct mb_bid *bid)
+/* `frames`: a page of the bid's `url` may be the banner. */
+static const char *missing_field(const struct mb_bid *bid, bool frames)
 {
     switch (bid->imp->format) {
     case MB_FORMAT_BANNER:
-        return has_image_link(bid) ? NULL : "markup";
+        return has_image_link(bid) || (frames && !mb_slice_empty(bid->url)) ? NULL : "markup";
     case MB_FORMAT_VIDEO:
     case MB_FORMAT_AUDIO:
         return !mb_slice_empty(bid->vast)         ? NULL
@@ -108,9 +113,9 @@ static const char *unencodable(const struct mb_bid *bid)
     return NULL;
 }
 
-const char *mb__openrtb_check_markup(const struct mb_bid *bid)
+const char *mb__openrtb_check_markup(const struct mb_request *request, const struct mb_bid *bid)
 {
-    const char *culprit = mb_slice_empty(bid->markup) ? missing_field(bid) : NULL;
+    const char *culprit = mb_slice_empty(bid->markup) ? missing_field(bid, request->endpoint->dialect == MB_DIALECT_EXOCLICK) : NULL;
     return culprit ? culprit : unencodable(bid);
 }
 

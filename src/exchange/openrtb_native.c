@@ -2,15 +2,27 @@
  * made of plain fields: title, image, icon, description and landing page are put where the impression's assets ask
  * for them, so that a strategy written for push bids on native too.
  *
- * Lists of the native specification: image type 1 icon, 3 main; data type 2 description, 12 call to action.
+ * Lists of the native specification: image type 1 icon, 3 main; data type 1 sponsor, 2 description, 11 shown
+ * URL.
  */
 #include "internal.h"
 
-enum { IMAGE_ICON = 1, IMAGE_MAIN = 3, DATA_DESCRIPTION = 2 };
+enum { IMAGE_ICON = 1, IMAGE_MAIN = 3, DATA_SPONSOR = 1, DATA_DESCRIPTION = 2, DATA_DISPLAY_URL = 11 };
 
 static struct mb_json_value get(struct mb_json_value object, const char *key)
 {
     return mb_json_get(object, mb_slice_of(key));
+}
+
+/* One of Xandr's own samples has a brace too many behind its document: what stands before it counts. */
+static bool parse_request(struct mb_json *doc, struct mb_arena *arena, struct mb_slice text)
+{
+    struct mb_error err = {.at = -1};
+    if (mb_json_parse(doc, arena, text, &err) == 0) {
+        return true;
+    }
+    return err.at > 0 && (size_t)err.at < text.len && text.data[err.at] == '}' &&
+           mb_json_parse(doc, arena, mb_slice(text.data, (size_t)err.at), NULL) == 0;
 }
 
 /* The impression's request: a document in a text, or as it stands. */
@@ -20,10 +32,7 @@ static struct mb_json_value read_request(struct mb_json_value imp)
     if (request.type == MB_JSON_STRING) {
         struct mb_arena *arena = imp.doc->arena;
         struct mb_json *doc = mb_xarena_alloc(arena, sizeof *doc);
-        if (mb_json_parse(doc, arena, mb_json_str(request), NULL) != 0) {
-            return (struct mb_json_value){0};
-        }
-        return mb_json_root(doc);
+        return parse_request(doc, arena, mb_json_str(request)) ? mb_json_root(doc) : (struct mb_json_value){0};
     }
     return request;
 }
@@ -54,12 +63,17 @@ static struct mb_slice value_for(const struct mb_bid *bid, struct mb_json_value 
                                         : mb__exchange_either(bid->image_url, bid->n_icons > 0 ? bid->icons[0].url
                                                                                                : MB_SLICE_NONE);
     }
-    if (mb_json_i64(get(data, "type"), 0) == DATA_DESCRIPTION) {
-        *member = "data";
-        *key = "value";
+    *member = "data";
+    *key = "value";
+    switch (mb_json_i64(get(data, "type"), 0)) {
+    case DATA_DESCRIPTION:
         return bid->description;
+    case DATA_SPONSOR:
+    case DATA_DISPLAY_URL: /* who pays is known by the domain */
+        return bid->advertiser_domains.count > 0 ? bid->advertiser_domains.items[0] : MB_SLICE_NONE;
+    default:
+        return MB_SLICE_NONE;
     }
-    return MB_SLICE_NONE;
 }
 
 static void write_asset(struct mb_json_writer *w, struct mb_json_value asset, const char *member, const char *key,

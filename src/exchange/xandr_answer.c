@@ -9,7 +9,7 @@
 static const struct mb_price price_max = {INT64_C(999000000)};
 
 /* The exchange refuses it in names and values of macros. */
-enum { MACRO_RESERVED = '^' };
+enum { MACRO_RESERVED = '^', MACRO_VALUE_MAX = 550 };
 
 static bool contains(struct mb_slices list, struct mb_slice item)
 {
@@ -53,11 +53,11 @@ static bool is_macro_text(struct mb_slice text)
     return mb_slice_find_char(text, MACRO_RESERVED) < 0 && mb__exchange_encodable(text, false);
 }
 
-static bool are_macros_possible(struct mb_pairs macros)
+bool mb__xandr_are_macros_possible(struct mb_pairs macros)
 {
     for (size_t i = 0; i < macros.count; i++) {
         if (mb_slice_empty(macros.items[i].name) || !is_macro_text(macros.items[i].name) ||
-            !is_macro_text(macros.items[i].value)) {
+            macros.items[i].value.len > MACRO_VALUE_MAX || !is_macro_text(macros.items[i].value)) {
             return false;
         }
     }
@@ -113,7 +113,7 @@ enum mb_nobid mb__xandr_check_bid(const struct mb_request *request, struct mb_bi
         culprit = "creative_id";
     } else if (!is_deal_possible(bid)) {
         culprit = "deal_id";
-    } else if (!are_macros_possible(bid->custom_macros)) {
+    } else if (!mb__xandr_are_macros_possible(bid->custom_macros)) {
         culprit = "custom_macros";
     } else if (!is_pixel_type(bid->pixel_type)) {
         culprit = "pixel_type";
@@ -192,10 +192,35 @@ static void write_bid(struct mb_json_writer *w, const struct mb_bid *bid)
     mb_jsonw_object_end(w);
 }
 
+static bool has_bid(struct mb_bid *const *bids, size_t count, const struct mb_imp *imp)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (bids[i]->imp == imp) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Tags without a bid may be left out, or are told so, as far as there is room: bids come first. */
+static void write_no_bids(struct mb_json_writer *w, const struct mb_request *request, struct mb_bid *const *bids,
+                          size_t count)
+{
+    for (size_t i = 0, written = count; i < request->n_imps && written < MB_XANDR_BIDS_MAX; i++) {
+        if (!has_bid(bids, count, &request->imps[i])) {
+            written++;
+            mb_jsonw_object(w);
+            write_id(w, "auction_id_64", request->imps[i].id);
+            mb_jsonw_key(w, "no_bid");
+            mb_jsonw_bool(w, true);
+            mb_jsonw_object_end(w);
+        }
+    }
+}
+
 void mb__xandr_encode_answer(const struct mb_request *request, struct mb_bid *const *bids, size_t count,
                              struct mb_wire_out *out)
 {
-    (void)request;
     struct mb_json_writer w;
     out->status = 200;
     out->content_type = "application/json";
@@ -211,6 +236,9 @@ void mb__xandr_encode_answer(const struct mb_request *request, struct mb_bid *co
         mb_jsonw_array(&w);
         for (size_t i = 0; i < count && i < MB_XANDR_BIDS_MAX; i++) {
             write_bid(&w, bids[i]);
+        }
+        if (request->endpoint->tells_each_tag) {
+            write_no_bids(&w, request, bids, count);
         }
         mb_jsonw_array_end(&w);
     }

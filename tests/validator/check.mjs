@@ -1,17 +1,17 @@
 // check.mjs - judges OpenRTB answers by a third party's types: package `iab-openrtb` as JSON schema.
 //
-//     node check.mjs MOONBID FOLDER
+//     node check.mjs MOONBID FOLDER SHARED_DATA
 //
-// Each request of FOLDER/requests is decided by `moonbid try` in each dialect, with the strategy of FOLDER/scripts, which bids
+// Each request of FOLDER/requests, and each OpenRTB request of the public test material (whose own slips are not judged), is decided by `moonbid try` in each dialect, with the strategy of FOLDER/scripts, which bids
 // on every impression. Request and answer must be what the types say, with no member that they do not know. That the schema
 // can refuse is shown first, by answers with one thing wrong.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Ajv from 'ajv';
 import { createGenerator } from 'ts-json-schema-generator';
 
-const [moonbid, folder] = process.argv.slice(2);
+const [moonbid, folder, shared] = process.argv.slice(2);
 const dialects = ['generic', 'exoclick', 'xandr'];
 const problems = [];
 
@@ -58,6 +58,17 @@ function checkThatItCanRefuse(answer) {
   }
 }
 
+// The requests of the specification and of Xandr's pages, where that material is.
+function samples() {
+  const folders = ['2.5', '2.6'].map((version) => join(shared, 'openrtb-spec/openrtb2/testdata/bid-request', version));
+  const files = folders.filter(existsSync).flatMap((f) => readdirSync(f).map((name) => join(f, name)));
+  const xandr = join(shared, 'xandr-samples');
+  if (existsSync(xandr)) {
+    files.push(...readdirSync(xandr).filter((name) => /^outgoing.*[0-9]\.json$/.test(name)).map((name) => join(xandr, name)));
+  }
+  return files.sort();
+}
+
 // One bid an impression, and native markup is a document.
 function checkBids(what, request, answer) {
   const bids = answer.seatbid.flatMap((seat) => seat.bid);
@@ -73,11 +84,9 @@ function checkBids(what, request, answer) {
 }
 
 let count = 0;
-for (const name of readdirSync(join(folder, 'requests')).sort()) {
-  const request = JSON.parse(readFileSync(join(folder, 'requests', name), 'utf8'));
-  judge(name, isRequest, request);
+function check(name, file, request) {
   for (const dialect of dialects) {
-    const { status, body } = answerOf(dialect, join('requests', name));
+    const { status, body } = answerOf(dialect, file);
     const what = `${name} as ${dialect}`;
     if (!status.startsWith('HTTP 200')) problems.push(`${what}: ${status}`);
     judge(what, isResponse, body);
@@ -85,6 +94,13 @@ for (const name of readdirSync(join(folder, 'requests')).sort()) {
     if (count++ === 0) checkThatItCanRefuse(body);
   }
 }
+
+for (const name of readdirSync(join(folder, 'requests')).sort()) {
+  const request = JSON.parse(readFileSync(join(folder, 'requests', name), 'utf8'));
+  judge(name, isRequest, request);
+  check(name, join('requests', name), request);
+}
+for (const file of samples()) check(file, file, JSON.parse(readFileSync(file, 'utf8')));
 if (count === 0) problems.push(`no requests in ${folder}`);
 console.log(problems.length > 0 ? problems.join('\n') : `${count} answers are as the types say`);
 process.exit(problems.length > 0 ? 1 : 0);

@@ -1,11 +1,12 @@
 #!/bin/sh
 # run.sh - fetches the validator's packages once, then lets it judge the server's answers.
 #
-#     run.sh WORK_FOLDER MOONBID
+#     run.sh WORK_FOLDER MOONBID SHARED_DATA
 #
 # Packages go to WORK_FOLDER (in the build folder). Ends with 77, and says why, where node, npm or the packages cannot be had.
 work=$1
 moonbid=$2
+shared=$3
 here=$(cd "$(dirname "$0")" && pwd) || exit 1
 
 skip() {
@@ -24,4 +25,4 @@ if ! cmp -s "$here/package-lock.json" installed.json || [ ! -d node_modules ]; t
     cp package-lock.json installed.json || exit 1
 fi
 cp "$here/check.mjs" "$here/types.ts" "$here/tsconfig.json" . || exit 1
-exec node check.mjs "$moonbid" "$here"
+exec node check.mjs "$moonbid" "$here" "$shared"

@@ -417,6 +417,46 @@ static void exoclick_markup_is_ascii(void **state)
     mb_buf_fini(&scratch);
 }
 
+/* ExoClick shows a page as a banner; to others a banner is an image or markup. Xandr's macros are as on its platform. */
+static void dialects_take_what_is_theirs(void **state)
+{
+    (void)state;
+    static const struct {
+        enum mb_dialect dialect;
+        const char *url, *macro, *culprit;
+    } rows[] = {
+        {MB_DIALECT_EXOCLICK, "https://page.example/?a=1&b=2", NULL, ""},
+        {MB_DIALECT_EXOCLICK, NULL, NULL, "markup"},
+        {MB_DIALECT_GENERIC, "https://page.example/", NULL, "markup"},
+        {MB_DIALECT_XANDR, NULL, "plain", ""},
+        {MB_DIALECT_XANDR, NULL, "a^b", "custom_macros"},
+    };
+    endpoint.member = MB_SLICE("958");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        endpoint.dialect = rows[i].dialect;
+        assert_int_equal(
+            decode_text("{\"id\":\"r\",\"imp\":[{\"id\":\"7\",\"banner\":{\"w\":300,\"h\":250}}]}"), 0);
+        struct mb_bid bid = bid_on(0), *bids[] = {&bid};
+        struct mb_pair macro = {MB_SLICE("LINE"), mb_slice_of(rows[i].macro)};
+        struct mb_buf body = {0}, scratch = {0};
+        struct mb_wire_out out = {.body = &body, .scratch = &scratch};
+        bid.image_url = bid.click_url = MB_SLICE_NONE;
+        bid.creative_id = MB_SLICE("c1");
+        bid.url = mb_slice_of(rows[i].url);
+        bid.custom_macros = (struct mb_pairs){&macro, rows[i].macro != NULL};
+        assert_string_equal(refused(&bid), rows[i].culprit);
+        mb_exchange_codec(MB_EXCHANGE_OPENRTB)->encode_answer(&request, bids, 1, &out);
+        assert_int_equal(mb_slice_find(mb_buf_slice(&body),
+                                       MB_SLICE("<ad><iframeAd><url><![CDATA[https://page.example/?a=1&b=2]]></url>"
+                                                "</iframeAd></ad>")) > 0,
+                         i == 0);
+        mb_buf_fini(&body);
+        mb_buf_fini(&scratch);
+    }
+    endpoint.dialect = MB_DIALECT_GENERIC;
+    endpoint.member = MB_SLICE_NONE;
+}
+
 static void plain_fields_fill_native_assets(void **state)
 {
     (void)state;
@@ -460,6 +500,8 @@ static void a_native_ad_has_an_asset(void **state)
         {"\"{\\\"assets\\\":[{\\\"id\\\":1,\\\"title\\\":{\\\"len\\\":9}}]}\"", ""},
         {"{\"native\":{\"assets\":[{\"id\":1,\"title\":{}}]}}", ""},
         {"{\"native\":7,\"assets\":[{\"id\":1,\"title\":{}}]}", ""},
+        {"\"{\\\"assets\\\":[{\\\"id\\\":1,\\\"title\\\":{\\\"len\\\":9}}]}}\"", ""}, /* a brace too many */
+        {"\"{\\\"assets\\\":[{\\\"id\\\":1,\\\"title\\\":{\\\"len\\\":9}}]}x\"", "native"},
         {"\"{\\\"native\\\":{\\\"assets\\\":[ ... ]}}\"", "native"},
         {"{\"assets\":[]}", "native"},
         {"{\"assets\":[{\"id\":1,\"data\":{\"type\":12}}]}", "native"},
@@ -505,6 +547,7 @@ int main(void)
         TEST(a_bid_that_would_be_refused_is_not_sent),
         TEST(answers_hold_what_the_exchange_needs),
         TEST(exoclick_markup_is_ascii),
+        TEST(dialects_take_what_is_theirs),
         TEST(plain_fields_fill_native_assets),
         TEST(a_native_ad_has_an_asset),
         TEST(countries_go_both_ways),

@@ -284,6 +284,72 @@ static void answers_are_written_byte_for_byte(void **state)
     mb_buf_fini(&buf);
 }
 
+/* What is left of the fifteen responses is for tags that get no bid, where the endpoint says so. */
+static void a_tag_without_a_bid_may_be_told(void **state)
+{
+    (void)state;
+    static struct mb_endpoint telling;
+    struct mb_buf buf = {0};
+    struct mb_wire_out out = {.body = &buf};
+    struct mb_request request;
+    decode(REQUEST, &request);
+    telling = *request.endpoint;
+    telling.tells_each_tag = true;
+    struct mb_bid bid = small_bid(&request.imps[1]), *fifteen[15];
+    struct mb_bid *const one[] = {&bid};
+    bid.notice_token = MB_SLICE_NONE;
+#define SECOND "{\"auction_id_64\":9223372036854775807,\"member_id\":4401,\"price\":1.62,\"creative_id\":71001}"
+    codec()->encode_answer(&request, one, 1, &out);
+    kit_same("left out", mb_buf_slice(&buf), "{\"bid_response\":{\"responses\":[" SECOND "]}}");
+    request.endpoint = &telling;
+    mb_buf_clear(&buf);
+    codec()->encode_answer(&request, one, 1, &out);
+    kit_same("told", mb_buf_slice(&buf),
+             "{\"bid_response\":{\"responses\":[" SECOND ",{\"auction_id_64\":9007199254740993,\"no_bid\":true}]}}");
+#undef SECOND
+    for (size_t i = 0; i < 15; i++) {
+        fifteen[i] = &bid;
+    }
+    mb_buf_clear(&buf);
+    codec()->encode_answer(&request, fifteen, 15, &out);
+    assert_true(mb_slice_find(mb_buf_slice(&buf), MB_SLICE("no_bid")) < 0);
+    mb_buf_fini(&buf);
+}
+
+/* Actions on segments that Xandr would not know make no bid. */
+static void segments_are_checked(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *actions;
+        bool taken;
+    } rows[] = {
+        {"[]", true},
+        {"[{\"action\":\"add\",\"id\":42,\"expires_min\":60}]", true},
+        {"[{\"action\":\"remove\",\"code\":\"old\",\"member_id\":\"4401\"}]", true},
+        {"[{\"action\":\"add\",\"id\":\"9007199254740993\",\"value\":1}]", true},
+        {"{}", false},
+        {"[7]", false},
+        {"[{\"action\":\"add\"}]", false},
+        {"[{\"action\":\"add\",\"id\":1,\"code\":\"x\"}]", false},
+        {"[{\"action\":\"put\",\"id\":1}]", false},
+        {"[{\"action\":\"add\",\"id\":1.5}]", false},
+        {"[{\"action\":\"add\",\"id\":1,\"until\":5}]", false},
+        {"[{\"action\":\"remove\",\"code\":\"\"}]", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct mb_request request;
+        const char *field = NULL;
+        decode(REQUEST, &request);
+        struct mb_bid bid = small_bid(&request.imps[0]);
+        bid.segment_actions = mb_slice_of(rows[i].actions);
+        enum mb_nobid verdict = codec()->check_bid(&request, &bid, &field);
+        if ((verdict == MB_NOBID_BID) != rows[i].taken || (field && strcmp(field, "segment_actions") != 0)) {
+            fail_msg("%s: %s", rows[i].actions, field ? field : "taken");
+        }
+    }
+}
+
 static void no_bid_is_a_body_with_status_200(void **state)
 {
     (void)state;
@@ -587,6 +653,8 @@ int main(void)
         CASE(what_is_no_request_is_told_where),
         CASE(tags_beyond_the_limit_are_refused),
         CASE(answers_are_written_byte_for_byte),
+        CASE(a_tag_without_a_bid_may_be_told),
+        CASE(segments_are_checked),
         CASE(no_bid_is_a_body_with_status_200),
         CASE(at_most_fifteen_bids_go_out),
         CASE(the_member_is_settled_from_request_and_endpoint),

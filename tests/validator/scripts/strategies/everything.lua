@@ -2,18 +2,24 @@
 return strategy {
   name = 'everything',
   limits = { max_bid = { cpm = 50 } },
-  bid = function(_, _, imp)
+  bid = function(_, req, imp)
     local deal = (imp.deals or {})[1]
     local bid = {
-      price = imp.floor + 3.25, creative_id = 'creative-1', ad_id = '29681', campaign_id = 'campaign-1', deal_id = deal,
-      seat = deal and 'seat-1' or nil, advertiser_domains = { 'shop.example' }, categories = { 'IAB3-1', 'IAB19' },
-      attributes = { 1, 2 }, expires = 300, ext = { note = 'own' },
+      price = imp.floor + 5.25, creative_id = 'creative-1', ad_id = '29681', campaign_id = 'campaign-1', deal_id = deal,
+      seat = req.raw.wseat and req.raw.wseat[1] or deal and 'seat-1' or nil, advertiser_domains = { 'shop.example' }, categories = { 'IAB3-1', 'IAB19' },
+      attributes = { 1, 2 }, expires = 300, language = 'en', tactic = 't-1', bundle = 'com.tea.example', apis = { 3, 5 }, media_rating = 1,
+      category_taxonomy = 1, width_ratio = 6, height_ratio = 5, slot_in_pod = 1, ext = { note = 'own' },
       click_url = 'https://go.example/?i={imp_id}', url = 'https://go.example/?i={imp_id}',
       image_url = 'https://cdn.example/i.jpg', icon_url = 'https://cdn.example/icon.png', title = 'Tea "hot"',
       description = 'Ünïcode, <b>', imptracker = 'https://t.example/',
     }
     if imp.format == 'video' or imp.format == 'audio' then
-      bid.vast = '<VAST version="3.0"><Ad id="{{imp_id}}"/></VAST>'
+      local media = imp.raw[imp.format]
+      bid.vast = { impression = 'https://t.example/', duration = (media.minduration or 15) .. 's',
+                   media = { { url = 'https://cdn.example/a', type = media.mimes[1], width = 640, height = 360 } } }
+    end
+    if imp.format == 'native' and imp.raw.native.request:find('...', 1, true) then -- the specification's, cut short
+      bid.native = { link = { url = 'https://go.example/' }, assets = { { id = 1, title = { text = 'Tea' } } } }
     end
     return bid
   end,
