@@ -58,6 +58,9 @@ return {
       timeout_ms = 300, -- of the exchange, unless the request says less
       margin_ms = 50, -- kept for the way back
       -- hold = { cpm = '1h', cpc = '24h' }, -- how long money is held for a bid that nobody has booked yet
+      imptrackers = 'list', -- or 'text': how the tracker of a push goes out; the exchange's pages do not say
+      burl_macros = 'none', -- or 'price': bUrl asks for ${AUCTION_PRICE} and ${AUCTION_CURRENCY}
+      xml = 'elements', -- or 'refuse': no bid where XML is asked for, whose layout is not published
       -- Who may call this endpoint, IPv4 and IPv6 apart; others get 403. Everybody without this key.
       allow = { '0.0.0.0/0', '::/0' },
     },
@@ -67,6 +70,7 @@ return {
       exchange = 'xandr',
       timeout_ms = 100,
       margin_ms = 20,
+      tag_no_bids = 'left_out', -- or 'told': each tag without a bid is answered with a no_bid of its own
       -- member = '958', -- bids for this member where a request lists several
     },
     {
@@ -77,6 +81,7 @@ return {
       books_on = 'billing', -- the notice that books money: 'billing' (burl) or 'win' (nurl); with 'generic' only
       no_bid = '204', -- or 'nbr': 200 with OpenRTB's number of the reason
       price_encoding = 'plain', -- or 'b64': asks for ${AUCTION_PRICE:B64}
+      native_adm = 'text', -- or 'object': native markup as JSON instead of JSON in a text
       timeout_ms = 120,
       margin_ms = 20,
     },

@@ -106,6 +106,8 @@ function Map:get(key) end
 ---@field tokens table<string, string> parameters of the endpoint's URL
 ---@field regs moonbid.Regs
 ---@field blocked moonbid.Blocked
+---@field languages? string[] that a creative may be in
+---@field schain? table OpenRTB's object of that name
 ---@field raw table the document as it came
 
 ---@class moonbid.Site
@@ -157,12 +159,14 @@ function Map:get(key) end
 ---@field data? string
 ---@field email_hash? string the address itself is never offered
 ---@field opted_out boolean
+---@field eids? table[] OpenRTB's list of that name
 
 ---@class moonbid.Regs
 ---@field gdpr? boolean nil: unknown
 ---@field coppa? boolean nil: unknown
 ---@field us_privacy? string
 ---@field gpp? string
+---@field gpp_sid? string[]
 ---@field consent? string
 
 ---@class moonbid.Blocked
@@ -173,6 +177,7 @@ function Map:get(key) end
 ---@field languages? string[]
 ---@field attributes? string[]
 ---@field adservers? string[]
+---@field apps? string[] bundles
 
 ---@class moonbid.Imp
 ---@field id string
@@ -184,6 +189,8 @@ function Map:get(key) end
 ---@field floor_wire number as it was sent, in currency_wire
 ---@field currency_wire? string
 ---@field secure boolean
+---@field interstitial boolean
+---@field rewarded boolean
 ---@field tag_id? string
 ---@field position? string
 ---@field deals? string[] ids
@@ -245,6 +252,17 @@ function Ctx.note(key, value) end
 ---@field width? integer
 ---@field height? integer
 ---@field expires? integer seconds
+---@field duration? integer seconds; known where `vast` is a table
+---@field protocol? integer of OpenRTB's list; likewise
+---@field apis? integer[] of OpenRTB's list
+---@field slot_in_pod? -1|0|1|2 last, any, first, first or last
+---@field width_ratio? integer
+---@field height_ratio? integer
+---@field bundle? string the advertised app
+---@field language? string 'de', 'de-AT'
+---@field tactic? string
+---@field category_taxonomy? integer of OpenRTB's list
+---@field media_rating? integer of OpenRTB's list
 ---@field creative_id? string
 ---@field ad_id? string
 ---@field campaign_id? string

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "moonbid/json_doc.h"
 #include "moonbid/net.h"
 
 enum { REPEATS = 15 /* in a hundred */, PRINTED_MAX = 5, RETRIES_MAX = 5, RETRY_S_MAX = 10 };
@@ -41,6 +42,30 @@ static void complain(struct mb__sim_account *account, const struct mb__sim_step 
                 MB_SLICE_ARG(mb_buf_slice(&step->body)), mb_err_name(reply->error), reply->status,
                 MB_SLICE_ARG(reply->body));
     }
+}
+
+/* The answer to a click is empty, or {"click_response":{...}} with the two members that it may have. */
+static bool is_answered_well(const struct mb__sim_step *step, const struct mb_http_reply *reply)
+{
+    struct mb_doc *root = NULL;
+    const struct mb_doc *response;
+    bool well = true;
+
+    if (!step->is_click || reply->body.len == 0) {
+        return true;
+    }
+    if (mb_doc_parse(reply->body, &root, NULL)) {
+        return false;
+    }
+    response = mb_doc_get(root, "click_response");
+    well = mb_doc_count(root) == 1 && mb_doc_is_object(response);
+    for (const struct mb_doc *m = mb_doc_first(response); m && well; m = mb_doc_next(m)) {
+        well = strcmp(mb_doc_name(m), "userdata_js") == 0        ? mb_doc_is_string(m)
+               : strcmp(mb_doc_name(m), "segment_actions") == 0 ? mb_doc_is_array(m)
+                                                                : false;
+    }
+    mb_doc_free(root);
+    return well;
 }
 
 static void send_steps(struct mb__sim_step *step);
@@ -107,7 +132,7 @@ static void on_reply(void *user, const struct mb_http_reply *reply)
     if (wait_to_retry(step, reply)) {
         return;
     }
-    if (!is_acknowledged(reply)) {
+    if (!is_acknowledged(reply) || !is_answered_well(step, reply)) {
         complain(notices->account, step, reply);
         free_steps(step);
         return;
@@ -174,6 +199,7 @@ void mb__sim_chain_maybe_repeat(struct mb__sim_notices *notices, struct mb__sim_
     }
     again = mb__sim_chain_add(notices, chain, step->method, "", mb_buf_slice(&step->target));
     mb_xbuf_add_slice(&again->body, mb_buf_slice(&step->body));
+    again->is_click = step->is_click;
     again->counts = &notices->account->duplicates;
 }
 

@@ -275,6 +275,9 @@ struct mb_slice mb__sim_raw_value(struct mb_slice *rest, const char *key);
  * in braces. */
 bool mb__sim_is_url(struct mb_slice text);
 
+/* Appends the text in base64, with its padding. */
+void mb__sim_add_base64(struct mb_buf *out, struct mb_slice text);
+
 /* The part of a URL that goes to the server: path and query. */
 struct mb_slice mb__sim_path_of(struct mb_slice url);
 
@@ -353,6 +356,7 @@ struct mb__sim_step {
     const char *method;
     struct mb_buf target;
     struct mb_buf body;
+    bool is_click;    /* of Xandr: may be answered with a click_response */
     uint64_t *counts; /* one more such event, or NULL */
     int64_t *spends;  /* `nanos` more, or NULL */
     int64_t nanos;

@@ -184,6 +184,7 @@ static void tell_win(struct mb__sim_notices *notices, const struct mb__sim_reque
     if (mb__sim_random_percent(notices->random, MB__SIM_CLICKS)) {
         step = mb__sim_chain_add(notices, &chain, "POST", notices->xandr, MB_SLICE("/click"));
         write_click(&step->body, request, bid);
+        step->is_click = true;
         step->counts = &tally->clicks;
         mb__sim_chain_maybe_repeat(notices, &chain);
     }

@@ -16,11 +16,13 @@ enum { NOTICE_URL_MAX = 1900, MEDIA_OF_MTYPE = 4 };
 static const char *const allowed[] = {
     "id",  "impid", "price", "nurl", "burl",   "lurl", "adm", "adid", "adomain", "iurl",
     "cid", "crid",  "cat",   "attr", "dealid", "w",    "h",   "exp",  "mtype",   "ext",
+    "dur", "tactic", "bundle", "language", "langb", "cattax", "apis", "protocol", "slotinpod",
+    "qagmediarating", "wratio", "hratio",
 };
 
 static const char *const macros[] = {
     "${AUCTION_ID}",    "${AUCTION_BID_ID}", "${AUCTION_IMP_ID}",   "${AUCTION_SEAT_ID}",
-    "${AUCTION_AD_ID}", "${AUCTION_PRICE}",  "${AUCTION_CURRENCY}",
+    "${AUCTION_AD_ID}", "${AUCTION_PRICE}",  "${AUCTION_CURRENCY}", "${AUCTION_PRICE:B64}",
 };
 
 static const char *const loss_macros[] = {"${AUCTION_LOSS}", "${AUCTION_MIN_TO_WIN}"};
@@ -85,16 +87,16 @@ static const char *check_notices(const struct mb__sim_request *request, const st
 {
     struct mb_slice nurl = text_of(node, "nurl"), burl = text_of(node, "burl"),
                     lurl = text_of(node, "lurl");
-    const char *why = check_notice(nurl, "${AUCTION_PRICE}", false);
+    const char *why = check_notice(nurl, "${AUCTION_PRICE", false);
 
     if (!why) {
-        why = check_notice(burl, "${AUCTION_PRICE}", false);
+        why = check_notice(burl, "${AUCTION_PRICE", false);
     }
     if (!why && mb_slice_present(lurl)) {
         why = check_notice(lurl, "${AUCTION_LOSS}", true);
     }
     if (!why && request->protocol == MB__SIM_OPENRTB_XANDR && mb_slice_present(lurl) &&
-        mb_slice_find(lurl, MB_SLICE("${AUCTION_PRICE}")) >= 0) {
+        mb_slice_find(lurl, MB_SLICE("${AUCTION_PRICE")) >= 0) {
         why = "a price in lurl, where Xandr tells none";
     }
     if (why) {
@@ -359,6 +361,13 @@ static const char *read_root(const struct mb__sim_request *request, const struct
     return NULL;
 }
 
+/* {"id":...,"nbr":N}: a no-bid that says why. */
+static bool is_reasoned_no_bid(const struct mb__sim_request *request, const struct mb_doc *root)
+{
+    return mb_doc_count(root) == 2 && mb_doc_is_number(mb_doc_get(root, "nbr")) &&
+           mb_slice_is(text_of(root, "id"), request->id);
+}
+
 static bool has_version(const struct mb_http_reply *reply, const char *version)
 {
     for (size_t i = 0; i < reply->n_headers; i++) {
@@ -390,7 +399,7 @@ const char *mb__sim_openrtb_answer(const struct mb__sim_request *request,
     if (mb_doc_parse(reply->body, &root, NULL)) {
         return "not JSON";
     }
-    why = read_root(request, root, reply->body, out);
+    why = is_reasoned_no_bid(request, root) ? NULL : read_root(request, root, reply->body, out);
     mb_doc_free(root);
     return why;
 }

@@ -183,6 +183,32 @@ static const char *check_ad(enum mb__sim_media media, struct mb_slice text)
     return why;
 }
 
+/* --- VAST --- */
+
+/* The versions that the traffic asks for; a document with an ad in it has all that a player needs. */
+static const char *check_vast(struct mb_slice text)
+{
+    static const char *const needs[][4] = {
+        {"<InLine>", "<Impression>", "<Duration>", "<MediaFile "},
+        {"<Wrapper>", "<Impression>", "<VASTAdTagURI>", "<AdSystem>"},
+    };
+    const char *why = mb__sim_xml_check(text, "VAST");
+
+    if (!why && mb_slice_find(text, MB_SLICE("<VAST version=\"2.0\"")) < 0 &&
+        mb_slice_find(text, MB_SLICE("<VAST version=\"3.0\"")) < 0) {
+        why = "VAST: a version that was not asked for";
+    }
+    for (size_t i = 0; i < 2 && !why; i++) {
+        if (mb_slice_find(text, mb_slice_of(needs[i][0])) < 0) {
+            continue;
+        }
+        for (size_t k = 1; k < 4 && !why; k++) {
+            why = mb_slice_find(text, mb_slice_of(needs[i][k])) < 0 ? "VAST: an element is missing" : NULL;
+        }
+    }
+    return why;
+}
+
 /* --- by media --- */
 
 const char *mb__sim_openrtb_markup(const struct mb__sim_request *request,
@@ -198,7 +224,7 @@ const char *mb__sim_openrtb_markup(const struct mb__sim_request *request,
     switch (media) {
     case MB__SIM_MEDIA_VIDEO:
     case MB__SIM_MEDIA_AUDIO:
-        return mb__sim_xml_check(markup, "VAST");
+        return check_vast(markup);
     case MB__SIM_MEDIA_NATIVE:
         return check_native(imp, markup);
     case MB__SIM_MEDIA_BANNER:
