@@ -43,6 +43,11 @@ return {
   -- is believed; the caller is the right-most address there that is none of them.
   trusted_proxies = {},
 
+  -- Strategies' own win_url, billing_url and loss_url are called by the server, at public addresses only and at those of
+  -- `allow`, such as '10.1.2.0/24' for a tracker beside it. A try takes `timeout` at most; the second comes after `retry`,
+  -- the third and the fourth after twice as long each.
+  fetch = { allow = {}, timeout = '3s', retry = '1s' },
+
   -- Stop a strategy whose bids go out while no notice at all comes back for so long; `moonbid resume NAME` lets it bid
   -- again. Off by default.
   -- silence = '30m',

@@ -365,7 +365,7 @@ struct mb_bid {
     struct mb_pairs custom_macros;
     bool exclusive;
     struct mb_slice ext;
-    struct mb_slice win_url, billing_url, loss_url; /* the trader's: fetched by the engine, never sent */
+    struct mb_slice win_url, billing_url, loss_url; /* the trader's: fetched by the engine once it is told of the event */
     struct mb_slice arm;
     struct mb_slice notice_url; /* the engine's own billing notice, made before encoding */
     struct mb_slice win_notice, loss_notice; /* OpenRTB: the others, likewise */
@@ -411,6 +411,7 @@ struct mb_event {
     /* What makes this event distinct: a second one with the same key is a duplicate. At most 160 bytes. It begins with
      * mb_event_key_ms in twelve hexadecimal digits and a colon, so that new keys sort behind old ones. */
     struct mb_slice key;
+    struct mb_slice fetch_url;       /* the trader's URL for this event, its macros filled; absent: none. Not recorded */
 };
 
 /* The instant that an event's key begins with: when its bid was made; without one, what the exchange says, so that a

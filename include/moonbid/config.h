@@ -17,6 +17,7 @@ struct mb_doc;
     XX("user", RESTART) XX("scripts", RESTART) XX("data", RESTART) XX("timezone", RESTART)             \
     XX("currency", RESTART) XX("rates", LIVE) XX("notice_url", LIVE) XX("click_url", LIVE)             \
     XX("pixel_url", UNUSED) XX("notice_keys", LIVE) XX("geoip", LIVE) XX("silence", LIVE)              \
+    XX("fetch.allow", LIVE) XX("fetch.timeout", LIVE) XX("fetch.retry", LIVE)                          \
     XX("trusted_proxies", LIVE) XX("log_level", LIVE) XX("recorder", UNUSED)                           \
     XX("endpoints[].name", RESTART) XX("endpoints[].exchange", RESTART)                                \
     XX("endpoints[].dialect", RESTART) XX("endpoints[].books_on", RESTART)                             \
@@ -60,6 +61,8 @@ struct mb_config {
     uint32_t money_guard_ms;      /* bids go on for so long while spend is not recorded */
     uint32_t silence_ms;          /* how long a strategy's bids may go without any notice; 0: for ever */
     struct mb_cidrs trusted_proxies; /* whose X-Forwarded-For is believed */
+    struct mb_cidrs fetch_allow;  /* networks that a strategy's own notice URLs may lead to although they are not public */
+    uint32_t fetch_timeout_ms, fetch_retry_ms; /* of one try; before the second one */
     struct mb_endpoint *endpoints;
     size_t n_endpoints;
     struct mb_rates rates;

@@ -242,6 +242,7 @@ function Bidder:send(request)
   return {
     http = { status = out.status, body = out.body, content_type = out.content_type, headers = out.headers },
     outcome = out.outcome, decisions = out.decisions, bids = bids, nobids = nobids, request = request,
+    fetches = out.fetches,
   }
 end
 
@@ -274,7 +275,8 @@ end
 local NOTICES = { billing = 'notice_url', win = 'win_notice', loss = 'loss_notice' }
 
 --- Follows the notice URL that the engine put into the answer. `kind` is 'billing', on OpenRTB also 'win'
--- and 'loss'; `query` is what the exchange fills in ("p=0.3").
+-- and 'loss'; `query` is what the exchange fills in ("p=0.3"). The answer's `fetches` are the strategy's own URLs that
+-- the server would call now.
 function Bidder:notice(answer, kind, query)
   local field = NOTICES[kind]
   if not field then error(("a notice is 'billing', 'win' or 'loss', got %s"):format(tostring(kind)), 2) end
@@ -282,7 +284,9 @@ function Bidder:notice(answer, kind, query)
   local url = bid[field]
   if not bid.notice_url then error('this bid carries no notice URL; its exchange sends notify and click requests', 2) end
   if not url then error(("this bid carries the notice 'billing' only, its exchange knows no '%s'"):format(kind), 2) end
-  return self:send { method = 'GET', path = url:match '^https?://[^/]+(/.*)$', query = query }
+  local path, own = url:match '^https?://[^/]+(/[^?]*)%??(.*)$' -- `own`: the strategy's URL, which travels along
+  if own ~= '' then query = query and own .. '&' .. query or own end
+  return self:send { method = 'GET', path = path, query = query }
 end
 
 local function xandr_prefix(answer)

@@ -119,6 +119,26 @@ describe('on OpenRTB', function()
     assert.bids(answer, { title = 's1 e1 de com.bad 7 true true' })
   end)
 
+  it("calls a bid's own URLs once, filled with what the notice told", function()
+    load [[return { price = 2, markup = '<b>x</b>', data = 'a b',
+      win_url = 'https://t.example/w?p=${AUCTION_PRICE}&c=${AUCTION_CURRENCY}&d={data}&a=${AUCTION_ID}',
+      billing_url = 'http://t.example/b?p=${AUCTION_PRICE}&i=${AUCTION_IMP_ID}&n=${NOBODY}${',
+      loss_url = 'https://t.example/l?r=${AUCTION_LOSS}&m=${AUCTION_MIN_TO_WIN}&p=${AUCTION_PRICE}' }]]
+    local answer = ask(BANNER, { id = 'r&1' })
+    local rows = {
+      { 'win', 'p=1.25&c=USD', 'https://t.example/w?p=1.25&c=USD&d=a%20b&a=r%261' },
+      { 'win', 'p=1.25&c=USD', nil }, -- a repeat
+      { 'billing', 'p=3&c=USD', 'http://t.example/b?p=3&i=1&n=${' }, -- told above the bid: what was told
+      { 'loss', 'l=102&m=2.5&c=USD', 'https://t.example/l?r=102&m=2.5&p=' },
+    }
+    for i, row in ipairs(rows) do assert.same({ row[3] }, bidder:notice(answer, row[1], row[2]).fetches, i) end
+    for _, price in ipairs { '', 'AUDIT', '${AUCTION_PRICE}', '-1' } do
+      local told = bidder:notice(ask(BANNER), 'win', 'p=' .. price .. '&c=USD').fetches
+      assert.same({ 'https://t.example/w?p=2&c=USD&d=a%20b&a=r-1' }, told, price)
+    end
+    assert.same({}, bidder:notice(ask(BANNER, { test = 1 }), 'win').fetches)
+  end)
+
   it('sends VAST as it is', function()
     load [[return { price = 2, vast = '<VAST version="3.0"><Ad id="{{imp_id}}"/></VAST>' }]]
     assert.equals('<VAST version="3.0"><Ad id="7"/></VAST>', only_bid(ask { id = '7', video = { w = 640, h = 480 } }).adm)

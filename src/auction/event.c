@@ -13,8 +13,8 @@ static const size_t slice_offsets[] = {
     AT(exchange_time), AT(exchange), AT(endpoint), AT(auction_id), AT(imp_id), AT(tag_id), AT(site_id),
     AT(zone_id), AT(country), AT(bid_id), AT(strategy), AT(version), AT(arm), AT(data), AT(currency),
     AT(reason), AT(result), AT(error), AT(error_name), AT(payment_rule_id), AT(creative_id), AT(member_id),
-    AT(user_id), AT(referrer), AT(user_agent), AT(userdata_json), AT(custom_data), AT(value), AT(tags),
-    AT(responses), AT(bid_info), AT(full_tag_info), AT(raw), AT(key), AT(format),
+    AT(user_id), AT(referrer), AT(user_agent), AT(userdata_json), AT(custom_data), AT(value), AT(value_currency),
+    AT(tags), AT(responses), AT(bid_info), AT(full_tag_info), AT(raw), AT(key), AT(format), AT(fetch_url),
 };
 
 enum { SLICES = sizeof(slice_offsets) / sizeof(slice_offsets[0]) };

@@ -95,8 +95,7 @@ void mb__bidder_wrap_click(struct mb_bidder *b, struct mb_bid *bid)
 
 /* --- taking a visitor --- */
 
-/* The decoded value of a parameter, as it stands; absent: not there. */
-static struct mb_slice parameter(struct mb_bidder *b, struct mb_slice query, struct mb_slice name)
+struct mb_slice mb__bidder_parameter(struct mb_bidder *b, struct mb_slice query, struct mb_slice name)
 {
     while (mb_slice_present(query)) {
         struct mb_slice value = mb_slice_cut(&query, '&'), key = mb_slice_cut(&value, '=');
@@ -133,7 +132,7 @@ static void fill(struct mb_bidder *b, struct mb_slice query, struct mb_slice tar
     while (count < MACROS_MAX && next_macro(target, from, &at, &len)) {
         struct mb_slice macro = mb_slice(target.data + at, len);
         char name[3] = {'m', (char)('1' + count++), '\0'};
-        struct mb_slice value = parameter(b, query, mb_slice_of(name));
+        struct mb_slice value = mb__bidder_parameter(b, query, mb_slice_of(name));
 
         add_location(out, mb_slice(target.data + from, at - from));
         if (!mb_slice_eq(value, macro)) {
@@ -167,8 +166,8 @@ void mb__bidder_redirect(struct mb_bidder *b, const struct mb_bidder_in *in,
                          struct mb_bidder_out *out)
 {
     struct mb_slice token = mb_slice(in->path.data + 3, in->path.len - 3);
-    struct mb_slice target = parameter(b, in->query, MB_SLICE("u"));
-    struct mb_slice seal = parameter(b, in->query, MB_SLICE("s"));
+    struct mb_slice target = mb__bidder_parameter(b, in->query, MB_SLICE("u"));
+    struct mb_slice seal = mb__bidder_parameter(b, in->query, MB_SLICE("s"));
 
     out->kind = "click";
     if (mb_slice_empty(target) || !mb_notice_seal_holds(b->options.keys, token, target, seal)) {

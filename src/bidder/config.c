@@ -541,6 +541,23 @@ static int take_script(struct table *outer)
     return 0;
 }
 
+static int take_fetch(struct table *outer)
+{
+    struct table t = inner(outer, "fetch");
+    struct mb_config *c = outer->config;
+    int rc;
+
+    if (!t.node) {
+        return 0;
+    }
+    if ((rc = refuse_unknown(&t)) || (rc = take_networks(&t, "allow", 0, &c->fetch_allow)) ||
+        (rc = take_duration(&t, "timeout", &c->fetch_timeout_ms)) ||
+        (rc = take_duration(&t, "retry", &c->fetch_retry_ms))) {
+        return rc;
+    }
+    return c->fetch_timeout_ms > 0 ? 0 : wrong(&t, "timeout", "expected more than nothing");
+}
+
 static int take_workers(struct table *t)
 {
     const struct mb_doc *value = mb_doc_get(t->node, "workers");
@@ -677,7 +694,7 @@ static int take_top(struct table *t)
         (rc = take_text(t, "geoip", &c->geoip)) || (rc = take_log_level(t)) ||
         (rc = take_duration(t, "silence", &c->silence_ms)) ||
         (rc = take_networks(t, "trusted_proxies", 0, &c->trusted_proxies)) || (rc = take_endpoints(t)) ||
-        (rc = take_limits(t)) || (rc = take_script(t))) {
+        (rc = take_limits(t)) || (rc = take_script(t)) || (rc = take_fetch(t))) {
         return rc;
     }
     warn_unused(t, "pixel_url");
@@ -746,6 +763,8 @@ struct mb_config *mb_xconfig_default(void)
     c->grace_ms = 10000;
     c->backlog_ms = 50;
     c->money_guard_ms = 10000;
+    c->fetch_timeout_ms = 3000;
+    c->fetch_retry_ms = 1000;
     c->log_level = MB_LOG_INFO;
     c->script_cpu_ms = 5;
     c->script_memory_mb = 64;

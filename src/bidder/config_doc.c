@@ -187,6 +187,16 @@ static void set_limits(struct mb_doc *root, const struct mb_config *c)
     mb_doc_set(root, "script", script);
 }
 
+static void set_fetch(struct mb_doc *root, const struct mb_config *c)
+{
+    struct mb_doc *fetch = mb_doc_object();
+
+    set_networks(fetch, "allow", c->fetch_allow);
+    set_duration(fetch, "timeout", c->fetch_timeout_ms);
+    set_duration(fetch, "retry", c->fetch_retry_ms);
+    mb_doc_set(root, "fetch", fetch);
+}
+
 struct mb_doc *mb_xconfig_to_doc(const struct mb_config *c)
 {
     struct mb_doc *root = mb_doc_object(), *endpoints = mb_doc_array();
@@ -215,6 +225,7 @@ struct mb_doc *mb_xconfig_to_doc(const struct mb_config *c)
     }
     mb_doc_set(root, "endpoints", endpoints);
     set_limits(root, c);
+    set_fetch(root, c);
     return root;
 }
 

@@ -269,7 +269,8 @@ static void expand_macros(struct mb_bidder *b, struct mb_bid *bid)
 void mb__bidder_expand(struct mb_bidder *b, struct mb_bid *bid)
 {
     struct mb_slice *const urls[] = {&bid->click_url, &bid->image_url, &bid->url,
-                                     &bid->imptracker, &bid->pixel_url};
+                                     &bid->imptracker, &bid->pixel_url, &bid->win_url,
+                                     &bid->billing_url, &bid->loss_url};
     struct mb_slice *const texts[] = {&bid->title, &bid->description};
     size_t i;
 

@@ -113,6 +113,14 @@ void mb__bidder_own_event(struct mb_bidder *b, enum mb_event_type type, const st
 void mb__bidder_wrap_click(struct mb_bidder *b, struct mb_bid *bid);
 void mb__bidder_redirect(struct mb_bidder *b, const struct mb_bidder_in *in, struct mb_bidder_out *out);
 
+/* click.c: the decoded value of a query's parameter, as it stands; absent: not there. Arena. */
+struct mb_slice mb__bidder_parameter(struct mb_bidder *b, struct mb_slice query, struct mb_slice name);
+
+/* follow.c: lets the bid's notice URLs carry the trader's own, after tokens were expanded. MB_NOBID_BID or INVALID_BID
+ * (field set). And at the notice: e->fetch_url, where the URL carries one. */
+enum mb_nobid mb__bidder_attach_urls(struct mb_bidder *b, struct mb_bid *bid, const char **field);
+void mb__bidder_follow_up(struct mb_bidder *b, struct mb_slice token, struct mb_slice query, struct mb_event *e);
+
 /* conversion.c: a postback that names its click. */
 void mb__bidder_conversion(struct mb_bidder *b, const struct mb_bidder_in *in, struct mb_bidder_out *out);
 

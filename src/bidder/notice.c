@@ -204,6 +204,7 @@ void mb__bidder_own_notice(struct mb_bidder *b, const struct mb_bidder_in *in,
     read_parameters(b, in->query, &notice, e);
     set_cost(e, endpoint);
     set_key(b, e);
+    mb__bidder_follow_up(b, token, in->query, e);
     out->endpoint = endpoint;
     b->totals->notices++;
     events_out(out, e, 1);

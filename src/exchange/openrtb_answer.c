@@ -203,14 +203,18 @@ static void write_texts(struct mb_json_writer *w, const char *key, struct mb_sli
     mb_jsonw_array_end(w);
 }
 
-/* Nothing of it needs an escape: the base was checked with the config, the token is base64url. */
+/* Nothing of it needs an escape: the base was checked with the config, the token is base64url, and what
+ * a query behind it carries is percent-encoded. */
 static void write_notice(struct mb_json_writer *w, const char *key, struct mb_slice url, const char *macros,
                          const char *more)
 {
+    bool has_query = !mb_slice_empty(url) && memchr(url.data, '?', url.len);
+
     if (!mb_slice_empty(url)) {
         mb_jsonw_key(w, key);
         mb_jsonw_raw(w, MB_SLICE("\""));
         mb_xbuf_add_slice(w->buf, url);
+        mb_xbuf_add_char(w->buf, has_query ? '&' : '?');
         mb_xbuf_add_text(w->buf, macros);
         mb_xbuf_add_text(w->buf, more);
         mb_xbuf_add_char(w->buf, '"');
@@ -220,11 +224,11 @@ static void write_notice(struct mb_json_writer *w, const char *key, struct mb_sl
 static void write_notices(const struct mb_request *request, const struct mb_bid *bid, struct mb_json_writer *w)
 {
     bool xandr = request->endpoint->dialect == MB_DIALECT_XANDR; /* its losses have no price */
-    const char *paid = request->endpoint->price_in_base64 ? "?p=${AUCTION_PRICE:B64}&c=${AUCTION_CURRENCY}"
-                                                          : "?p=${AUCTION_PRICE}&c=${AUCTION_CURRENCY}";
+    const char *paid = request->endpoint->price_in_base64 ? "p=${AUCTION_PRICE:B64}&c=${AUCTION_CURRENCY}"
+                                                          : "p=${AUCTION_PRICE}&c=${AUCTION_CURRENCY}";
     write_notice(w, "nurl", bid->win_notice, paid, "");
     write_notice(w, "burl", bid->notice_url, paid, "");
-    write_notice(w, "lurl", bid->loss_notice, xandr ? "?" : paid,
+    write_notice(w, "lurl", bid->loss_notice, xandr ? "" : paid,
                  xandr ? "l=${AUCTION_LOSS}&m=${AUCTION_MIN_TO_WIN}" : "&l=${AUCTION_LOSS}&m=${AUCTION_MIN_TO_WIN}");
 }
 

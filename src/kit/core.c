@@ -329,20 +329,29 @@ static void push_out(lua_State *L, const struct core *c, const struct mb_bidder_
 static void settle(lua_State *L, struct core *c, const struct mb_bidder_out *out)
 {
     size_t i;
+    int fetches = 0;
 
+    lua_newtable(L);
     for (i = 0; i < out->n_events; i++) {
         struct mb_event *event = mb_xevent_clone(&out->events[i]);
         bool duplicate = mb_xmap_put(&c->seen, event->key, c) != NULL;
 
         mb_bidder_settle(c->bidder, event, duplicate, c->now_ms);
+        if (!duplicate && mb_slice_present(event->fetch_url)) {
+            push_slice(L, event->fetch_url);
+            lua_rawseti(L, -2, ++fetches);
+        }
         if (mb_slice_present(mb_bidder_answer(c->bidder))) {
+            lua_insert(L, -2);
             set_slice(L, "body", mb_bidder_answer(c->bidder));
+            lua_insert(L, -2);
         }
         free(event);
     }
+    lua_setfield(L, -2, "fetches");
 }
 
-/* bidder:handle(method, path, query, body, remote_ip) -> { status, content_type, headers, body, outcome, decisions, events } */
+/* bidder:handle(method, path, query, body, remote_ip) -> { status, content_type, headers, body, outcome, decisions, events, fetches } */
 static int lua_core_handle(lua_State *L)
 {
     struct core *c = check_core(L);

@@ -134,6 +134,21 @@ uint64_t mb__boards_spooled(const struct mb__boards *boards)
     return sum;
 }
 
+void mb__boards_fetches(const struct mb__boards *boards, struct mb_fetch_counts *out)
+{
+    uint32_t i;
+
+    memset(out, 0, sizeof(*out));
+    for (i = 0; i < boards->count; i++) {
+        const struct mb_fetch_counts *from = &mb__boards_at(boards, i)->fetches;
+
+#define XX(name) out->name += mb_metrics_read(&from->name);
+        MB_FETCH_OUTCOME_MAP(XX)
+#undef XX
+        out->retries += mb_metrics_read(&from->retries);
+    }
+}
+
 uint64_t mb__boards_lua_bytes(const struct mb__boards *boards)
 {
     uint64_t sum = 0;

@@ -109,6 +109,9 @@ static void on_fate(void *user, void *ticket, const struct mb_event *event, bool
     struct waiting *waiting = ticket;
 
     mb_bidder_settle(worker->bidder, event, duplicate, mb_time_now_ms());
+    if (!duplicate && mb_slice_present(event->fetch_url)) {
+        mb_fetch_add(worker->fetch, event->fetch_url);
+    }
     if (waiting && mb_slice_present(mb_bidder_answer(worker->bidder))) {
         mb_buf_clear(&waiting->answer);
         mb_xbuf_add_slice(&waiting->answer, mb_bidder_answer(worker->bidder));

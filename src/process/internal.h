@@ -222,6 +222,7 @@ struct mb__worker {
     struct mb__siblings siblings;
     struct mb_bidder *bidder;
     struct mb__books books;
+    struct mb_fetch *fetch;
     struct mb__reload reload;
     struct mb__chance chance;
     bool draining, drained, stopping;

@@ -261,6 +261,20 @@ static void write_workers(const struct mb__worker *worker, struct mb_buf *out)
            mb__boards_lua_bytes(boards));
 }
 
+static void write_fetches(const struct mb__boards *boards, struct mb_buf *out)
+{
+    static const char name[] = "moonbid_fetches_total";
+    struct mb_fetch_counts n;
+
+    mb__boards_fetches(boards, &n);
+    mb_xmetrics_head(out, name, "counter", "URLs that strategies wanted called, by what became of them.");
+#define XX(outcome)                                                                                \
+    mb_xmetrics_u64(out, name, &(struct mb_metrics_label){"outcome", MB_SLICE(#outcome)}, 1, n.outcome);
+    MB_FETCH_OUTCOME_MAP(XX)
+#undef XX
+    single(out, "moonbid_fetch_retries_total", "counter", "Further tries of such URLs.", n.retries);
+}
+
 void mb__pages_metrics(const struct mb__worker *worker, struct mb_buf *out)
 {
     const struct mb__boards *boards = worker->options->boards;
@@ -281,6 +295,7 @@ void mb__pages_metrics(const struct mb__worker *worker, struct mb_buf *out)
     single(out, "moonbid_spooled_total", "counter",
            "Events that a spool made safe while the ledger took none.",
            mb__boards_spooled(boards));
+    write_fetches(boards, out);
     mb__boards_totals(boards, &totals);
     single(out, "moonbid_ledger_duplicates_total", "counter", "Events that were recorded before.",
            totals.duplicates);

@@ -143,6 +143,20 @@ static void write_totals(struct mb_json_writer *w, const struct mb_bidder_counts
     mb_jsonw_object_end(w);
 }
 
+static void write_fetches(struct mb_json_writer *w, const struct mb__boards *boards)
+{
+    struct mb_fetch_counts n;
+
+    mb__boards_fetches(boards, &n);
+    mb_jsonw_key(w, "fetches");
+    mb_jsonw_object(w);
+#define XX(name) key_u64(w, #name, n.name);
+    MB_FETCH_OUTCOME_MAP(XX)
+#undef XX
+    key_u64(w, "retries", n.retries);
+    mb_jsonw_object_end(w);
+}
+
 /* Each endpoint with what came over it: outcomes of bid requests, and slips of the exchange. */
 static void write_endpoint(struct mb_json_writer *w, const struct mb__worker *worker,
                            const struct mb_endpoint *endpoint)
@@ -362,6 +376,7 @@ void mb__pages_status(const struct mb__worker *worker, struct mb_buf *out)
     write_last_reload(&w, worker->shared);
     write_workers(&w, worker->shared);
     write_totals(&w, &totals);
+    write_fetches(&w, worker->options->boards);
     write_endpoints(&w, worker);
     mb_jsonw_key(&w, "strategies");
     mb_jsonw_array(&w);

@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include "moonbid/bidder.h"
+#include "moonbid/fetch.h"
 #include "moonbid/json.h"
 #include "moonbid/metrics.h"
 #include "moonbid/net.h"
@@ -99,6 +100,7 @@ struct mb__board {
     struct mb_http_counters http; /* published with the heartbeat; of all workers here so far */
     struct mb_histogram request_time; /* of bid requests */
     uint64_t spooled; /* events that the spool made safe */
+    struct mb_fetch_counts fetches; /* of strategies' own notice URLs */
     struct mb_bidder_board bidder;
     struct mb__endpoint_counts {
         uint64_t outcomes[MB__OUTCOME_COUNT];
@@ -122,6 +124,7 @@ struct mb__board *mb__boards_at(const struct mb__boards *boards, uint32_t seat);
 void mb__boards_totals(const struct mb__boards *boards, struct mb_bidder_counts *out);
 void mb__boards_strategy(const struct mb__boards *boards, uint32_t slot,
                          struct mb_strategy_counts *out);
+void mb__boards_fetches(const struct mb__boards *boards, struct mb_fetch_counts *out);
 void mb__boards_http(const struct mb__boards *boards, struct mb_http_counters *out); /* `open` too */
 uint64_t mb__boards_outcome(const struct mb__boards *boards, size_t endpoint, int outcome);
 uint64_t mb__boards_slips(const struct mb__boards *boards, size_t endpoint, enum mb_json_slip slip);

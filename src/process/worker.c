@@ -18,6 +18,8 @@
 
 #include "moonbid/limiter.h"
 
+enum { FETCH_GRACE_MS = 1000 }; /* for URLs that a stop finds waiting */
+
 /* Requests of one pipelined connection that wait, and unsent bytes, are net's own business: its
  * defaults. */
 static struct mb_http_limits limits_of(const struct mb_config *config)
@@ -133,6 +135,14 @@ static int make_bidder(struct mb__worker *worker, struct mb_error *err)
     return mb_bidder_new(&options, &worker->bidder, err);
 }
 
+/* Strategies' own notice URLs. */
+static struct mb_fetch_settings fetching(const struct mb_config *config)
+{
+    return (struct mb_fetch_settings){.allow = config->fetch_allow,
+                                      .timeout_ms = config->fetch_timeout_ms,
+                                      .retry_ms = config->fetch_retry_ms};
+}
+
 static int make_server(struct mb__worker *worker,
                        void (*on_request)(void *, struct mb_http_exchange *,
                                           const struct mb_http_request *),
@@ -172,8 +182,10 @@ static int start_listening(struct mb__worker *worker, struct mb_error *err)
 
 static int start(struct mb__worker *worker, struct mb_error *err)
 {
+    struct mb_fetch_settings fetch = fetching(worker->config);
     int rc;
 
+    worker->fetch = mb_xfetch_new(&fetch, &worker->board->fetches);
     if ((rc = make_bidder(worker, err)) || (rc = mb_limiter_start(err)) ||
         (rc = mb__reload_first(worker, err)) ||
         (rc = mb__books_open(worker, err)) || (rc = start_listening(worker, err))) {
@@ -188,7 +200,12 @@ void mb__worker_use_config(struct mb__worker *worker)
     struct mb_http_limits limits = limits_of(worker->config);
     struct mb_error err;
 
+    struct mb_fetch_settings fetch = fetching(worker->config);
+
     mb_script_set_limit_ms(worker->config->script_cpu_ms);
+    if (worker->fetch) {
+        mb_fetch_set(worker->fetch, &fetch);
+    }
     if ((worker->server && mb_http_server_set_limits(worker->server, &limits, &err)) ||
         (worker->admin && mb_http_server_set_limits(worker->admin, &limits, &err))) {
         mb_log(MB_LOG_ERROR, "process", "limits not taken", "error=%s", err.what);
@@ -216,6 +233,7 @@ static void fini(struct mb__worker *worker)
     mb_script_set_beacon(NULL);
     mb_limiter_stop();
     mb__books_close(worker);
+    mb_fetch_stop(worker->fetch, FETCH_GRACE_MS);
     mb_bidder_free(worker->bidder);
     mb__reload_close(worker);
     close(worker->options->channel);

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -62,7 +63,8 @@ static void the_first_pair_of_a_name_counts(void **state)
     XX(zone_id) XX(country) XX(bid_id) XX(strategy) XX(version) XX(arm) XX(data) XX(currency)           \
     XX(reason) XX(result) XX(error) XX(error_name) XX(payment_rule_id) XX(creative_id) XX(member_id)    \
     XX(user_id) XX(referrer) XX(user_agent) XX(userdata_json) XX(custom_data) XX(value) XX(tags)        \
-    XX(responses) XX(bid_info) XX(full_tag_info) XX(raw) XX(key)
+    XX(responses) XX(bid_info) XX(full_tag_info) XX(raw) XX(key) XX(value_currency)        \
+    XX(format) XX(fetch_url)
 
 static void a_clone_shares_no_byte_with_its_event(void **state)
 {
@@ -83,24 +85,36 @@ static void a_clone_shares_no_byte_with_its_event(void **state)
     free(copy);
 }
 
-/* A new slice in mb_event must be added to both lists: the struct's size says when. */
+/* Names of slices in the struct, counted in the header's own text: the compiler cannot tell how many there are. */
+static size_t slices_declared(void)
+{
+    FILE *file = fopen(SOURCE_DIR "/include/moonbid/auction.h", "r");
+    bool inside = false;
+    char line[256];
+    size_t count = 0;
+
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file)) {
+        inside = strcmp(line, "struct mb_event {\n") == 0 || (inside && strcmp(line, "};\n") != 0);
+        if (inside && strncmp(line, "    struct mb_slice ", 20) == 0) {
+            for (const char *c = line; *c && *c != ';'; c++) {
+                count += *c == ',';
+            }
+            count++;
+        }
+    }
+    fclose(file);
+    return count;
+}
+
 static void the_list_above_is_complete(void **state)
 {
     (void)state;
-    size_t slices = 0;
-    union {
-        struct mb_event event;
-        const void *words[sizeof(struct mb_event) / sizeof(void *)];
-    } all;
-    memset(&all, 0, sizeof all);
-#define XX(field) all.event.field.data = "x"; slices++;
+    size_t listed = 0;
+#define XX(field) listed++;
     EACH_SLICE(XX)
 #undef XX
-    size_t words = 0;
-    for (size_t i = 0; i < sizeof all.words / sizeof all.words[0]; i++) {
-        words += all.words[i] != NULL;
-    }
-    assert_int_equal(words, slices);
+    assert_int_equal(slices_declared(), listed);
 }
 
 static void absent_stays_absent_and_empty_stays_there(void **state)

@@ -29,7 +29,8 @@ static const char full[] =
     "\"burl_macros\":\"price\",\"xml\":\"refuse\"}],\"limits\":{\"header_bytes\":2048,"
     "\"body_bytes\":4096,\"connections\":7,\"idle\":\"1s\",\"header\":\"2s\",\"body\":\"3s\","
     "\"write\":\"4s\",\"grace\":\"5s\",\"money_guard\":\"6s\",\"backlog_ms\":8},\"script\":{"
-    "\"cpu_ms\":9,\"memory_mb\":10,\"hard_ms\":11}}";
+    "\"cpu_ms\":9,\"memory_mb\":10,\"hard_ms\":11},"
+    "\"fetch\":{\"allow\":[\"127.0.0.0/8\"],\"timeout\":\"7s\",\"retry\":\"8s\"}}";
 
 static struct mb_doc *parse(const char *text)
 {
