@@ -1,4 +1,5 @@
--- Money through kills: whatever dies, and whenever, an acknowledged notice is in the ledger once, and spend is its sum.
+-- Money through kills: whatever dies, and whenever, an acknowledged notice is in the ledger, what books is there once, and
+-- spend is its sum: also with pending, lost and won of a bid in any order.
 --
 -- MOONBID_KILL_ROUNDS (30) says how often something is killed: MOONBID_KILL_ROUNDS=200 is what a release is tried with.
 
@@ -11,11 +12,12 @@ local NOTICES = 20 -- a round
 describe('kills', function()
   local server
   local request = Server.shared_data 'exoclick-samples/banner-300x250.json'
+  local xandr_request = Server.shared_data 'xandr-samples/bid-request.bid_request.1.json'
 
   before_each(function()
     server = Server.start { config = 'workers = 2,', strategies = { ['a.lua'] = [[return strategy { name = 'a',
-      bid = function(ctx) return { price = ctx.random(1, 5000000) / 1000000, image_url = 'https://c.example/i',
-        click_url = 'https://c.example/' } end }]] } }
+      bid = function(ctx) return { price = 1 + ctx.random(1, 5000000) / 1000000, image_url = 'https://c.example/i',
+        click_url = 'https://c.example/', creative_id = '12345', member_id = '6' } end }]] } }
   end)
   after_each(function() server:finish() end)
 
@@ -42,59 +44,93 @@ describe('kills', function()
   }
 
   -- A bid's notice and what it will book, in nano-units: the price in micro-units is a thousandth of the thousand.
-  local function bid()
+  local function exoclick()
     local ok, answer = pcall(server.post, server, '/exoclick/bid', request)
-    if not ok or answer.status ~= 200 then return nil end
+    if not ok or answer.status ~= 200 then return {} end
     local found = dkjson.decode(answer.body).bid
-    return { path = found.bUrl:match '^https?://[^/]+(/.*)$', nanos = math.floor(found.value * 1e6 + 0.5) }
+    local path = found.bUrl:match '^https?://[^/]+(/.*)$'
+    return { { tell = function() return server:get(path) end, nanos = math.floor(found.value * 1e6 + 0.5) } }
+  end
+
+  -- Pending, lost and won of one bid of Xandr's platform; only the won has the token, and it books whatever came before.
+  local auctions = 0
+  local function xandr()
+    auctions = auctions + 1
+    local auction = ('7%018d'):format(auctions)
+    local asked = xandr_request:gsub('"auction_id_64": %d+', '"auction_id_64": ' .. auction)
+    local ok, answer = pcall(server.post, server, '/xandr/bid', asked)
+    local token = ok and answer.body:match '"custom_notify_data":"([^"]+)"'
+    if not token then return {} end
+    local micros = math.random(1000000) -- paid; a bid is above 1
+    local more = { pending = '', lost = '', won = (',"price_paid":%.6f,"custom_notify_data":"%s"'):format(micros / 1e6, token) }
+    local told = {}
+    for kind, fields in pairs(more) do
+      local body = ([[{"notify_request":{"timestamp":"2026-03-02 09:00:00","tags":[{"id":13,"auction_id_64":%s,
+        "notify_type":"%s"%s}],"responses":[{"result":"ok"}]}}]]):format(auction, kind, fields)
+      told[#told + 1] = { nanos = kind == 'won' and micros or 0, name = auction .. ':' .. kind,
+                          tell = function() return server:post('/xandr/notify', body) end }
+    end
+    return told
   end
 
   local function tell(notice)
-    local ok, answer = pcall(server.get, server, notice.path)
+    local ok, answer = pcall(notice.tell)
     return ok and answer.status == 200
   end
 
-  it(('of %d processes lose no acknowledged notice and count none twice'):format(ROUNDS), function()
+  -- Every notice that was not acknowledged is sent, in any order, as an exchange would; some are sent although they were.
+  local function tell_all(open, told)
+    for k = #open, 1, -1 do
+      local other = math.random(k)
+      open[k], open[other] = open[other], open[k]
+      local notice = open[k]
+      if tell(notice) then
+        if math.random(10) == 1 then tell(notice) end
+        told.sum = told.sum + notice.nanos
+        told.once = told.once + (notice.nanos > 0 and 1 or 0)
+        if notice.nanos == 0 then told.names[notice.name] = true end
+        table.remove(open, k)
+      end
+    end
+    return #open == 0
+  end
+
+  -- Names that are in `told` and not in the ledger, how many booked, and the sum.
+  local function compare(told)
+    local found, booked, sum = {}, 0, 0
+    for line in server:ledger():gmatch '[^\n]+' do
+      local event = dkjson.decode(line)
+      local nanos = event.cost_nanos or 0
+      sum, booked = sum + nanos, booked + (nanos > 0 and 1 or 0)
+      local kind = event.type == 'loss' and 'lost' or event.type
+      found[('%s:%s'):format(event.auction_id, kind)] = true
+    end
+    local missing = 0
+    for name in pairs(told.names) do missing = missing + (found[name] and 0 or 1) end
+    return { missing, booked, sum }
+  end
+
+  it(('of %d processes lose no acknowledged notice and book none twice'):format(ROUNDS), function()
     math.randomseed(11)
-    local open, told, sum = {}, 0, 0
+    local open, told = {}, { sum = 0, once = 0, names = {} }
     for _ = 1, ROUNDS do
       local moment = math.random(NOTICES)
       for i = 1, NOTICES do
-        local notice = bid()
-        if notice then open[#open + 1] = notice end
+        for _, notice in ipairs(i % 4 == 0 and xandr() or exoclick()) do open[#open + 1] = notice end
         if i == moment then victims[math.random(#victims)]() end
-        -- What was not acknowledged is sent again, as an exchange would; some are sent although they were.
-        for k = #open, 1, -1 do
-          if tell(open[k]) then
-            if math.random(10) == 1 then tell(open[k]) end
-            told, sum = told + 1, sum + open[k].nanos
-            table.remove(open, k)
-          end
-        end
+        if math.random(2) == 1 then tell_all(open, told) end
       end
     end
-    Server.poll('the last are acknowledged', 20, function()
-      for k = #open, 1, -1 do
-        if tell(open[k]) then
-          told, sum = told + 1, sum + open[k].nanos
-          table.remove(open, k)
-        end
-      end
-      return #open == 0
-    end)
-    local booked, events
+    Server.poll('the last are acknowledged', 20, function() return tell_all(open, told) end)
+    local result
     Server.poll('spools are taken over', 20, function()
-      booked, events = 0, 0
-      for line in server:ledger():gmatch '[^\n]+' do
-        local event = dkjson.decode(line)
-        booked, events = booked + event.cost_nanos, events + 1
-      end
-      return events >= told
+      result = compare(told)
+      return result[1] == 0 and result[2] >= told.once
     end)
-    assert.same({ told, sum }, { events, booked })
+    assert.same({ 0, told.once, told.sum }, result)
     Server.poll('the guard knows', 10, function()
       local row = dkjson.decode(server:admin('GET', '/status').body).strategies[1]
-      return row.spend_nanos == sum
+      return row.spend_nanos == told.sum
     end)
   end)
 end)
