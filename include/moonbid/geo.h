@@ -54,14 +54,23 @@ struct mb_geo_answer {
 /* Address as text, IPv4 or IPv6; anything else gives nothing. `geo` may be NULL. No allocation. */
 struct mb_geo_answer mb_geo_look_up(const struct mb_geo *geo, struct mb_slice ip);
 
-/* What a user agent tells; static texts, absent where unknown. type: phone tablet desktop tv bot;
- * os: android ios windows macos linux chromeos ...; browser: chrome safari firefox edge opera
- * samsung ... */
+/* What a user agent tells; absent where unknown. The values of type, os and browser are those that
+ * mb_geo_device_value enumerates. */
 struct mb_geo_device {
-    struct mb_slice type, os, browser;
-    struct mb_slice os_version; /* points into `ua`; as written there: 17_4_1, 10.0 */
+    struct mb_slice type, os, browser, make; /* static texts */
+    struct mb_slice os_version; /* 17.4.1, 10; lies in version_text or is static */
+    struct mb_slice model;      /* points into `ua`, or is static */
+    char version_text[24];
 };
-/* About 1 us; no allocation; reads the first 1,024 bytes. */
-struct mb_geo_device mb_geo_device(struct mb_slice ua);
+
+/* Reads the first 1,024 bytes of `ua`, whatever its length: a usual agent costs 0.6 us, the most
+ * hostile one of any length some 25. No allocation. Any bytes are welcome. */
+void mb_geo_device(struct mb_slice ua, struct mb_geo_device *out);
+
+enum mb_geo_part { MB_GEO_TYPE, MB_GEO_OS, MB_GEO_BROWSER };
+
+/* The value that rule `i` of a list gives, in their order, some more than once; NULL behind the last.
+ * For those who must know all values there are. */
+const char *mb_geo_device_value(enum mb_geo_part part, size_t i);
 
 #endif /* MB_GEO_H */

@@ -37,13 +37,16 @@ static void fill_device(void *user)
 {
     struct mb_bidder *b = user;
     struct mb_device *device = &b->request.device;
-    struct mb_geo_device told = mb_geo_device(device->ua);
+    struct mb_geo_device *told = &b->agent;
 
-    (void)agree(&device->type, told.type);
-    if (agree(&device->os, told.os)) {
-        (void)agree(&device->os_version, told.os_version);
+    mb_geo_device(device->ua, told);
+    (void)agree(&device->type, told->type);
+    if (agree(&device->os, told->os)) {
+        (void)agree(&device->os_version, told->os_version);
     }
-    (void)agree(&device->browser, told.browser);
+    (void)agree(&device->browser, told->browser);
+    (void)agree(&device->make, told->make);
+    (void)agree(&device->model, told->model);
 }
 
 void mb__bidder_derive_later(struct mb_bidder *b)

@@ -1,111 +1,22 @@
-/* device.c - what a user agent tells, by tables.
+/* device.c - what a user agent tells, by the rules of device_rules.inc.
  *
- * One pass cuts the text into words (runs of letters and digits) and notes which marks begin at a
- * word, and where; a few signs are ends of words ("Googlebot", "HbbTV"). Then three ordered lists
- * of rules ask for marks; the first that holds gives the type, the system, the browser. Order is
- * the knowledge in them: nearly every agent claims to be its rivals too. To teach it an agent: add
- * a row to the test's table, then the mark, then the rule above those that it also satisfies.
+ * One pass cuts the text into words and notes which marks begin at a word, and where; words that
+ * end with "bot" or "TV" are marks of their own. Then each list of rules is asked for the first
+ * that holds. The marks of a letter stand side by side, so a word is compared with some ten of
+ * them, and words that are numbers with none.
  */
-#include "moonbid/geo.h"
+#include "internal.h"
 
-/* Longer agents are read this far: real ones have some 150 bytes, in-app ones 400. Bounds the cost
- * of a hostile one. */
+/* Longer agents are read this far: real ones have some 150 bytes, in-app ones 400. It bounds what a
+ * hostile one of any length costs. */
 enum { UA_MAX_BYTES = 1024 };
-
-/* Case counts, for "bot" in "CUBOT" or "tv" in "Nativ" would not. */
-#define MARK_MAP(XX)                                                                               \
-    XX(ADR, "Adr ")                                                                                \
-    XX(AFT, "AFT") /* Fire TV models */                                                            \
-    XX(ANDROID, "Android")                                                                         \
-    XX(APACHE_CLIENT, "Apache-HttpClient")                                                         \
-    XX(APPLE_TV, "AppleTV")                                                                        \
-    XX(BB10, "BB10")                                                                               \
-    XX(BLACKBERRY, "BlackBerry")                                                                   \
-    XX(BRAVIA, "BRAVIA")                                                                           \
-    XX(CHROME, "Chrome/")                                                                          \
-    XX(CHROMECAST, "CrKey")                                                                        \
-    XX(CPU_OS, "CPU OS")                                                                           \
-    XX(CRIOS, "CriOS/")                                                                            \
-    XX(CROS, "CrOS")                                                                               \
-    XX(CURL, "curl/")                                                                              \
-    XX(DALVIK, "Dalvik/")                                                                          \
-    XX(DUCKDUCKGO, "DuckDuckGo/")                                                                  \
-    XX(DDG, "Ddg/")                                                                                \
-    XX(EDG, "Edg/")                                                                                \
-    XX(EDGA, "EdgA/")                                                                              \
-    XX(EDGE, "Edge/")                                                                              \
-    XX(EDGIOS, "EdgiOS/")                                                                          \
-    XX(FACEBOOK, "FBAN/")                                                                          \
-    XX(FACEBOOK_VERSION, "FBAV/")                                                                  \
-    XX(FACEBOOK_HIT, "facebookexternalhit")                                                        \
-    XX(FIREFOX, "Firefox/")                                                                        \
-    XX(FXIOS, "FxiOS/")                                                                            \
-    XX(GO_CLIENT, "Go-http-client")                                                                \
-    XX(GOOGLE_APP, "GSA/")                                                                         \
-    XX(HEADLESS, "HeadlessChrome")                                                                 \
-    XX(HUAWEI, "HuaweiBrowser/")                                                                   \
-    XX(INSTAGRAM, "Instagram")                                                                     \
-    XX(IOS, "iOS")                                                                                 \
-    XX(IPAD, "iPad")                                                                               \
-    XX(IPHONE, "iPhone")                                                                           \
-    XX(IPHONE_OS, "iPhone OS")                                                                     \
-    XX(IPOD, "iPod")                                                                               \
-    XX(JAVA, "Java/")                                                                              \
-    XX(KAIOS, "KAIOS/")                                                                            \
-    XX(KINDLE, "Kindle")                                                                           \
-    XX(LENOVO_TAB, "Lenovo TB")                                                                    \
-    XX(LIGHTHOUSE, "Chrome-Lighthouse")                                                            \
-    XX(LINUX, "Linux")                                                                             \
-    XX(MACINTOSH, "Macintosh")                                                                     \
-    XX(MAC_OS, "Mac OS X")                                                                         \
-    XX(MEDIAPARTNERS, "Mediapartners-Google")                                                      \
-    XX(MIUI, "MiuiBrowser/")                                                                       \
-    XX(MOBILE, "Mobile")                                                                           \
-    XX(MSIE, "MSIE")                                                                               \
-    XX(NETCAST, "NetCast")                                                                         \
-    XX(NEXUS_7, "Nexus 7")                                                                         \
-    XX(NEXUS_9, "Nexus 9")                                                                         \
-    XX(NEXUS_10, "Nexus 10")                                                                       \
-    XX(OPERA, "Opera")                                                                             \
-    XX(OPERA_IOS, "OPiOS/")                                                                        \
-    XX(OPERA_MINI, "Opera Mini")                                                                   \
-    XX(OPERA_TOUCH, "OPT/")                                                                        \
-    XX(OPR, "OPR/")                                                                                \
-    XX(PHANTOM, "PhantomJS")                                                                       \
-    XX(PLAYSTATION, "PlayStation")                                                                 \
-    XX(PYTHON, "python-")                                                                          \
-    XX(ROKU, "Roku")                                                                               \
-    XX(SAFARI, "Safari/")                                                                          \
-    XX(SAMSUNG, "SamsungBrowser/")                                                                 \
-    XX(SAMSUNG_TAB, "SM-T")                                                                        \
-    XX(SAMSUNG_TAB_X, "SM-X")                                                                      \
-    XX(SILK, "Silk/")                                                                              \
-    XX(SLURP, "Slurp")                                                                             \
-    XX(SMART_TV, "SMART-TV")                                                                       \
-    XX(TABLET, "Tablet")                                                                           \
-    XX(TIZEN, "Tizen")                                                                             \
-    XX(TRIDENT, "Trident/")                                                                        \
-    XX(UC, "UCBrowser/")                                                                           \
-    XX(UBUNTU, "Ubuntu")                                                                           \
-    XX(VERSION, "Version/")                                                                        \
-    XX(VIDAA, "VIDAA")                                                                             \
-    XX(VIVALDI, "Vivaldi/")                                                                        \
-    XX(WEBOS, "Web0S")                                                                             \
-    XX(WEBVIEW, "wv)")                                                                             \
-    XX(WGET, "Wget/")                                                                              \
-    XX(WINDOWS, "Windows")                                                                         \
-    XX(WINDOWS_NT, "Windows NT")                                                                   \
-    XX(WINDOWS_PHONE, "Windows Phone")                                                             \
-    XX(X11, "X11")                                                                                 \
-    XX(XBOX, "Xbox")                                                                               \
-    XX(YANDEX, "YaBrowser/")
 
 enum mark {
     ANY, /* in a rule: nothing asked */
-#define XX(name, text) name,
-    MARK_MAP(XX)
-#undef XX
-        MARKS_OF_TEXT,
+#define INITIAL(letter, name) FIRST_##name, BEFORE_##name = FIRST_##name - 1,
+#define MARK(name, text) name,
+#include "device_rules.inc"
+    MARKS_OF_TEXT,
     A_BOT = MARKS_OF_TEXT, /* by the end of a word */
     A_TV,
     MARKS
@@ -113,145 +24,63 @@ enum mark {
 
 static const struct mark_text {
     const char *text;
-    size_t len;
-} mark_texts[MARKS_OF_TEXT] = {[ANY] = {"", 0},
-#define XX(name, text) [name] = {text, sizeof(text) - 1},
-                               MARK_MAP(XX)
-#undef XX
+    uint8_t len;
+} mark_texts[MARKS] = {
+#define MARK(name, text) [name] = {text, sizeof(text) - 1},
+#include "device_rules.inc"
 };
 
-/* The first letters side by side: most words of an agent begin no mark, and one memchr tells. */
-static const char mark_initials[MARKS_OF_TEXT] = {
-#define XX(name, text) [name] = (text)[0],
-    MARK_MAP(XX)
-#undef XX
-};
-
-/* Offset behind the first place of each mark; 0: not there. */
-struct sight {
-    size_t behind[MARKS];
+/* The first mark of each letter; 0: none has it. */
+static const uint16_t first_marks[256] = {
+#define INITIAL(letter, name) [letter] = FIRST_##name,
+#include "device_rules.inc"
 };
 
 struct rule {
-    const char *value;
+    const char *is;
     enum mark sign;
-    enum mark and;  /* must be there as well */
-    enum mark not ; /* must not; ANY: nothing forbidden */
+    enum mark and;     /* must be there as well */
+    enum mark not ;    /* must not; ANY: nothing forbidden */
+    enum mark version; /* of a system: stands behind it */
 };
 
 static const struct rule type_rules[] = {
-    {"bot", A_BOT, ANY, ANY},
-    {"bot", FACEBOOK_HIT, ANY, ANY},
-    {"bot", HEADLESS, ANY, ANY},
-    {"bot", LIGHTHOUSE, ANY, ANY},
-    {"bot", MEDIAPARTNERS, ANY, ANY},
-    {"bot", SLURP, ANY, ANY},
-    {"bot", PHANTOM, ANY, ANY},
-    {"bot", CURL, ANY, ANY},
-    {"bot", WGET, ANY, ANY},
-    {"bot", PYTHON, ANY, ANY},
-    {"bot", GO_CLIENT, ANY, ANY},
-    {"bot", JAVA, ANY, ANY},
-    {"bot", APACHE_CLIENT, ANY, ANY},
-    {"tv", A_TV, ANY, ANY},
-    {"tv", SMART_TV, ANY, ANY},
-    {"tv", AFT, ANDROID, ANY},
-    {"tv", APPLE_TV, ANY, ANY},
-    {"tv", BRAVIA, ANY, ANY},
-    {"tv", CHROMECAST, ANY, ANY},
-    {"tv", NETCAST, ANY, ANY},
-    {"tv", ROKU, ANY, ANY},
-    {"tv", VIDAA, ANY, ANY},
-    {"tv", WEBOS, ANY, ANY},
-    {"tv", PLAYSTATION, ANY, ANY}, /* consoles stand at a television */
-    {"tv", XBOX, ANY, WINDOWS_PHONE},
-    {"phone", WINDOWS_PHONE, ANY, ANY},
-    {"tablet", IPAD, ANY, ANY},
-    {"tablet", KINDLE, ANY, ANY},
-    {"tablet", LENOVO_TAB, ANY, ANY},
-    {"tablet", NEXUS_7, ANDROID, ANY},
-    {"tablet", NEXUS_9, ANDROID, ANY},
-    {"tablet", NEXUS_10, ANDROID, ANY},
-    {"tablet", SAMSUNG_TAB, ANDROID, ANY},
-    {"tablet", SAMSUNG_TAB_X, ANDROID, ANY},
-    {"tablet", TABLET, ANY, WINDOWS_NT}, /* "Tablet PC" is a desktop's */
-    {"phone", IPHONE, ANY, ANY},
-    {"phone", IPOD, ANY, ANY},
-    {"phone", MOBILE, ANY, ANY},
-    {"phone", OPERA_MINI, ANY, ANY},
-    {"phone", DALVIK, ANY, ANY}, /* apps do not say Mobile */
-    {"phone", FACEBOOK, ANDROID, ANY},
-    {"phone", KAIOS, ANY, ANY},
-    {"phone", BLACKBERRY, ANY, ANY},
-    {"phone", BB10, ANY, ANY},
-    {"phone", ADR, ANY, ANY},
-    {"tablet", ANDROID, ANY, ANY}, /* Google's rule: without Mobile it is none */
-    {"desktop", WINDOWS, ANY, ANY},
-    {"desktop", MACINTOSH, ANY, ANY},
-    {"desktop", CROS, ANY, ANY},
-    {"desktop", X11, ANY, ANY},
-    {"desktop", LINUX, ANY, ANY},
+#define TYPE(...) {__VA_ARGS__},
+#include "device_rules.inc"
 };
 
-/* The version stands behind the sign. */
 static const struct rule os_rules[] = {
-    {"windows_phone", WINDOWS_PHONE, ANY, ANY},
-    {"kaios", KAIOS, ANY, ANY},
-    {"tizen", TIZEN, ANY, ANY},
-    {"webos", WEBOS, ANY, ANY},
-    {"roku", ROKU, ANY, ANY},
-    {"android", ANDROID, ANY, ANY},
-    {"android", ADR, ANY, ANY},
-    {"ios", IPHONE_OS, ANY, ANY},
-    {"ios", CPU_OS, ANY, ANY},
-    {"ios", IOS, ANY, ANY},
-    {"ios", IPHONE, ANY, ANY},
-    {"ios", IPAD, ANY, ANY},
-    {"ios", IPOD, ANY, ANY},
-    {"blackberry", BB10, ANY, ANY},
-    {"blackberry", BLACKBERRY, ANY, ANY},
-    {"windows", WINDOWS_NT, ANY, ANY},
-    {"windows", WINDOWS, ANY, ANY},
-    {"macos", MAC_OS, ANY, ANY},
-    {"macos", MACINTOSH, ANY, ANY},
-    {"chromeos", CROS, ANY, ANY},
-    {"linux", UBUNTU, ANY, ANY},
-    {"linux", LINUX, ANY, ANY},
+#define OS(...) {__VA_ARGS__},
+#include "device_rules.inc"
 };
 
 static const struct rule browser_rules[] = {
-    {"facebook", FACEBOOK, ANY, ANY},
-    {"facebook", FACEBOOK_VERSION, ANY, ANY},
-    {"instagram", INSTAGRAM, ANY, ANY},
-    {"edge", EDG, ANY, ANY},
-    {"edge", EDGA, ANY, ANY},
-    {"edge", EDGIOS, ANY, ANY},
-    {"edge", EDGE, ANY, ANY},
-    {"opera", OPERA_MINI, ANY, ANY},
-    {"opera", OPR, ANY, ANY},
-    {"opera", OPERA_IOS, ANY, ANY},
-    {"opera", OPERA_TOUCH, ANY, ANY},
-    {"opera", OPERA, ANY, ANY},
-    {"samsung", SAMSUNG, ANY, ANY},
-    {"yandex", YANDEX, ANY, ANY},
-    {"uc", UC, ANY, ANY},
-    {"miui", MIUI, ANY, ANY},
-    {"huawei", HUAWEI, ANY, ANY},
-    {"vivaldi", VIVALDI, ANY, ANY},
-    {"silk", SILK, ANY, ANY},
-    {"duckduckgo", DUCKDUCKGO, ANY, ANY},
-    {"duckduckgo", DDG, ANY, ANY},
-    {"google", GOOGLE_APP, ANY, ANY},
-    {"webview", WEBVIEW, ANDROID, ANY},
-    {"chrome", CRIOS, ANY, ANY},
-    {"firefox", FXIOS, ANY, ANY},
-    {"firefox", FIREFOX, ANY, ANY},
-    {"ie", MSIE, ANY, ANY},
-    {"ie", TRIDENT, ANY, ANY},
-    {"chrome", CHROME, ANY, ANY},
-    {"android", ANDROID, VERSION, ANY}, /* the stock browser, before Chrome */
-    {"safari", SAFARI, VERSION, ANY},
+#define BROWSER(...) {__VA_ARGS__},
+#include "device_rules.inc"
 };
+
+static const struct {
+    const char *nt, *name;
+} windows_names[] = {
+#define WINDOWS_NAME(nt, name) {nt, name},
+#include "device_rules.inc"
+};
+
+static const struct {
+    const char *name, *begins;
+} makes[] = {
+#define MAKE(name, begins) {name, begins},
+#include "device_rules.inc"
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Offset behind the first place of each mark; 0: not there. */
+struct sight {
+    uint16_t behind[MARKS];
+};
+
+/* --- the pass --- */
 
 static bool is_word_char(char c)
 {
@@ -265,26 +94,55 @@ static bool ends_with(struct mb_slice word, const char *end)
            mb_slice_eq_nocase(mb_slice(word.data + word.len - s.len, s.len), s);
 }
 
-static void note_word(struct sight *sight, struct mb_slice ua, size_t start, size_t end)
+/* "+http://...": where a machine says whom to complain to. */
+static bool is_complaint(struct mb_slice word, struct mb_slice ua, size_t start)
+{
+    return start > 0 && ua.data[start - 1] == '+' && mb_slice_starts(word, MB_SLICE("http"));
+}
+
+/* CUBOT makes telephones. */
+static bool is_machine(struct mb_slice word)
+{
+    return (ends_with(word, "bot") && !mb_slice_eq_nocase(word, MB_SLICE("cubot"))) ||
+           ends_with(word, "crawler") || ends_with(word, "spider");
+}
+
+static void note_end(struct sight *sight, struct mb_slice ua, size_t start, size_t end)
 {
     struct mb_slice word = {ua.data + start, end - start};
-    const char *initial = mark_initials, *end_of_initials = mark_initials + MARKS_OF_TEXT;
-    while ((initial = memchr(initial, word.data[0], (size_t)(end_of_initials - initial)))) {
-        size_t m = (size_t)(initial++ - mark_initials);
+    switch (ua.data[end - 1]) {
+    case 'p':
+    case 's':
+        sight->behind[A_BOT] |= is_complaint(word, ua, start) ? (uint16_t)end : 0;
+        break;
+    case 't':
+    case 'T':
+    case 'r':
+    case 'R':
+        sight->behind[A_BOT] |= is_machine(word) ? (uint16_t)end : 0;
+        break;
+    case 'V':
+        if (word.len >= 2 && word.data[word.len - 2] == 'T') {
+            sight->behind[A_TV] = (uint16_t)end;
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+static void note_word(struct sight *sight, struct mb_slice ua, size_t start, size_t end)
+{
+    const char *word = ua.data + start;
+    size_t left = ua.len - start;
+    size_t m = first_marks[(unsigned char)word[0]];
+    for (; m > 0 && mark_texts[m].len > 0 && mark_texts[m].text[0] == word[0]; m++) {
         const struct mark_text *mark = &mark_texts[m];
-        if (mark->len <= ua.len - start && !sight->behind[m] &&
-            memcmp(word.data, mark->text, mark->len) == 0) {
-            sight->behind[m] = start + mark->len;
+        if (mark->len <= left && !sight->behind[m] && memcmp(word, mark->text, mark->len) == 0) {
+            sight->behind[m] = (uint16_t)(start + mark->len);
         }
     }
-    /* CUBOT makes telephones. */
-    if ((ends_with(word, "bot") && !mb_slice_eq_nocase(word, MB_SLICE("cubot"))) ||
-        ends_with(word, "crawler") || ends_with(word, "spider")) {
-        sight->behind[A_BOT] = end;
-    }
-    if (word.len >= 2 && word.data[word.len - 2] == 'T' && word.data[word.len - 1] == 'V') {
-        sight->behind[A_TV] = end;
-    }
+    note_end(sight, ua, start, end);
 }
 
 static void note_words(struct sight *sight, struct mb_slice ua)
@@ -314,22 +172,7 @@ static const struct rule *first_rule(const struct sight *sight, const struct rul
     return NULL;
 }
 
-/* The number at `at`, behind one blank or slash: digits with dots or underscores between. */
-static struct mb_slice version_at(struct mb_slice ua, size_t at)
-{
-    if (at < ua.len && (ua.data[at] == ' ' || ua.data[at] == '/')) {
-        at++;
-    }
-    size_t end = at;
-    while (end < ua.len && ((ua.data[end] >= '0' && ua.data[end] <= '9') ||
-                            (end > at && (ua.data[end] == '.' || ua.data[end] == '_')))) {
-        end++;
-    }
-    while (end > at && (ua.data[end - 1] == '.' || ua.data[end - 1] == '_')) {
-        end--;
-    }
-    return end > at ? mb_slice(ua.data + at, end - at) : MB_SLICE_NONE;
-}
+/* --- versions --- */
 
 /* "CrOS x86_64 14541.0.0": the processor stands between. */
 static size_t skip_processor(struct mb_slice ua, size_t at)
@@ -341,26 +184,154 @@ static size_t skip_processor(struct mb_slice ua, size_t at)
     return at;
 }
 
-#define FIRST(sight, rules) first_rule(sight, rules, sizeof(rules) / sizeof((rules)[0]))
-
-struct mb_geo_device mb_geo_device(struct mb_slice ua)
+static bool is_digit(char c)
 {
-    struct mb_geo_device device = {0};
+    return c >= '0' && c <= '9';
+}
+
+/* The number at `at`, behind one blank, slash or dash: digits with dots or underscores between,
+ * which become dots. Cut to the room there is. */
+static struct mb_slice version_at(struct mb_slice ua, size_t at, char *out, size_t room)
+{
+    size_t len = 0;
+    if (at < ua.len && (ua.data[at] == ' ' || ua.data[at] == '/' || ua.data[at] == '-')) {
+        at++;
+    }
+    for (; at < ua.len && len < room; at++) {
+        bool mark = ua.data[at] == '.' || ua.data[at] == '_';
+        if (!is_digit(ua.data[at]) && !(mark && len > 0)) {
+            break;
+        }
+        out[len++] = mark ? '.' : ua.data[at];
+    }
+    while (len > 0 && out[len - 1] == '.') {
+        len--;
+    }
+    return len > 0 ? mb_slice(out, len) : MB_SLICE_NONE;
+}
+
+static struct mb_slice windows_name(struct mb_slice nt)
+{
+    for (size_t i = 0; i < COUNT(windows_names); i++) {
+        if (mb_slice_is(nt, windows_names[i].nt)) {
+            return mb_slice_of(windows_names[i].name);
+        }
+    }
+    return nt;
+}
+
+static void read_system(const struct sight *sight, struct mb_slice ua, struct mb_geo_device *out)
+{
+    const struct rule *rule = first_rule(sight, os_rules, COUNT(os_rules));
+    if (!rule) {
+        return;
+    }
+    out->os = mb_slice_of(rule->is);
+    size_t at = sight->behind[rule->version];
+    if (at == 0) {
+        return;
+    }
+    if (rule->version == CROS) {
+        at = skip_processor(ua, at);
+    }
+    out->os_version = version_at(ua, at, out->version_text, sizeof(out->version_text));
+    if (rule->version == WINDOWS_NT) {
+        out->os_version = windows_name(out->os_version);
+    }
+}
+
+/* --- model and make --- */
+
+/* Between "Android 13; " and the model some say U, a language, an architecture; K is what reduced
+ * agents say instead of a model. */
+static bool is_model(struct mb_slice part)
+{
+    static const char *const others[] = {"K",      "U",      "wv",  "Mobile",
+                                         "Tablet", "arm_64", "arm", "HarmonyOS"};
+    bool language =
+        part.len == 2 || (part.len == 5 && (part.data[2] == '-' || part.data[2] == '_'));
+    if (part.len == 0 || (language && part.data[0] >= 'a' && part.data[0] <= 'z') ||
+        mb_slice_starts(part, MB_SLICE("rv:"))) {
+        return false;
+    }
+    for (size_t i = 0; i < COUNT(others); i++) {
+        if (mb_slice_is(part, others[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The first part that is a model in what stands behind the system's version, up to the bracket. */
+static struct mb_slice android_model(struct mb_slice ua, size_t at)
+{
+    struct mb_slice rest = mb_slice(ua.data + at, ua.len - at);
+    long end = mb_slice_find_char(rest, ')');
+    if (end < 0) {
+        return MB_SLICE_NONE; /* cut, or none of the usual form */
+    }
+    rest.len = (size_t)end;
+    (void)mb_slice_cut(&rest, ';'); /* the version */
+    while (mb_slice_present(rest)) {
+        struct mb_slice part = mb_slice_trim(mb_slice_cut(&rest, ';'));
+        long build = mb_slice_find(part, MB_SLICE("Build/"));
+        if (build >= 0) {
+            part = mb_slice_trim(mb_slice(part.data, (size_t)build));
+        }
+        if (mb_slice_starts(part, MB_SLICE("SAMSUNG SM-"))) {
+            part = mb_slice(part.data + 8, part.len - 8);
+        }
+        if (is_model(part)) {
+            return part;
+        }
+    }
+    return MB_SLICE_NONE;
+}
+
+static void read_model(const struct sight *sight, struct mb_slice ua, struct mb_geo_device *out)
+{
+    if (mb_slice_is(out->os, "ios")) {
+        out->model = mb_slice_of(sight->behind[IPHONE] ? "iPhone"
+                                 : sight->behind[IPAD] ? "iPad"
+                                 : sight->behind[IPOD] ? "iPod touch"
+                                                       : NULL);
+    } else if (sight->behind[ANDROID] && !mb_slice_is(out->type, "bot")) {
+        out->model = android_model(ua, sight->behind[ANDROID]);
+    }
+    for (size_t i = 0; i < COUNT(makes); i++) {
+        if (mb_slice_starts(out->model, mb_slice_of(makes[i].begins))) {
+            out->make = mb_slice_of(makes[i].name);
+            return;
+        }
+    }
+}
+
+/* --- what others call --- */
+
+void mb_geo_device(struct mb_slice ua, struct mb_geo_device *out)
+{
     struct sight sight = {0};
 
+    out->type = out->os = out->os_version = out->browser = out->make = out->model = MB_SLICE_NONE;
     if (ua.len > UA_MAX_BYTES) {
         ua.len = UA_MAX_BYTES;
     }
     note_words(&sight, ua);
-    const struct rule *type = FIRST(&sight, type_rules);
-    const struct rule *os = FIRST(&sight, os_rules);
-    const struct rule *browser = FIRST(&sight, browser_rules);
-    device.type = mb_slice_of(type ? type->value : NULL);
-    device.browser = mb_slice_of(browser ? browser->value : NULL);
-    if (os) {
-        size_t at = sight.behind[os->sign];
-        device.os = mb_slice_of(os->value);
-        device.os_version = version_at(ua, os->sign == CROS ? skip_processor(ua, at) : at);
-    }
-    return device;
+    const struct rule *type = first_rule(&sight, type_rules, COUNT(type_rules));
+    const struct rule *browser = first_rule(&sight, browser_rules, COUNT(browser_rules));
+    out->type = mb_slice_of(type ? type->is : NULL);
+    out->browser = mb_slice_of(browser ? browser->is : NULL);
+    read_system(&sight, ua, out);
+    read_model(&sight, ua, out);
+}
+
+const char *mb_geo_device_value(enum mb_geo_part part, size_t i)
+{
+    static const struct {
+        const struct rule *rules;
+        size_t count;
+    } lists[] = {[MB_GEO_TYPE] = {type_rules, COUNT(type_rules)},
+                 [MB_GEO_OS] = {os_rules, COUNT(os_rules)},
+                 [MB_GEO_BROWSER] = {browser_rules, COUNT(browser_rules)}};
+    return i < lists[part].count ? lists[part].rules[i].is : NULL;
 }
