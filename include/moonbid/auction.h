@@ -275,7 +275,19 @@ struct mb_device {
     struct mb_slice os, os_version, type, browser, make, model; /* may come later */
     struct mb_slice language;
     struct mb_later *later;
+    struct mb_slice hinted_browser; /* by client hints; weighed against the user agent's */
+    enum mb_hint { MB_HINT_NONE, MB_HINT_NO, MB_HINT_YES } hinted_mobile;
 };
+
+/* In our words (mb_device_names), absent for strangers: a devicetype of OpenRTB (AdCOM, Device Types), of
+ * which 1 is a phone or a tablet and so neither; a system's name; a browser's brand in client hints. */
+struct mb_slice mb_device_type_of(int64_t openrtb);
+struct mb_slice mb_device_os_of(struct mb_slice name);
+struct mb_slice mb_device_browser_of(struct mb_slice brand);
+/* `first`, unless it is only an engine's or a web view's name and `second` is not. Absent says least. */
+struct mb_slice mb_device_browser_that_says_more(struct mb_slice first, struct mb_slice second);
+/* Client hints count Windows otherwise: "13" and above is 11, "0.1" is 7. */
+struct mb_slice mb_device_windows_of_hint(struct mb_slice platform_version);
 
 struct mb_geo_place { /* all may come later; `country` is ISO 3166-1 alpha-2, upper case */
     struct mb_slice country, region, city, zip, lat, lon; /* lat, lon: decimal degrees */

@@ -25,10 +25,6 @@ struct mb_geo; /* a database file, or a table given by a test */
  */
 int mb_geo_open(const char *path, struct mb_geo **out, struct mb_error *err) MB_MUST_USE;
 
-/* Was it read from the file that is at `path` now, in its present state (device, inode, size,
- * times)? False where there is no file, and where `geo` is NULL, a table or shared. */
-bool mb_geo_is_of(const struct mb_geo *geo, const char *path);
-
 /* The database's memory, for another process; -1: a table. Lent while `geo` is open. */
 int mb_geo_fd(const struct mb_geo *geo);
 

@@ -26,6 +26,9 @@ enum mb_target_key {
 
 const char *mb_target_name(enum mb_target_key key);
 
+/* All values that DEVICE, OS or BROWSER can have in a request, up to a NULL; NULL for other keys. */
+const char *const *mb_device_names(enum mb_target_key key);
+
 /* Is it an id, compared byte for byte? */
 bool mb_target_is_id(enum mb_target_key key);
 

@@ -33,6 +33,18 @@ describe('the guide to strategies', function()
     for name, known in pairs(names.of_request()) do assert.same(sorted(known), sorted(members[name] or {}), name) end
   end)
 
+  it('has every word for devices', function()
+    local source = read 'src/auction/device.c'
+    for key, list in pairs { device = 'types', os = 'systems', browser = 'browsers' } do
+      local known = names.captured(source:match('%*const ' .. list .. '%[%] = {(.-)}'), '"([%w_]+)"')
+      local told
+      for row, values in rows('## Target: decided before any Lua runs', '## Limits') do
+        if row:find('`' .. key .. '`', 1, true) then told = words(values) end
+      end
+      assert.same(sorted(known), sorted(told or {}), key)
+    end
+  end)
+
   it('has the members of ctx', function()
     local told = {}
     for row in rows('## What `bid` gets and gives', '### What it returns') do

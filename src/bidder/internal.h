@@ -46,6 +46,7 @@ struct mb_bidder {
 
     struct mb_request request;
     struct mb_later device_later, place_later;
+    struct mb_slice sent_type; /* of the device, by the exchange */
     struct mb_geo_device agent; /* what the request's user agent told, once it was asked */
     bool has_request;
     uint32_t slips[MB_JSON_SLIP_COUNT]; /* of the present request or notice */

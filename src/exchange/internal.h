@@ -131,6 +131,8 @@ struct mb_slice mb__xandr_error_name(int64_t error_id);
 /* --- OpenRTB --- */
 
 int mb__openrtb_decode_request(const struct mb_wire_in *in, struct mb_request *out, struct mb_error *err);
+/* openrtb_device.c: the request's `device`, client hints included. */
+void mb__openrtb_device(struct mb_json_value device, struct mb_arena *arena, struct mb_device *out);
 enum mb_nobid mb__openrtb_check_bid(const struct mb_request *request, struct mb_bid *bid, const char **field);
 void mb__openrtb_encode_answer(const struct mb_request *request, struct mb_bid *const *bids, size_t count,
                                struct mb_wire_out *out);

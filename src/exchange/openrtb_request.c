@@ -341,49 +341,6 @@ static void read_place(const struct reader *r)
     out->sub = id(get(r->root, "ext"), "sub");
 }
 
-/* OpenRTB's list of device types; 1 is a phone or a tablet, which the user agent tells apart. */
-static struct mb_slice device_type(struct mb_json_value device)
-{
-    static const char *const names[] = {NULL, NULL, "desktop", "tv", "phone", "tablet", "tv", "tv"};
-    int64_t type = mb_json_i64(get(device, "devicetype"), 0);
-    return mb_slice_of(type > 0 && type < 8 ? names[type] : NULL);
-}
-
-/* The system's name in our spelling; absent for a stranger, so that the user agent decides. */
-static struct mb_slice operating_system(struct mb_json_value device)
-{
-    static const struct {
-        const char *begins, *name;
-    } rows[] = {{"android", "android"}, {"ios", "ios"},     {"iphone", "ios"},   {"ipados", "ios"},
-                {"windows", "windows"}, {"mac", "macos"},   {"os x", "macos"},   {"linux", "linux"},
-                {"chrome", "chromeos"}, {"cros", "chromeos"}};
-    struct mb_slice os = text(device, "os");
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct mb_slice begins = mb_slice_of(rows[i].begins);
-        if (os.len >= begins.len && mb_slice_eq_nocase(mb_slice(os.data, begins.len), begins)) {
-            return mb_slice_of(rows[i].name);
-        }
-    }
-    return MB_SLICE_NONE;
-}
-
-static void read_device(const struct reader *r)
-{
-    struct mb_json_value device = get(r->root, "device"), ext = get(device, "ext");
-    struct mb_device *out = &r->out->device;
-    out->ip = mb__exchange_either(text(device, "ip"), text(device, "ipv6"));
-    out->remote_ip = text(ext, "remote_addr");
-    out->forwarded_for = text(ext, "x_forwarded_for");
-    out->ua = text(device, "ua");
-    out->make = text(device, "make");
-    out->model = text(device, "model");
-    out->os = operating_system(device);
-    out->os_version = text(device, "osv");
-    out->type = device_type(device);
-    out->language = mb__exchange_language(
-        mb__exchange_either(text(device, "language"), text(ext, "accept_language")), r->in->arena);
-}
-
 static void read_geo(const struct reader *r)
 {
     struct mb_json_value geo = object_of(get(r->root, "device"), "geo");
@@ -512,7 +469,7 @@ int mb__openrtb_decode_request(const struct mb_wire_in *in, struct mb_request *o
         return rc;
     }
     read_place(&r);
-    read_device(&r);
+    mb__openrtb_device(get(r.root, "device"), in->arena, &out->device);
     read_geo(&r);
     read_user(&r);
     read_rules(&r);

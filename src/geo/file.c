@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -26,9 +27,15 @@
 
 enum { SAMPLE = 4096 }; /* records that are read */
 
-static struct mb__geo_identity identity_of(const struct stat *st)
+/* In which state a file is. */
+struct identity {
+    off_t size;
+    struct timespec modified, changed;
+};
+
+static struct identity identity_of(const struct stat *st)
 {
-    return (struct mb__geo_identity){st->st_dev, st->st_ino, st->st_size, st->st_mtim, st->st_ctim};
+    return (struct identity){st->st_size, st->st_mtim, st->st_ctim};
 }
 
 static bool same_time(struct timespec a, struct timespec b)
@@ -36,10 +43,10 @@ static bool same_time(struct timespec a, struct timespec b)
     return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-static bool same_file(const struct mb__geo_identity *a, const struct mb__geo_identity *b)
+static bool same_state(const struct identity *a, const struct identity *b)
 {
-    return a->device == b->device && a->inode == b->inode && a->size == b->size &&
-           same_time(a->modified, b->modified) && same_time(a->changed, b->changed);
+    return a->size == b->size && same_time(a->modified, b->modified) &&
+           same_time(a->changed, b->changed);
 }
 
 /* --- reading --- */
@@ -64,8 +71,7 @@ static int fail_io(struct mb_error *err, const char *path)
 }
 
 /* What the open file `fd` holds, as sealed memory. */
-static int read_file(const char *path, int fd, int *out, struct mb__geo_identity *from,
-                     struct mb_error *err)
+static int read_file(const char *path, int fd, int *out, struct mb_error *err)
 {
     struct stat st;
     if (fstat(fd, &st) != 0) {
@@ -74,7 +80,7 @@ static int read_file(const char *path, int fd, int *out, struct mb__geo_identity
     if (!S_ISREG(st.st_mode) || st.st_size > BYTES_MAX) {
         return mb_fail(err, MB_EINVAL, path, "a geo database is a file of at most 2 GiB");
     }
-    *from = identity_of(&st);
+    struct identity before = identity_of(&st);
     *out = memfd_create("moonbid-geo", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (*out < 0) {
         return fail_io(err, path);
@@ -83,8 +89,8 @@ static int read_file(const char *path, int fd, int *out, struct mb__geo_identity
     if (fstat(fd, &st) != 0) {
         return fail_io(err, path);
     }
-    struct mb__geo_identity now = identity_of(&st);
-    if (copied != from->size || !same_file(from, &now)) {
+    struct identity now = identity_of(&st);
+    if (copied != before.size || !same_state(&before, &now)) {
         return mb_fail(err, MB_EIO, path, "the geo database was changed while it was read");
     }
     return fcntl(*out, F_ADD_SEALS, SEALS) == 0 ? 0 : fail_io(err, path);
@@ -151,7 +157,6 @@ static int check(const char *path, struct mb_geo *geo, struct mb_error *err)
 
 int mb_geo_open(const char *path, struct mb_geo **out, struct mb_error *err)
 {
-    struct mb__geo_identity from;
     struct mb_geo *geo = NULL;
     int memory = -1, rc;
     /* Not blocking: the path may name a pipe. */
@@ -159,7 +164,7 @@ int mb_geo_open(const char *path, struct mb_geo **out, struct mb_error *err)
     if (fd < 0) {
         return fail_io(err, path);
     }
-    rc = read_file(path, fd, &memory, &from, err);
+    rc = read_file(path, fd, &memory, err);
     close(fd);
     if (!rc) {
         rc = open_memory(path, memory, &geo, err);
@@ -170,7 +175,6 @@ int mb_geo_open(const char *path, struct mb_geo **out, struct mb_error *err)
         }
         return rc;
     }
-    geo->from = from;
     rc = check(path, geo, err);
     if (rc) {
         mb_geo_close(geo);
@@ -199,14 +203,4 @@ int mb_geo_open_shared(int fd, struct mb_geo **out, struct mb_error *err)
 int mb_geo_fd(const struct mb_geo *geo)
 {
     return geo->is_table ? -1 : geo->fd;
-}
-
-bool mb_geo_is_of(const struct mb_geo *geo, const char *path)
-{
-    struct stat st;
-    if (!geo || geo->is_table || stat(path, &st) != 0) {
-        return false;
-    }
-    struct mb__geo_identity now = identity_of(&st);
-    return same_file(&geo->from, &now);
 }

@@ -4,24 +4,13 @@
 
 #include <maxminddb.h>
 
-#include <sys/stat.h>
-
 #include "moonbid/geo.h"
-
-/* Which file, in which state. Zeroed: none. */
-struct mb__geo_identity {
-    dev_t device;
-    ino_t inode;
-    off_t size;
-    struct timespec modified, changed;
-};
 
 struct mb_geo {
     bool is_table;
-    MMDB_s db;                    /* of a database */
-    int fd;                       /* the sealed memory that `db` maps */
-    struct mb__geo_identity from; /* the file that it was read from */
-    struct mb_map table;          /* of a table: binary address -> country, a string of ours */
+    MMDB_s db;           /* of a database */
+    int fd;              /* the sealed memory that `db` maps */
+    struct mb_map table; /* of a table: binary address -> country, a string of ours */
 };
 
 /* Zeroed. Aborts without memory. */

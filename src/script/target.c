@@ -36,21 +36,26 @@ static bool has_endpoint(const struct mb_script *script, struct mb_slice name)
 
 /* --- values that are few and known --- */
 
-/* What exchanges and user agents tell apart. */
-static const char *const devices[] = {"phone", "tablet", "desktop", "tv", "bot", "other"};
-enum { DEVICES = sizeof(devices) / sizeof(devices[0]) };
+/* Types of devices, systems, browsers: what exchanges, client hints and user agents tell apart. */
+static bool is_device_name(enum mb_target_key key, struct mb_slice value)
+{
+    for (const char *const *name = mb_device_names(key); *name; name++)
+        if (mb_slice_is(value, *name))
+            return true;
+    return false;
+}
 
 static const char *device_name(size_t i)
 {
-    return devices[i];
+    return mb_device_names(MB_TARGET_DEVICE)[i];
 }
 
-static bool is_device(struct mb_slice value)
+static size_t count_devices(void)
 {
-    size_t i = 0;
-    while (i < DEVICES && !mb_slice_is(value, devices[i]))
-        i++;
-    return i < DEVICES;
+    size_t count = 0;
+    while (device_name(count))
+        count++;
+    return count;
 }
 
 static const char *format_name(size_t i)
@@ -96,7 +101,7 @@ static struct mb_slice device_meant(struct mb_slice value)
 {
     if (mb_slice_starts(value, MB_SLICE("mobile")) || mb_slice_is(value, "smartphone"))
         return MB_SLICE("phone");
-    return mb_slice_of(mb__script_nearest(value, device_name, DEVICES));
+    return mb_slice_of(mb__script_nearest(value, device_name, count_devices()));
 }
 
 /* What may have been meant by a value that is none; absent: nothing comes near. */
@@ -132,7 +137,12 @@ static const char *expected_value(const struct mb_script *script, enum mb_target
     case MB_TARGET_FORMAT:
         return mb_format_of(value) ? NULL : "a format such as 'banner' or 'push'";
     case MB_TARGET_DEVICE:
-        return is_device(value) ? NULL : "'phone', 'tablet', 'desktop', 'tv', 'bot' or 'other'";
+        return is_device_name(key, value) ? NULL
+                                          : "'phone', 'tablet', 'desktop', 'tv', 'bot' or 'other'";
+    case MB_TARGET_OS:
+        return is_device_name(key, value) ? NULL : "a system such as 'android' or 'ios'";
+    case MB_TARGET_BROWSER:
+        return is_device_name(key, value) ? NULL : "a browser such as 'chrome'";
     case MB_TARGET_COUNTRY:
         return is_country(value) ? NULL : "two letters such as 'DE'";
     case MB_TARGET_SIZE:

@@ -247,34 +247,10 @@ static void what_happens_to_the_file_changes_nothing(void **state)
     struct mb_geo *geo = NULL;
     write_file(f->path, f->v6.data, f->v6.len);
     assert_int_equal(mb_geo_open(f->path, &geo, NULL), 0);
-    assert_true(mb_geo_is_of(geo, f->path));
     write_file(f->path, "", 0); /* a mapped file would raise SIGBUS from here on */
     check_text("v4", mb_geo_look_up(geo, MB_SLICE("192.0.2.1")).city, "Berlin");
-    assert_false(mb_geo_is_of(geo, f->path));
     assert_int_equal(unlink(f->path), 0);
-    assert_false(mb_geo_is_of(geo, f->path));
     check_text("v6", mb_geo_look_up(geo, MB_SLICE("2001:db8::1")).city, "Paris");
-    mb_geo_close(geo);
-    assert_false(mb_geo_is_of(NULL, f->path));
-}
-
-/* The same bytes written again are another state of the file: who says so is its times. */
-static void a_file_written_over_or_replaced_is_another(void **state)
-{
-    struct fixture *f = *state;
-    struct mb_geo *geo = NULL;
-    char other[80];
-    snprintf(other, sizeof other, "%s.new", f->path);
-    write_file(f->path, f->v6.data, f->v6.len);
-    assert_int_equal(mb_geo_open(f->path, &geo, NULL), 0);
-    write_file(other, f->v6.data, f->v6.len);
-    assert_int_equal(rename(other, f->path), 0);
-    assert_false(mb_geo_is_of(geo, f->path));
-    mb_geo_close(geo);
-    assert_int_equal(mb_geo_open(f->path, &geo, NULL), 0);
-    const struct timespec old[2] = {{1, 0}, {1, 0}};
-    assert_int_equal(utimensat(AT_FDCWD, f->path, old, 0), 0);
-    assert_false(mb_geo_is_of(geo, f->path));
     mb_geo_close(geo);
 }
 
@@ -336,7 +312,6 @@ int main(void)
         CASE(a_file_that_is_no_database_is_refused),
         CASE(a_damaged_database_is_refused),
         CASE(what_happens_to_the_file_changes_nothing),
-        CASE(a_file_written_over_or_replaced_is_another),
         CASE(another_process_uses_the_same_memory),
         CASE(a_table_tells_the_country),
         CASE(without_a_database_nothing_is_known),

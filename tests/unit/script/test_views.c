@@ -44,7 +44,8 @@ static void fill_request(void)
     request.device = (struct mb_device){
         MB_SLICE("192.0.2.1"), MB_SLICE("192.0.2.2"), MB_SLICE("f"),     MB_SLICE("ua"),
         MB_SLICE("android"),   MB_SLICE("12"),        MB_SLICE("phone"), MB_SLICE("chrome"),
-        MB_SLICE("mk"),        MB_SLICE("md"),        MB_SLICE("de"),    NULL};
+        MB_SLICE("mk"),        MB_SLICE("md"),        MB_SLICE("de"),    NULL,
+        MB_SLICE_NONE,         MB_HINT_NONE};
     request.geo =
         (struct mb_geo_place){MB_SLICE("DE"),    MB_SLICE("BE"),   MB_SLICE("Berlin"),
                               MB_SLICE("10115"), MB_SLICE("52.5"), MB_SLICE("13.25"), NULL};
