@@ -359,6 +359,7 @@ struct mb_bid {
     struct mb_slice currency;    /* of `price` as the script gave it; absent: house */
     struct mb_price price;       /* house currency, per thousand (CPM) or per click */
     struct mb_price price_wire;  /* the same in the request's currency, as sent */
+    struct mb_rate rate;         /* what one unit of that was worth */
     struct mb_price ecpm;        /* house currency; for CPM the price; else the script's, 0 where it gave none */
     struct mb_slice click_url, image_url, url, title, description, imptracker, data;
     const struct mb_icon *icons;
@@ -395,6 +396,7 @@ struct mb_event {
     struct mb_slice bid_id;          /* ours, from the token; absent: unattributed */
     struct mb_slice strategy, version, arm, data;
     enum mb_model model;
+    int64_t rate_millionths;         /* what the prices were converted at: one unit of the exchange's currency; 0: none was */
     struct mb_slice currency;        /* of the price fields: house, unless said */
     bool has_price_bid, has_price_paid, has_price_sold_for, has_min_to_win;
     struct mb_price price_bid, price_paid, price_sold_for, min_to_win;

@@ -54,6 +54,7 @@ struct mb_notice {
     struct mb_slice data;       /* the trader's, <= MB_NOTICE_DATA_MAX, never cut */
     struct mb_price price;      /* house currency */
     struct mb_price price_wire; /* as sent */
+    int64_t rate_millionths;    /* what one unit of the wire's currency was worth; 0: the house's own */
     enum mb_model model;
     enum mb_format format;
     int64_t bid_time_ms;

@@ -159,6 +159,25 @@ describe('a config that changes', function()
     end)
   end)
 
+  it('books at the rate that was in force when the bid was made, and keeps it with the event', function()
+    local function at(rate)
+      return endpoint "currency = 'EUR'," .. ('rates = { EUR = %s },'):format(rate)
+    end
+    local function notice_path() return dkjson.decode(bid().body).bid.bUrl:match '^http://[^/]+(/.*)$' end
+    start(at '2')
+    server:strategy('banner.lua', banner '0.5')
+    change(at '2')
+    local before = notice_path()
+    change(at '4')
+    for _, url in ipairs { before, notice_path() } do assert.equal(200, server:get(url).status) end
+    local rates = {}
+    for line in server:ledger():gmatch '[^\n]+' do
+      local event = dkjson.decode(line)
+      rates[#rates + 1] = { event.price_bid_micros, event.rate_millionths }
+    end
+    assert.same({ { 500000, 2000000 }, { 500000, 4000000 } }, rates)
+  end)
+
   it('stops scripts after another time', function()
     start()
     server:strategy('banner.lua', [[return strategy { name = 'banner', bid = function()

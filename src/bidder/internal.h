@@ -147,4 +147,10 @@ void mb__bidder_tally_request(struct mb_bidder *b, enum mb_nobid outcome);
 uint64_t mb__bidder_draw(struct mb_bidder *b);
 void mb__bidder_random(struct mb_bidder *b, void *out, size_t len);
 
+/* A rate as tokens and events keep it: 0 for the house currency's own, which needs no words. */
+static inline int64_t mb__bidder_kept_rate(struct mb_rate rate)
+{
+    return rate.millionths == 1000000 ? 0 : rate.millionths;
+}
+
 #endif /* MB_BIDDER_INTERNAL_H */

@@ -71,6 +71,7 @@ static void attribute(struct mb_bidder *b, struct mb_event *e, const struct mb_n
     e->format = mb_slice_of(mb_format_name(n->format));
     e->has_price_bid = true;
     e->price_bid = n->price;
+    e->rate_millionths = n->rate_millionths;
     e->test = e->test || n->test;
     e->country = n->country;
     e->frequency_key = n->frequency_key;
@@ -257,6 +258,9 @@ static void to_house(struct mb_event *e, const struct mb_endpoint *endpoint,
     }
     if (e->has_min_to_win) {
         e->min_to_win = mb_money_to_house(e->min_to_win, endpoint->rate);
+    }
+    if (!e->attributed) {
+        e->rate_millionths = mb__bidder_kept_rate(endpoint->rate);
     }
     e->currency = house;
 }

@@ -19,6 +19,7 @@ static bool set_prices(const struct mb_bidder *b, struct mb_bid *bid)
         !mb_config_rate(config, wire, &wire_rate)) {
         return false;
     }
+    bid->rate = wire_rate;
     bid->price = mb_money_to_house(given, own_rate);
     bid->price_wire = mb_slice_eq(bid->currency, wire) ? given
                                                        : mb_money_from_house(bid->price, wire_rate);

@@ -24,6 +24,7 @@ static void describe(struct mb_bidder *b, const struct mb_bid *bid, struct mb_no
     n->data = bid->data;
     n->price = bid->price;
     n->price_wire = bid->price_wire;
+    n->rate_millionths = mb__bidder_kept_rate(bid->rate);
     n->model = bid->model;
     n->format = bid->imp->format;
     n->bid_time_ms = b->now_ms;

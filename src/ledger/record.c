@@ -41,6 +41,7 @@ const struct mb__field mb__ledger_fields[] = {
     {"price_paid_micros", MB__FIELD_MICROS, true, AT(price_paid.micros), AT(has_price_paid), 0},
     {"price_sold_for_micros", MB__FIELD_MICROS, true, AT(price_sold_for.micros),
      AT(has_price_sold_for), 0},
+    {"rate_millionths", MB__FIELD_I64, false, AT(rate_millionths), 0, 0},
     {"min_to_win_micros", MB__FIELD_MICROS, true, AT(min_to_win.micros), AT(has_min_to_win), 0},
     TEXT(exchange_time, true),
     TEXT(auction_id, true),

@@ -55,6 +55,7 @@ static struct mb_notice usual_notice(void)
         .data = MB_SLICE("creative-a"),
         .price = {420000},
         .price_wire = {388888},
+        .rate_millionths = 1080000,
         .model = MB_MODEL_SMART_CPC,
         .format = MB_FORMAT_EMAIL_CLICK,
         .bid_time_ms = 1772442000123,
@@ -94,6 +95,7 @@ static void assert_same(const struct mb_notice *a, const struct mb_notice *b)
     assert_int_equal(a->bid_time_ms, b->bid_time_ms);
     assert_int_equal(a->boot_id, b->boot_id);
     assert_int_equal(a->boot_skew_ms, b->boot_skew_ms);
+    assert_int_equal(a->rate_millionths, b->rate_millionths);
     assert_int_equal(a->test, b->test);
 }
 
