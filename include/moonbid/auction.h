@@ -325,6 +325,7 @@ struct mb_request {
     bool test;  /* no ad is served: nothing is booked */
     bool debug; /* the exchange asks for debug text; nothing is booked */
     struct mb_slice currency; /* of prices on the wire */
+    struct mb_price price_max; /* CPM on the wire: the exchange cuts a higher one to it; 0: it does not */
     uint8_t at;               /* 1 first price, 2 second price, 0 unknown */
     uint32_t timeout_ms;      /* the request's own, else the endpoint's; before the margin */
     struct mb_imp *imps;

@@ -26,6 +26,20 @@ static bool set_prices(const struct mb_bidder *b, struct mb_bid *bid)
     return true;
 }
 
+/* What the exchange would cut is cut here, before it is ranked, held and signed: no more may be booked than was
+ * sent. The strategy's highest bid was held against what it asked for, so a slip in the unit is still refused. */
+static void cut(const struct mb_bidder *b, struct mb_bid *bid)
+{
+    struct mb_price most = b->request.price_max;
+    struct mb_rate rate;
+
+    if (most.micros > 0 && bid->model == MB_MODEL_CPM && bid->price_wire.micros > most.micros &&
+        mb_config_rate(b->options.config, b->request.currency, &rate)) {
+        bid->price_wire = most;
+        bid->price = mb_money_to_house(most, rate);
+    }
+}
+
 /* A bid on a deal faces the deal's floor. */
 static struct mb_price floor_of(const struct mb_bid *bid)
 {
@@ -59,6 +73,7 @@ enum mb_nobid mb__bidder_price(const struct mb_bidder *b, struct mb_bid *bid, co
     if (most.micros > 0 && bid->price.micros > most.micros) {
         return MB_NOBID_OVER_MAX_BID;
     }
+    cut(b, bid);
     if (bid->model == MB_MODEL_CPM) {
         bid->ecpm = bid->price;
     }

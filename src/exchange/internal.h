@@ -154,7 +154,7 @@ void mb__openrtb_tell_vast(const struct mb_bid *bid, int32_t *duration_s, int32_
  * to `out`, which may be NULL (then only that). */
 const char *mb__openrtb_add_native(const struct mb_bid *bid, struct mb_buf *out);
 
-/* The exchange's number of bids in one answer. */
-enum { MB_XANDR_BIDS_MAX = 15 };
+/* The exchange's number of bids in one answer, and what it cuts a higher price per thousand to. */
+enum { MB_XANDR_BIDS_MAX = 15, MB_XANDR_PRICE_MAX_MICROS = 999000000 };
 
 #endif /* MB_EXCHANGE_INTERNAL_H */

@@ -444,6 +444,9 @@ static void read_top(struct reader *r)
         .raw = mb__exchange_raw(r->root),
     };
     r->out->currency = answer_currency(r);
+    if (in->endpoint->dialect == MB_DIALECT_XANDR) {
+        r->out->price_max = (struct mb_price){MB_XANDR_PRICE_MAX_MICROS};
+    }
 }
 
 int mb__openrtb_decode_request(const struct mb_wire_in *in, struct mb_request *out, struct mb_error *err)

@@ -1,12 +1,9 @@
 /* xandr_answer.c - what Xandr takes as a bid, and how it is written.
  *
  * Auction, member, creative and deal ids go out as bare numbers, digit for digit, so they are checked to be
- * integers; a price sent as a string would be read as 0. The exchange cuts prices at 999, so no higher one is
- * sent. No bid is a body too, always with status 200: another status counts as a failed connection there.
+ * integers; a price sent as a string would be read as 0. No bid is a body too, always with status 200: another status counts as a failed connection there.
  */
 #include "internal.h"
-
-static const struct mb_price price_max = {INT64_C(999000000)};
 
 /* The exchange refuses it in names and values of macros. */
 enum { MACRO_RESERVED = '^', MACRO_VALUE_MAX = 550 };
@@ -163,12 +160,11 @@ static void write_macros(struct mb_json_writer *w, struct mb_pairs macros)
 
 static void write_bid(struct mb_json_writer *w, const struct mb_bid *bid)
 {
-    struct mb_price price = bid->price_wire.micros > price_max.micros ? price_max : bid->price_wire;
     mb_jsonw_object(w);
     write_id(w, "auction_id_64", bid->imp->id);
     write_id(w, "member_id", bid->member_id);
     mb_jsonw_key(w, "price");
-    mb_jsonw_price(w, price);
+    mb_jsonw_price(w, bid->price_wire);
     if (!mb_slice_empty(bid->creative_id)) {
         write_id(w, "creative_id", bid->creative_id);
     } else {

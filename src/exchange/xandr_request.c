@@ -320,6 +320,7 @@ int mb__xandr_decode_request(const struct mb_wire_in *in, struct mb_request *out
         .test = mb_json_bool(get(r.root, "test"), false),
         .debug = mb_json_bool(get(r.root, "debug_requested"), false),
         .currency = mb__xandr_currency(in->endpoint),
+        .price_max = {MB_XANDR_PRICE_MAX_MICROS},
         .timeout_ms = read_timeout(&r),
         .regs = {.gdpr = -1, .coppa = -1},
         .tokens = mb_exchange_tokens(in->query, in->endpoint->tokens, in->arena),

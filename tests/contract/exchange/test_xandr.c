@@ -263,7 +263,7 @@ static void answers_are_written_byte_for_byte(void **state)
     second.creative_id = MB_SLICE_NONE;
     second.creative_code = MB_SLICE("23219");
     second.member_id = MB_SLICE_NONE;
-    second.price_wire.micros = INT64_C(2000000000);
+    second.price_wire.micros = request.price_max.micros; /* the bidder cuts to it */
     second.notice_token = MB_SLICE_NONE;
     struct mb_bid *const bids[] = {&first, &second};
     assert_int_equal(codec()->check_bid(&request, &first, &field), MB_NOBID_BID);

@@ -133,6 +133,42 @@ static void the_highest_bid_is_of_the_model(void **state)
     }
 }
 
+/* What the exchange cuts is cut before money is held; the strategy's highest bid is of what it asked for. */
+static void a_price_that_the_exchange_cuts_is_cut_everywhere(void **state)
+{
+    static const struct {
+        enum mb_model model;
+        int64_t price, max_cpm, floor;
+        const char *wire;
+        int64_t house, on_wire;
+        enum mb_nobid reason;
+    } rows[] = {
+        {MB_MODEL_CPM, 999000000, 0, 0, "USD", 999000000, 999000000, MB_NOBID_BID},
+        {MB_MODEL_CPM, 999000001, 0, 0, "USD", 999000000, 999000000, MB_NOBID_BID},
+        {MB_MODEL_CPM, 2000000000, 0, 0, "EUR", 1078920000, 999000000, MB_NOBID_BID}, /* 999 * 1.08 */
+        {MB_MODEL_CPM, 2000000000, 0, 999000001, "USD", 999000000, 999000000, MB_NOBID_BELOW_FLOOR},
+        {MB_MODEL_CPM, 2000000000, 1500000000, 0, "USD", 2000000000, 2000000000, MB_NOBID_OVER_MAX_BID},
+        {MB_MODEL_CPC, 2000000000, 0, 0, "USD", 2000000000, 2000000000, MB_NOBID_BID}, /* no price per thousand */
+    };
+
+    (void)state;
+    open_bidder(rates);
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct priced p = {.strategy = {.limits = {.max_cpm = {rows[i].max_cpm}}},
+                           .imp = {.floor = {rows[i].floor}},
+                           .bid = {.model = rows[i].model, .price = {rows[i].price}}};
+        enum mb_nobid reason;
+
+        bidder->request.price_max = (struct mb_price){999000000};
+        reason = price(&p, NULL, rows[i].wire);
+        if (reason != rows[i].reason || p.bid.price.micros != rows[i].house || p.bid.price_wire.micros != rows[i].on_wire ||
+            (reason == MB_NOBID_BID && rows[i].model == MB_MODEL_CPM && p.bid.ecpm.micros != rows[i].house)) {
+            fail_msg("row %zu: %s, house %lld, wire %lld, ecpm %lld", i, mb_nobid_name(reason), (long long)p.bid.price.micros,
+                     (long long)p.bid.price_wire.micros, (long long)p.bid.ecpm.micros);
+        }
+    }
+}
+
 /* lua-api.md section 3: floors compare eCPM, so a price per click needs `ecpm` to face one. */
 static void floors_are_held_against_ecpm(void **state)
 {
@@ -240,6 +276,7 @@ int main(void)
         T(prices_are_converted_exactly),
         T(what_has_no_price_is_refused),
         T(the_highest_bid_is_of_the_model),
+        T(a_price_that_the_exchange_cuts_is_cut_everywhere),
         T(floors_are_held_against_ecpm),
         T(a_bid_on_a_deal_faces_the_floor_of_the_deal),
         T(refused_prices_are_no_bids),
