@@ -131,6 +131,9 @@ struct mb_slice mb__xandr_error_name(int64_t error_id);
 /* --- OpenRTB --- */
 
 int mb__openrtb_decode_request(const struct mb_wire_in *in, struct mb_request *out, struct mb_error *err);
+/* openrtb_imps.c: the list `imp`. Fails (MB_EPROTOCOL) where it has none that one could bid on, or too many. */
+int mb__openrtb_imps(const struct mb_wire_in *in, struct mb_json_value list, struct mb_request *out,
+                     struct mb_error *err);
 /* openrtb_device.c: the request's `device`, client hints included. */
 void mb__openrtb_device(struct mb_json_value device, struct mb_arena *arena, struct mb_device *out);
 enum mb_nobid mb__openrtb_check_bid(const struct mb_request *request, struct mb_bid *bid, const char **field);
@@ -144,7 +147,7 @@ int mb__openrtb_no_bid_reason(enum mb_nobid reason);
 const char *mb__openrtb_check_markup(const struct mb_request *request, const struct mb_bid *bid);
 void mb__openrtb_add_markup(const struct mb_request *request, const struct mb_bid *bid, struct mb_buf *out);
 
-/* vast.c, vast_write.c: the VAST document that the bid's table `vast` describes, in the version that the
+/* vast.c, vast_fit.c, vast_write.c: the VAST document that the bid's table `vast` describes, in the version that the
  * impression takes. NULL, or the path of the key that is wrong or missing; `out` may be NULL (then only that). */
 const char *mb__openrtb_add_vast(const struct mb_bid *bid, struct mb_buf *out);
 /* Sets the length in seconds and OpenRTB's number of the protocol by a table that was found sound, where they are 0. */

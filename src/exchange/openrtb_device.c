@@ -5,22 +5,9 @@
  * model, that counts; and what the user agent tells is only asked where both are silent
  * (bidder/derive.c).
  */
-#include "internal.h"
+#include "fields.h"
 
 enum { VERSION_PARTS_MAX = 8 };
-
-/* Inlined wherever they stand, so that the length of a constant name is a constant. */
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE struct mb_json_value get(struct mb_json_value object, const char *key)
-{
-    return mb_json_get(object, mb_slice_of(key));
-}
-
-INLINE struct mb_slice text(struct mb_json_value object, const char *key)
-{
-    return mb__exchange_filled(mb_json_str(get(object, key)));
-}
 
 /* ["13", "0", "0"]: "13". Zeros at the end say nothing that other exchanges say too. */
 static struct mb_slice version_of(struct mb_json_value brand, struct mb_arena *arena)

@@ -114,32 +114,13 @@ struct mb_slices mb__exchange_split(struct mb_slice text, char sep, struct mb_ar
     return (struct mb_slices){items, count};
 }
 
-/* Reads one character of well-formed UTF-8. Returns its length, or 0. */
-static size_t read_utf8(const unsigned char *at, size_t left, uint32_t *out)
+/* The production Char of XML 1.0 for a character of well-formed UTF-8: no control but three, not U+FFFE and U+FFFF. */
+static bool is_xml_char(const unsigned char *at, size_t len)
 {
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t len = at[0] < 0x80 ? 1 : at[0] < 0xC2 ? 0 : at[0] < 0xE0 ? 2 : at[0] < 0xF0 ? 3 : at[0] < 0xF5 ? 4 : 0;
-    if (len == 0 || len > left) {
-        return 0;
+    if (len == 1) {
+        return at[0] >= 0x20 || at[0] == '\t' || at[0] == '\n' || at[0] == '\r';
     }
-    uint32_t code = len == 1 ? at[0] : at[0] & (0xFFu >> (len + 1));
-    for (size_t i = 1; i < len; i++) {
-        if ((at[i] & 0xC0) != 0x80) {
-            return 0;
-        }
-        code = code << 6 | (at[i] & 0x3Fu);
-    }
-    if (code < least[len] || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) {
-        return 0;
-    }
-    *out = code;
-    return len;
-}
-
-/* The production Char of XML 1.0, surrogates being out already. */
-static bool is_xml_char(uint32_t code)
-{
-    return code >= 0x20 ? code != 0xFFFE && code != 0xFFFF : code == '\t' || code == '\n' || code == '\r';
+    return len != 3 || at[0] != 0xEF || at[1] != 0xBF || at[2] < 0xBE;
 }
 
 /* Whether eight bytes are printable ASCII, which nearly all texts are. A borrow between them can only say no. */
@@ -156,14 +137,13 @@ bool mb__exchange_encodable(struct mb_slice text, bool for_xml)
     const unsigned char *at = (const unsigned char *)text.data;
     size_t left = text.len;
     while (left > 0) {
-        uint32_t code = 0;
         if (left >= sizeof(uint64_t) && are_printable(at)) {
             at += sizeof(uint64_t);
             left -= sizeof(uint64_t);
             continue;
         }
-        size_t len = read_utf8(at, left, &code);
-        if (len == 0 || (for_xml && !is_xml_char(code))) {
+        size_t len = mb_slice_utf8(mb_slice((const char *)at, left));
+        if (len == 0 || (for_xml && !is_xml_char(at, len))) {
             return false;
         }
         at += len;

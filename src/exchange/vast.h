@@ -1,5 +1,5 @@
-/* vast.h - a bid's table `vast` as a VAST document: read and checked (vast.c), written
- * (vast_write.c).
+/* vast.h - a bid's table `vast` as a VAST document: read and checked (vast.c), held against the
+ * impression (vast_fit.c), written (vast_write.c).
  *
  * Part of: exchange (private).
  */
@@ -30,6 +30,10 @@ struct mb__vast {
 /* Reads the bid's table for its impression: NULL and *out, or the path of the first key that is
  * wrong, such as "vast.media[2].type"; it lives in the request's arena. */
 const char *mb__vast_read(const struct mb_bid *bid, struct mb__vast *out);
+
+/* Sets the version and the protocol of a table whose keys are sound: NULL, or the path of the key for
+ * which the impression would refuse it. */
+const char *mb__vast_fit(const struct mb_bid *bid, struct mb__vast *out);
 
 /* A point of the film: "5s", "00:00:05", "00:00:05.250" or 5 as milliseconds, or a share of it,
  * "25%". */

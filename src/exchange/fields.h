@@ -1,0 +1,35 @@
+/* fields.h - the fields of an object by name, for the readers of OpenRTB's documents; and what
+ * Xandr adds to one.
+ *
+ * Part of: exchange (private).
+ */
+#ifndef MB_EXCHANGE_FIELDS_H
+#define MB_EXCHANGE_FIELDS_H
+
+#include "internal.h"
+
+/* Inlined wherever they stand, so that the length of a constant name is a constant. */
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE struct mb_json_value get(struct mb_json_value object, const char *key)
+{
+    return mb_json_get(object, mb_slice_of(key));
+}
+
+INLINE struct mb_slice text(struct mb_json_value object, const char *key)
+{
+    return mb__exchange_filled(mb_json_str(get(object, key)));
+}
+
+INLINE struct mb_slice id(struct mb_json_value object, const char *key)
+{
+    return mb__exchange_filled(mb_json_id(get(object, key)));
+}
+
+/* What Xandr adds to an object of the specification. */
+INLINE struct mb_json_value xandr_ext(struct mb_json_value object)
+{
+    return get(get(object, "ext"), "appnexus");
+}
+
+#endif /* MB_EXCHANGE_FIELDS_H */
