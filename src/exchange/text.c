@@ -142,7 +142,7 @@ bool mb__exchange_encodable(struct mb_slice text, bool for_xml)
             left -= sizeof(uint64_t);
             continue;
         }
-        size_t len = mb_slice_utf8(mb_slice((const char *)at, left));
+        size_t len = at[0] < 0x80 ? 1 : mb_slice_utf8(mb_slice((const char *)at, left));
         if (len == 0 || (for_xml && !is_xml_char(at, len))) {
             return false;
         }
