@@ -162,6 +162,15 @@ struct mb_size {
     uint32_t height;
 };
 
+/* A break of several films (OpenRTB 2.6, 3.2.7: Video). Numbers as there; 0: not told. */
+struct mb_pod {
+    struct mb_slice id;          /* impressions of one request with the same are of one break */
+    int32_t sequence;            /* of the break in what is watched: -1 last, 1 first */
+    int32_t slot;                /* in the break: -1 last, 1 first, 2 one of both */
+    int32_t duration_s, ads_max; /* of the part that bidders may divide among films */
+    struct mb_price floor_per_s; /* CPM in house currency for each second of film there */
+};
+
 /* The first value of that name, or absent. O(pairs). */
 struct mb_slice mb_pairs_get(struct mb_pairs pairs, struct mb_slice name);
 
@@ -238,6 +247,7 @@ struct mb_imp {
     bool interstitial;
     bool rewarded;              /* the user is given something for watching */
     bool deals_only;            /* a private auction: bids without a deal are not taken */
+    struct mb_pod pod;          /* OpenRTB: video and audio */
     bool floor_is_strange;      /* the floor's currency has no rate: no bid can be held against it */
     struct mb_price estimated_price; /* CPM, house currency; 0 where none */
     struct mb_raw raw;

@@ -37,6 +37,7 @@ enum mb_json_type {
     XX(NUMBER_FOR_STRING, "number_for_string")              \
     XX(NUMBER_FOR_BOOL, "number_for_bool")                  \
     XX(STRING_FOR_BOOL, "string_for_bool")                  \
+    XX(BOOL_FOR_NUMBER, "bool_for_number")                  \
     XX(FRACTION_FOR_INTEGER, "fraction_for_integer")        \
     XX(SCALAR_FOR_ARRAY, "scalar_for_array")                \
     XX(WRONG_TYPE, "wrong_type")                            \
@@ -161,6 +162,8 @@ int64_t mb_json_i64(struct mb_json_value value, int64_t fallback);
 bool mb_json_bool(struct mb_json_value value, bool fallback);
 /* The same where "not said" is an answer of its own. False, *out unchanged, for none, null and what is no boolean. */
 bool mb_json_truth(struct mb_json_value value, bool *out);
+/* Truth where the protocol has the integers 0 and 1 for it, as OpenRTB does: those are no slip, true and false are. */
+bool mb_json_flag(struct mb_json_value value, bool *out);
 /* Doubles, for what is neither money nor an id. Beyond a double's range: fallback and WRONG_TYPE. */
 double mb_json_f64(struct mb_json_value value, double fallback);
 /* An id: the digits of an integer as sent, or a string's text; absent for anything else. No slip either way. */

@@ -194,8 +194,15 @@ function Map:get(key) end
 ---@field tag_id? string
 ---@field position? string
 ---@field deals? string[] ids
+---@field deals_only boolean a private auction: only bids with a deal_id of `deals` are taken
 ---@field members? string[] ids
 ---@field estimated_price? number
+---@field pod_id? string impressions of one request with the same are one break of several films
+---@field pod_sequence? integer of the break in what is watched: -1 last, 1 first
+---@field pod_duration? integer seconds of the break that bidders may divide
+---@field pod_ads? integer the most films in that part
+---@field slot_in_pod? integer in the break: -1 last, 1 first, 2 one of both
+---@field floor_per_second? number CPM in the house currency for each second of film
 ---@field raw table
 
 ---@class moonbid.Ctx the only source of time, chance and state

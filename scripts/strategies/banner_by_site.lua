@@ -25,6 +25,7 @@ return {
     bid = function(_, req, imp)
       local price = BY_SITE[req.site.domain or ''] or OTHER
       if price < imp.floor then return nobid 'floor' end
+      if imp.deals_only then return nobid 'deals_only' end -- a private auction, and we have no deal
       if imp.format == 'in_page_push' then
         return {
           price = price,
@@ -56,6 +57,7 @@ return {
 
     bid = function(_, req, imp)
       local price = math.max(BY_SITE[req.site.domain or ''] or OTHER, imp.floor * 1.1)
+      if imp.deals_only then return nobid 'deals_only' end
       if price > XANDR_MAX then return nobid 'too_dear' end
       return {
         price = price,

@@ -25,6 +25,7 @@ return {
     limits = { max_bid = 8.00, daily = 500.00 },
 
     bid = function(_, _, imp)
+      if imp.deals_only then return nobid 'deals_only' end -- a private auction, and we have no deal
       local price = imp.format == 'video' and 4.20 or 3.10
       if price < imp.floor then return nobid 'floor' end
       return { price = price, vast = imp.format == 'video' and VIDEO or AUDIO, creative_id = 'spring-' .. imp.format }
@@ -37,6 +38,7 @@ return {
     limits = { max_bid = 3.00, daily = 200.00 },
 
     bid = function(_, _, imp)
+      if imp.deals_only then return nobid 'deals_only' end
       local price = 1.30
       if price < imp.floor then return nobid 'floor' end
       return {

@@ -13,6 +13,7 @@ return strategy {
   track_clicks = true, -- the bid's click_url becomes the film's landing page, through our redirect
 
   bid = function(_, _, imp)
+    if imp.deals_only then return nobid 'deals_only' end -- a private auction, and we have no deal
     local price = 4.60
     if price < imp.floor then return nobid 'floor' end
     return {

@@ -54,6 +54,14 @@ describe('banner_by_site', function()
     assert.nobids(bidder:send(openrtb('/openrtb/bid', { id = '1', banner = { w = 300, h = 250 }, bidfloor = 1.90 })), 'floor')
   end)
 
+  it('stays out of private auctions, which take deals alone', function()
+    local function at(private)
+      return bidder:bid(kit.openrtb.banner { imp = { pmp = { private_auction = private, deals = { { id = 'd-1' } } } } })
+    end
+    assert.nobids(at(1), 'deals_only')
+    assert.bids(at(0))
+  end)
+
   it('pays a floor that is just its price, and nothing above it', function()
     local function at(floor) return bidder:bid(kit.openrtb.banner { imp = { bidfloor = floor } }) end
     assert.bids(at(1.20), { price = 1.20 })
@@ -137,6 +145,11 @@ describe('xandr_display', function()
     assert.equals('4401', response.seatbid[1].seat)
     local bid = response.seatbid[1].bid[1]
     assert.same({ '71001', nil, 1.8 }, { bid.adid, bid.adm, bid.price })
+  end)
+
+  it('stays out of private auctions', function()
+    local imp = { id = '1', banner = { w = 300, h = 250 }, pmp = { private_auction = 1, deals = { { id = 'd-1' } } } }
+    assert.nobids(bidder:send(openrtb('/xandr/bid', imp, { wseat = { '4401' } })), 'deals_only')
   end)
 
   it('books nothing for a loss', function()

@@ -42,6 +42,15 @@ describe('openrtb_media', function()
     assert.nobids(ask { native = { ver = '1.2', request = request } }, 'invalid_bid')
   end)
 
+  it('leaves private auctions to its deals', function()
+    local function private(deal) return { private_auction = 1, deals = { { id = deal } } } end
+    for _, media in ipairs { 'video', 'audio' } do
+      assert.nobids(ask { [media] = { mimes = { 'x/y' } }, pmp = private 'd-1' }, 'deals_only')
+    end
+    assert.nobids(ask { native = { ver = '1.2', request = '{}' }, pmp = private 'd-1' }, 'deals_only')
+    assert.bids(ask { banner = { w = 300, h = 250 }, pmp = private 'deal-7' }, { price = 2.60 })
+  end)
+
   it('does not bid under a floor', function()
     assert.nobids(ask { video = { mimes = { 'x/y' } }, bidfloor = 4.21 }, 'floor')
   end)

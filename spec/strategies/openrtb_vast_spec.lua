@@ -7,10 +7,10 @@ describe('openrtb_vast', function()
   local bidder
   before_each(function() bidder = kit.load { scripts = 'scripts', only = { 'openrtb_vast' } } end)
 
-  local function ask(video, floor)
+  local function ask(video, floor, pmp)
     video.w, video.h = video.w or 640, video.h or 360
     return bidder:send { method = 'POST', path = '/openrtb/bid', body = json.encode {
-      id = 'r-1', imp = { { id = '7', video = video, bidfloor = floor } }, site = { domain = 'pub.example' } } }
+      id = 'r-1', imp = { { id = '7', video = video, bidfloor = floor, pmp = pmp } }, site = { domain = 'pub.example' } } }
   end
 
   local function only_bid(answer) return json.decode(answer.http.body).seatbid[1].bid[1] end
@@ -38,6 +38,10 @@ describe('openrtb_vast', function()
   it('does not bid under a floor', function()
     assert.bids(ask({}, 4.60), { price = 4.60 })
     assert.nobids(ask({}, 4.61), 'floor')
+  end)
+
+  it('stays out of private auctions', function()
+    assert.nobids(ask({}, nil, { private_auction = 1, deals = { { id = 'd-1' } } }), 'deals_only')
   end)
 
   it('counts why it lost', function()

@@ -119,6 +119,25 @@ describe('on OpenRTB', function()
     assert.bids(answer, { title = 's1 e1 de com.bad 7 true true' })
   end)
 
+  it('tells of deals that must be, and of the break a film would stand in', function()
+    load [[if imp.deals_only and not imp.deals then return nobid 'closed' end
+      local said = { imp.pod_id, imp.pod_sequence, imp.pod_duration, imp.pod_ads, imp.slot_in_pod, imp.floor_per_second }
+      return { price = 2, vast = '<VAST/>', duration = 30, tactic = table.concat(said, ' ') }]]
+    local function film(more)
+      local video = { podid = 'p1', podseq = -1, poddur = 60, maxseq = 4, slotinpod = 1, mincpmpersec = 0.05 }
+      for key, value in pairs(more or {}) do video[key] = value end
+      return { id = '1', video = video }
+    end
+    assert.equals('p1 -1 60 4 1 0.05', only_bid(ask(film())).tactic)
+    assert.nobids(ask(film { mincpmpersec = 0.07 }), 'below_floor')
+    assert.is_nil(only_bid(ask { id = '1', video = { w = 1, h = 1 } }).tactic)
+    local closed = film()
+    closed.pmp = { private_auction = 1 }
+    assert.nobids(ask(closed), 'closed')
+    closed.pmp.private_auction = 0
+    assert.bids(ask(closed))
+  end)
+
   it("calls a bid's own URLs once, filled with what the notice told", function()
     load [[return { price = 2, markup = '<b>x</b>', data = 'a b',
       win_url = 'https://t.example/w?p=${AUCTION_PRICE}&c=${AUCTION_CURRENCY}&d={data}&a=${AUCTION_ID}',

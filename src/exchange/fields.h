@@ -26,6 +26,14 @@ INLINE struct mb_slice id(struct mb_json_value object, const char *key)
     return mb__exchange_filled(mb_json_id(get(object, key)));
 }
 
+/* OpenRTB writes yes and no as 1 and 0; false where it is not said. */
+INLINE bool flag(struct mb_json_value object, const char *key)
+{
+    bool said = false;
+    mb_json_flag(get(object, key), &said);
+    return said;
+}
+
 /* What Xandr adds to an object of the specification. */
 INLINE struct mb_json_value xandr_ext(struct mb_json_value object)
 {

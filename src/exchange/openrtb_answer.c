@@ -93,6 +93,29 @@ static bool is_language_taken(const struct mb_request *request, struct mb_slice 
     return request->languages.count == 0 || mb_slice_empty(language);
 }
 
+/* The length and protocol of a film are those of its VAST table where the strategy does not say. */
+static void tell_film(const struct mb_bid *bid, int32_t *duration_s, int32_t *protocol)
+{
+    bool is_film = bid->imp->format == MB_FORMAT_VIDEO || bid->imp->format == MB_FORMAT_AUDIO;
+    *duration_s = bid->duration_s;
+    *protocol = bid->protocol;
+    if (is_film && !mb_slice_empty(bid->vast_table) && mb_slice_empty(bid->markup)) {
+        mb__openrtb_tell_vast(bid, duration_s, protocol);
+    }
+}
+
+/* A break that is divided among bidders has a floor for each second of film. */
+static bool pays_its_seconds(const struct mb_bid *bid)
+{
+    int32_t duration_s, protocol;
+    struct mb_price floor = bid->imp->pod.floor_per_s;
+    if (floor.micros == 0) {
+        return true;
+    }
+    tell_film(bid, &duration_s, &protocol);
+    return duration_s <= 0 || bid->ecpm.micros / duration_s >= floor.micros;
+}
+
 /* CPC is ExoClick's own (ext.btype); everywhere else a price is per thousand impressions. */
 static bool is_model_known(const struct mb_request *request, const struct mb_bid *bid)
 {
@@ -173,7 +196,10 @@ enum mb_nobid mb__openrtb_check_bid(const struct mb_request *request, struct mb_
         culprit = unencodable(bid);
     }
     *field = culprit;
-    return culprit ? MB_NOBID_INVALID_BID : MB_NOBID_BID;
+    if (culprit) {
+        return MB_NOBID_INVALID_BID;
+    }
+    return pays_its_seconds(bid) ? MB_NOBID_BID : MB_NOBID_BELOW_FLOOR;
 }
 
 /* --- writing --- */
@@ -340,14 +366,10 @@ static void write_language(struct mb_json_writer *w, struct mb_slice language)
     write_text(w, language.len == 2 ? "language" : "langb", language);
 }
 
-/* The length and protocol of a film are those of its VAST table where the strategy does not say. */
 static void write_film(struct mb_json_writer *w, const struct mb_bid *bid)
 {
-    int32_t duration_s = bid->duration_s, protocol = bid->protocol;
-    bool is_film = bid->imp->format == MB_FORMAT_VIDEO || bid->imp->format == MB_FORMAT_AUDIO;
-    if (is_film && !mb_slice_empty(bid->vast_table) && mb_slice_empty(bid->markup)) {
-        mb__openrtb_tell_vast(bid, &duration_s, &protocol);
-    }
+    int32_t duration_s, protocol;
+    tell_film(bid, &duration_s, &protocol);
     write_number(w, "dur", duration_s);
     write_number(w, "protocol", protocol);
     write_number(w, "slotinpod", bid->slot_in_pod);

@@ -57,7 +57,7 @@ static void read_hints(struct mb_json_value sua, struct mb_arena *arena, struct 
     out->model = mb__exchange_either(out->model, text(sua, "model"));
     out->hinted_browser = browser_of(sua);
     out->hinted_mobile = mb_json_present(get(sua, "mobile"))
-                             ? (mb_json_bool(get(sua, "mobile"), false) ? MB_HINT_YES : MB_HINT_NO)
+                             ? (flag(sua, "mobile") ? MB_HINT_YES : MB_HINT_NO)
                              : MB_HINT_NONE;
 }
 

@@ -52,7 +52,7 @@ static void read_deals(const struct reader *r, struct mb_json_value imp_object, 
     }
     imp->deals = (struct mb_slices){ids, count};
     imp->deal_floors = floors;
-    imp->deals_only = mb_json_bool(get(pmp, "private_auction"), false);
+    imp->deals_only = flag(pmp, "private_auction");
 }
 
 static bool add_size(struct mb_size *sizes, size_t *count, struct mb_json_value object)
@@ -111,22 +111,56 @@ static struct mb_price estimated_price(const struct reader *r, struct mb_json_va
     return is_known ? mb_money_to_house(wire, rate) : (struct mb_price){0};
 }
 
+/* In an extension that nobody has written down no form of yes is a slip. */
+static bool is_yes(struct mb_json_value value)
+{
+    struct mb_slice text = mb_json_text(value);
+    return value.type == MB_JSON_TRUE || mb_slice_is(text, "1") || mb_slice_is(text, "\"1\"") ||
+           mb_slice_is(text, "\"true\"");
+}
+
 /* `rwdd` of 2.6; before it every exchange had a name of its own. */
 static bool is_rewarded(struct mb_json_value imp)
 {
     struct mb_json_value ext = get(imp, "ext"), video = get(get(imp, "video"), "ext");
-    return mb_json_bool(get(imp, "rwdd"), false) || mb_json_bool(get(ext, "rewarded"), false) ||
-           mb_json_bool(get(video, "rewarded"), false) ||
-           mb_json_bool(get(get(ext, "prebid"), "is_rewarded_inventory"), false);
+    return flag(imp, "rwdd") || is_yes(get(ext, "rewarded")) || is_yes(get(video, "rewarded")) ||
+           is_yes(get(get(ext, "prebid"), "is_rewarded_inventory"));
+}
+
+/* A number of 32 bits; 0 for one that is larger, as for none. */
+static int32_t small(struct mb_json_value object, const char *key)
+{
+    int64_t number = mb_json_i64(get(object, key), 0);
+    return number < INT32_MIN || number > INT32_MAX ? 0 : (int32_t)number;
+}
+
+/* Where in a pod of 2.6 the film would stand, and what it would cost there; absent outside of pods. */
+static struct mb_pod read_pod(const struct reader *r, struct mb_json_value media,
+                              const struct mb_imp *imp)
+{
+    struct mb_rate rate;
+    struct mb_price per_second = {0};
+    struct mb_pod pod = {
+        .id = id(media, "podid"),
+        .sequence = small(media, "podseq"),
+        .slot = small(media, "slotinpod"),
+        .duration_s = small(media, "poddur"),
+        .ads_max = small(media, "maxseq"),
+    };
+    if (mb_json_price(get(media, "mincpmpersec"), &per_second) && per_second.micros > 0 &&
+        mb_rates_get(r->in->rates, mb__exchange_upper(imp->currency_wire, r->in->arena), &rate)) {
+        pod.floor_per_s = mb_money_to_house(per_second, rate);
+    }
+    return pod;
 }
 
 static void read_common(const struct reader *r, struct mb_json_value object, struct mb_imp *imp)
 {
-    imp->interstitial = mb_json_bool(get(object, "instl"), false);
+    imp->interstitial = flag(object, "instl");
     imp->rewarded = is_rewarded(object);
     imp->id = id(object, "id");
     imp->tag_id = id(object, "tagid");
-    imp->secure = mb_json_bool(get(object, "secure"), false);
+    imp->secure = flag(object, "secure");
     imp->floor_is_strange =
         !read_floor(r, object, &imp->floor_wire, &imp->currency_wire, &imp->floor);
     imp->estimated_price = estimated_price(r, object);
@@ -142,6 +176,9 @@ static void add_imp(const struct reader *r, struct mb_imp *imps, const struct mb
     imp->index = (uint32_t)r->out->n_imps++;
     imp->format = format;
     imp->position = position(media);
+    if (format == MB_FORMAT_VIDEO || format == MB_FORMAT_AUDIO) {
+        imp->pod = read_pod(r, media, imp);
+    }
     imp->native_in_root =
         format == MB_FORMAT_NATIVE && mb_slice_is(mb_json_str(get(media, "ver")), "1.0");
     read_sizes(r, media, imp);
@@ -177,8 +214,7 @@ static void read_imp(const struct reader *r, struct mb_json_value object, struct
         if (mb_slice_present(text(object, "el"))) {
             format = MB_FORMAT_EMAIL_CLICK;
             r->out->user.email = text(object, "el");
-        } else if (r->in->endpoint->dialect == MB_DIALECT_EXOCLICK &&
-                   mb_json_bool(get(object, "instl"), false)) {
+        } else if (r->in->endpoint->dialect == MB_DIALECT_EXOCLICK && flag(object, "instl")) {
             format = MB_FORMAT_POPUNDER;
         }
         add_imp(r, imps, &common, format, (struct mb_json_value){0});

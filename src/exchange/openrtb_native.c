@@ -5,14 +5,9 @@
  * Lists of the native specification: image type 1 icon, 3 main; data type 1 sponsor, 2 description, 11 shown
  * URL.
  */
-#include "internal.h"
+#include "fields.h"
 
 enum { IMAGE_ICON = 1, IMAGE_MAIN = 3, DATA_SPONSOR = 1, DATA_DESCRIPTION = 2, DATA_DISPLAY_URL = 11 };
-
-static struct mb_json_value get(struct mb_json_value object, const char *key)
-{
-    return mb_json_get(object, mb_slice_of(key));
-}
 
 /* One of Xandr's own samples has a brace too many behind its document: what stands before it counts. */
 static bool parse_request(struct mb_json *doc, struct mb_arena *arena, struct mb_slice text)
@@ -99,7 +94,7 @@ static int write_assets(const struct mb_bid *bid, struct mb_json_value assets, s
         const char *member = NULL, *key = NULL;
         struct mb_slice value = value_for(bid, asset, &member, &key);
         if (mb_slice_empty(value)) {
-            if (mb_json_bool(get(asset, "required"), false)) {
+            if (flag(asset, "required")) {
                 return -1;
             }
             continue;
@@ -246,7 +241,7 @@ static void write_given(struct mb_json_value root, int version, struct mb_buf *o
 static bool has_required(struct mb_json_value asked, struct mb_json_value given)
 {
     for (struct mb_json_value a = mb_json_list_first(asked); a.type != MB_JSON_NONE; a = mb_json_list_next(asked, a)) {
-        bool found = !mb_json_bool(get(a, "required"), false);
+        bool found = !flag(a, "required");
         for (struct mb_json_value g = mb_json_list_first(given); g.type != MB_JSON_NONE && !found;
              g = mb_json_list_next(given, g)) {
             found = mb_json_i64(get(g, "id"), -1) == mb_json_i64(get(a, "id"), -2);

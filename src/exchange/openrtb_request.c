@@ -49,7 +49,7 @@ static struct mb_json_value moved_list(struct mb_json_value object, const char *
 static int8_t tristate(struct mb_json_value object, const char *key)
 {
     bool said;
-    return mb_json_truth(get(object, key), &said) ? (int8_t)said : -1;
+    return mb_json_flag(get(object, key), &said) ? (int8_t)said : -1;
 }
 
 static int8_t moved_tristate(struct mb_json_value object, const char *key)
@@ -171,7 +171,7 @@ static void read_user(const struct reader *r)
     out->segments = segments(r, user);
     out->data = mb__exchange_either(text(user, "customdata"),
                                     mb__exchange_embedded(get(xandr_ext(user), "userdata_json")));
-    out->opted_out = mb_json_bool(get(get(r->root, "device"), "dnt"), false) || is_opt_out_id;
+    out->opted_out = flag(get(r->root, "device"), "dnt") || is_opt_out_id;
 }
 
 /* `source.schain` of 2.6, `source.ext.schain` before it; Xandr has it in `ext`. */
@@ -216,7 +216,7 @@ static void read_top(struct reader *r)
     *r->out = (struct mb_request){
         .endpoint = in->endpoint,
         .id = id(r->root, "id"),
-        .test = mb_json_bool(get(r->root, "test"), false),
+        .test = flag(r->root, "test"),
         .at = at == 1 || at == 2 ? (uint8_t)at : 0,
         .timeout_ms = tmax > 0 && tmax <= UINT32_MAX ? (uint32_t)tmax : in->endpoint->timeout_ms,
         .tokens = mb_exchange_tokens(in->query, in->endpoint->tokens, in->arena),

@@ -313,9 +313,12 @@ int64_t mb_json_i64(struct mb_json_value value, int64_t fallback)
     return number;
 }
 
-bool mb_json_truth(struct mb_json_value value, bool *out)
+/* `is_number`: 0 and 1 are what is due, and the words are the slip. */
+static bool read_truth(struct mb_json_value value, bool is_number, bool *out)
 {
     if (value.type == MB_JSON_TRUE || value.type == MB_JSON_FALSE) {
+        if (is_number)
+            count_slip(value, MB_JSON_SLIP_BOOL_FOR_NUMBER);
         *out = value.type == MB_JSON_TRUE;
         return true;
     }
@@ -325,14 +328,27 @@ bool mb_json_truth(struct mb_json_value value, bool *out)
         bool is_true = mb_slice_is(text, "1") || (is_string && mb_slice_is(text, "true"));
         bool is_false = mb_slice_is(text, "0") || (is_string && mb_slice_is(text, "false"));
         if (is_true || is_false) {
-            count_slip(value,
-                       is_string ? MB_JSON_SLIP_STRING_FOR_BOOL : MB_JSON_SLIP_NUMBER_FOR_BOOL);
+            if (is_string)
+                count_slip(value, is_number ? MB_JSON_SLIP_STRING_FOR_NUMBER
+                                            : MB_JSON_SLIP_STRING_FOR_BOOL);
+            else if (!is_number)
+                count_slip(value, MB_JSON_SLIP_NUMBER_FOR_BOOL);
             *out = is_true;
             return true;
         }
     }
     count_wrong_type(value);
     return false;
+}
+
+bool mb_json_truth(struct mb_json_value value, bool *out)
+{
+    return read_truth(value, false, out);
+}
+
+bool mb_json_flag(struct mb_json_value value, bool *out)
+{
+    return read_truth(value, true, out);
 }
 
 bool mb_json_bool(struct mb_json_value value, bool fallback)

@@ -223,6 +223,35 @@ static void moved_objects_are_read_from_every_place(void **state)
     }
 }
 
+/* A break of several films (2.6); other media have none. Numbers that no break can have are as good as absent. */
+static void films_know_their_break(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *imp, *pod;
+    } rows[] = {
+        {"\"video\":{\"podid\":\"p1\",\"podseq\":-1,\"slotinpod\":1,\"poddur\":60,\"maxseq\":4,\"mincpmpersec\":0.05}",
+         "p1 -1 1 60 4 50000"},
+        {"\"audio\":{\"podid\":7,\"podseq\":\"1\",\"slotinpod\":2.0,\"mincpmpersec\":\"0.1\"},\"bidfloorcur\":\"EUR\"",
+         "7 1 2 0 0 108000"},
+        {"\"audio\":{\"mincpmpersec\":1},\"bidfloorcur\":\"XTS\"", "- 0 0 0 0 0"},
+        {"\"video\":{\"podid\":\"\",\"podseq\":4294967297,\"poddur\":-2147483649,\"maxseq\":[],\"mincpmpersec\":-1}",
+         "- 0 0 0 0 0"},
+        {"\"banner\":{\"podid\":\"p1\",\"podseq\":1}", "- 0 0 0 0 0"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char body[512], seen[128];
+        snprintf(body, sizeof body, "{\"id\":1,\"imp\":[{\"id\":1,%s}]}", rows[i].imp);
+        assert_int_equal(decode_text(body), 0);
+        const struct mb_pod *pod = &request.imps[0].pod;
+        snprintf(seen, sizeof seen, "%.*s %d %d %d %d %lld",
+                 MB_SLICE_ARG(mb_slice_present(pod->id) ? pod->id : MB_SLICE("-")), pod->sequence, pod->slot,
+                 pod->duration_s, pod->ads_max, (long long)pod->floor_per_s.micros);
+        assert_string_equal(seen, rows[i].pod);
+        mb_arena_reset(&arena);
+    }
+}
+
 static void ids_keep_every_digit(void **state)
 {
     (void)state;
@@ -263,6 +292,10 @@ static void what_is_no_request_is_named(void **state)
 }
 
 /* --- answers --- */
+
+#define FILM_OF_15_S                                                                                            \
+    "{\"title\":\"T\",\"duration\":\"15s\",\"media\":[{\"url\":\"https://c.example/f.mp4\",\"type\":\"video/mp4\","    \
+    "\"width\":640,\"height\":360}],\"impression\":\"https://t.example/\"}"
 
 static struct mb_bid bid_on(size_t imp)
 {
@@ -315,6 +348,39 @@ static void a_bid_that_would_be_refused_is_not_sent(void **state)
     bid = bid_on(1);
     bid.seat = MB_SLICE("s1");
     assert_string_equal(refused(&bid), "vast");
+}
+
+/* Where a break has a price for each second, the film's length decides; one that nobody tells faces none. */
+static void a_second_of_film_has_a_floor(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t ecpm_micros;
+        int32_t duration_s;
+        const char *vast_table;
+        enum mb_nobid reason;
+    } rows[] = {
+        {1500000, 30, NULL, MB_NOBID_BID},
+        {1499999, 30, NULL, MB_NOBID_BELOW_FLOOR},
+        {1, INT32_MAX, NULL, MB_NOBID_BELOW_FLOOR},
+        {1, 0, NULL, MB_NOBID_BID},
+        {1500000, 0, "{\"wrapper\":\"https://w.example/\",\"impression\":\"https://t.example/\"}", MB_NOBID_BID},
+        {750000, 0, FILM_OF_15_S, MB_NOBID_BID},
+        {749999, 0, FILM_OF_15_S, MB_NOBID_BELOW_FLOOR},
+    };
+    assert_int_equal(decode_text("{\"id\":1,\"imp\":[{\"id\":1,\"video\":{\"poddur\":60,\"mincpmpersec\":0.05}}]}"), 0);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const char *field = NULL;
+        struct mb_bid bid = bid_on(0);
+        bid.ecpm.micros = rows[i].ecpm_micros;
+        bid.duration_s = rows[i].duration_s;
+        bid.vast = mb_slice_of(rows[i].vast_table ? NULL : "<VAST/>");
+        bid.vast_table = mb_slice_of(rows[i].vast_table);
+        enum mb_nobid reason = mb_exchange_codec(MB_EXCHANGE_OPENRTB)->check_bid(&request, &bid, &field);
+        if (reason != rows[i].reason) {
+            fail_msg("row %zu: %s %s", i, mb_nobid_name(reason), field ? field : "");
+        }
+    }
 }
 
 /* What the publisher does not take is no bid of ours. */
@@ -541,6 +607,8 @@ int main(void)
         TEST(each_media_type_is_an_impression),
         TEST(moved_fields_are_read_from_both_places),
         TEST(moved_objects_are_read_from_every_place),
+        TEST(films_know_their_break),
+        TEST(a_second_of_film_has_a_floor),
         TEST(languages_and_apps_are_kept_to),
         TEST(ids_keep_every_digit),
         TEST(what_is_no_request_is_named),

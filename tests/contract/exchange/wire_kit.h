@@ -125,6 +125,12 @@ static inline void kit_dump_imp(struct mb_buf *buf, const struct mb_imp *imp)
     kit_number(buf, "interstitial", imp->interstitial, 0);
     kit_number(buf, "rewarded", imp->rewarded, 0);
     kit_number(buf, "deals_only", imp->deals_only, 0);
+    kit_line(buf, "pod.id", imp->pod.id);
+    kit_number(buf, "pod.sequence", imp->pod.sequence, 0);
+    kit_number(buf, "pod.slot", imp->pod.slot, 0);
+    kit_number(buf, "pod.duration_s", imp->pod.duration_s, 0);
+    kit_number(buf, "pod.ads_max", imp->pod.ads_max, 0);
+    kit_price(buf, "pod.floor_per_s", imp->pod.floor_per_s, imp->pod.floor_per_s.micros != 0);
     kit_number(buf, "native_in_root", imp->native_in_root, 0);
     kit_number(buf, "floor_is_strange", imp->floor_is_strange, 0);
 }

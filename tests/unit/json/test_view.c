@@ -200,6 +200,41 @@ static void booleans(void **state)
     }
 }
 
+/* Where a protocol has 0 and 1 for no and yes, the words are what an operator should hear of. */
+static void flags(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int value; /* -1: not said */
+        int slip;
+    } rows[] = {
+        {"1", 1, NO_SLIP},
+        {"0", 0, NO_SLIP},
+        {"true", 1, MB_JSON_SLIP_BOOL_FOR_NUMBER},
+        {"false", 0, MB_JSON_SLIP_BOOL_FOR_NUMBER},
+        {"\"1\"", 1, MB_JSON_SLIP_STRING_FOR_NUMBER},
+        {"\"0\"", 0, MB_JSON_SLIP_STRING_FOR_NUMBER},
+        {"\"true\"", 1, MB_JSON_SLIP_STRING_FOR_NUMBER},
+        {"\"false\"", 0, MB_JSON_SLIP_STRING_FOR_NUMBER},
+        {"2", -1, MB_JSON_SLIP_WRONG_TYPE},
+        {"1.0", -1, MB_JSON_SLIP_WRONG_TYPE},
+        {"-1", -1, MB_JSON_SLIP_WRONG_TYPE},
+        {"\"\"", -1, MB_JSON_SLIP_WRONG_TYPE},
+        {"{}", -1, MB_JSON_SLIP_WRONG_TYPE},
+        {"null", -1, NO_SLIP},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (int before = 0; before < 2; before++) {
+            bool flag = before;
+            bool is_said = mb_json_flag(parse(rows[i].text), &flag);
+            if (is_said != (rows[i].value >= 0) || flag != (is_said ? rows[i].value : before))
+                fail_msg("%s said %d, %d", rows[i].text, is_said, flag);
+            check_slip(rows[i].text, rows[i].slip);
+        }
+    }
+}
+
 static void doubles_and_prices(void **state)
 {
     (void)state;
@@ -386,6 +421,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(ids_keep_every_digit_and_are_no_slip, set_up, tear_down),
         cmocka_unit_test_setup_teardown(strings, set_up, tear_down),
         cmocka_unit_test_setup_teardown(booleans, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(flags, set_up, tear_down),
         cmocka_unit_test_setup_teardown(doubles_and_prices, set_up, tear_down),
         cmocka_unit_test_setup_teardown(look_ups_find_what_a_walk_finds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(members_are_found_and_duplicates_counted, set_up,
