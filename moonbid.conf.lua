@@ -31,6 +31,9 @@ return {
   -- The same for click redirects, where they shall go to another name than notices.
   -- click_url = 'https://go.example.com',
 
+  -- And for the images that count impressions (`track_impressions` of a strategy), which visitors' browsers fetch.
+  -- pixel_url = 'https://px.example.com',
+
   -- The first key signs notices, all are accepted: to change keys put a new one first and drop the old one a day later.
   -- A file that is missing is made. Without this key: notice.key in the data folder.
   notice_keys = { 'file:var/notice.key' },

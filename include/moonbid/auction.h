@@ -393,6 +393,8 @@ struct mb_bid {
     struct mb_slice arm;
     struct mb_slice notice_url; /* the engine's own billing notice, made before encoding */
     struct mb_slice win_notice, loss_notice; /* OpenRTB: the others, likewise */
+    struct mb_slice impression_url; /* likewise, where an image of ours tells of its impression */
+    bool names_impression_url; /* its markup says itself where that image goes */
     struct mb_slice notice_token; /* the signed token for custom_notify_data, made before encoding */
     int script_ref;             /* private to script: the Lua table while the request lasts */
 };

@@ -16,7 +16,7 @@ struct mb_doc;
     XX("listen", RESTART) XX("admin", RESTART) XX("admin_token", LIVE) XX("workers", RESTART)          \
     XX("user", RESTART) XX("scripts", RESTART) XX("data", RESTART) XX("timezone", RESTART)             \
     XX("currency", RESTART) XX("rates", LIVE) XX("notice_url", LIVE) XX("click_url", LIVE)             \
-    XX("pixel_url", UNUSED) XX("notice_keys", LIVE) XX("geoip", LIVE) XX("silence", LIVE)              \
+    XX("pixel_url", LIVE) XX("notice_keys", LIVE) XX("geoip", LIVE) XX("silence", LIVE)              \
     XX("fetch.allow", LIVE) XX("fetch.timeout", LIVE) XX("fetch.retry", LIVE)                          \
     XX("trusted_proxies", LIVE) XX("log_level", LIVE) XX("recorder", UNUSED)                           \
     XX("endpoints[].name", RESTART) XX("endpoints[].exchange", RESTART)                                \
@@ -56,6 +56,7 @@ struct mb_config {
     struct mb_slice currency;     /* house */
     struct mb_slice notice_url;   /* base without a final slash */
     struct mb_slice click_url;    /* likewise, of click redirects; the same where none is given */
+    struct mb_slice pixel_url;    /* likewise, of the images that count impressions */
     struct mb_slices notice_keys; /* "file:var/notice.key", or 32 hex digits */
     const char *geoip;            /* path, or NULL */
     uint32_t money_guard_ms;      /* bids go on for so long while spend is not recorded */

@@ -114,6 +114,7 @@ struct mb_strategy {
     struct mb_limits limits;
     const struct mb_pool *pool; /* of limits.budget; NULL: none */
     bool track_clicks;
+    bool track_impressions;
     int32_t priority;
     struct mb_slices tokens; /* names of the strategy's own dynamic tokens */
     uint32_t handlers;

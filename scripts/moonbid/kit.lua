@@ -272,17 +272,20 @@ local function bid_of(answer, index)
 end
 
 -- Where a bid has the URL of each kind; 'win' and 'loss' on OpenRTB only.
-local NOTICES = { billing = 'notice_url', win = 'win_notice', loss = 'loss_notice' }
+local NOTICES = { billing = 'notice_url', win = 'win_notice', loss = 'loss_notice', impression = 'impression_url' }
 
 --- Follows the notice URL that the engine put into the answer. `kind` is 'billing', on OpenRTB also 'win'
--- and 'loss'; `query` is what the exchange fills in ("p=0.3"). The answer's `fetches` are the strategy's own URLs that
--- the server would call now.
+-- and 'loss', and 'impression' where the strategy tracks those; `query` is what the exchange fills in ("p=0.3"). The
+-- answer's `fetches` are the strategy's own URLs that the server would call now.
 function Bidder:notice(answer, kind, query)
   local field = NOTICES[kind]
-  if not field then error(("a notice is 'billing', 'win' or 'loss', got %s"):format(tostring(kind)), 2) end
+  if not field then error(("a notice is 'billing', 'win', 'loss' or 'impression', got %s"):format(tostring(kind)), 2) end
   local bid = bid_of(answer)
   local url = bid[field]
-  if not bid.notice_url then error('this bid carries no notice URL; its exchange sends notify and click requests', 2) end
+  if not url and kind == 'impression' then error('no image of ours tells of this bid\'s impression', 2) end
+  if not bid.notice_url and not url then
+    error('this bid carries no notice URL; its exchange sends notify and click requests', 2)
+  end
   if not url then error(("this bid carries the notice 'billing' only, its exchange knows no '%s'"):format(kind), 2) end
   local path, own = url:match '^https?://[^/]+(/[^?]*)%??(.*)$' -- `own`: the strategy's URL, which travels along
   if own ~= '' then query = query and own .. '&' .. query or own end

@@ -77,6 +77,7 @@ function Map:get(key) end
 ---@field target? moonbid.Target
 ---@field limits? moonbid.Limits
 ---@field track_clicks? boolean landing pages go through a signed redirect
+---@field track_impressions? boolean an image of ours tells of impressions, where the answer has a place for one
 ---@field priority? integer the higher bids first
 ---@field tokens? table<string, moonbid.TokenFunction> `{name}` in URLs and texts
 ---@field bid fun(ctx: moonbid.Ctx, req: moonbid.Request, imp: moonbid.Imp): moonbid.Bid|moonbid.Bid[]|moonbid.Nobid|nil

@@ -271,6 +271,7 @@ static enum mb_nobid finish(struct mb_bidder *b, const struct mb_codec *codec, s
     }
     mb__bidder_expand(b, bid);
     mb__bidder_wrap_click(b, bid);
+    mb__bidder_place_pixel(b, bid);
     reason = mb__bidder_attach_urls(b, bid, field);
     if (reason == MB_NOBID_BID) {
         reason = codec->check_bid(&b->request, bid, field);

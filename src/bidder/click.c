@@ -58,18 +58,17 @@ static void add_macros(struct mb_buf *out, struct mb_slice target)
     }
 }
 
-static struct mb_slice wrap(struct mb_bidder *b, struct mb_slice target)
+struct mb_slice mb__bidder_sealed_url(struct mb_bidder *b, enum mb_event_type kind, struct mb_slice base,
+                                      struct mb_slice path, struct mb_slice target)
 {
-    const struct mb_config *config = b->options.config;
-    struct mb_slice base = mb_slice_present(config->click_url) ? config->click_url : config->notice_url;
-    struct mb_slice token = mb__bidder_token(b, MB_EVENT_CLICK);
+    struct mb_slice token = mb__bidder_token(b, kind);
     struct mb_buf *out = &b->scratch;
     char seal[MB_NOTICE_SEAL_CHARS];
 
     mb_notice_seal(b->options.keys, token, target, seal);
     mb_buf_clear(out);
     mb_xbuf_add_slice(out, base);
-    mb_xbuf_add_slice(out, MB_SLICE("/k/"));
+    mb_xbuf_add_slice(out, path);
     mb_xbuf_add_slice(out, token);
     mb_xbuf_add_slice(out, MB_SLICE("?s="));
     mb_xbuf_add(out, seal, sizeof(seal));
@@ -81,6 +80,8 @@ static struct mb_slice wrap(struct mb_bidder *b, struct mb_slice target)
 
 void mb__bidder_wrap_click(struct mb_bidder *b, struct mb_bid *bid)
 {
+    const struct mb_config *config = b->options.config;
+    struct mb_slice base = mb_slice_present(config->click_url) ? config->click_url : config->notice_url;
     struct mb_slice *const urls[] = {&bid->click_url, &bid->url};
 
     if (!bid->strategy->track_clicks) {
@@ -88,7 +89,7 @@ void mb__bidder_wrap_click(struct mb_bidder *b, struct mb_bid *bid)
     }
     for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
         if (!mb_slice_empty(*urls[i]) && urls[i]->len <= TARGET_MAX) {
-            *urls[i] = wrap(b, *urls[i]);
+            *urls[i] = mb__bidder_sealed_url(b, MB_EVENT_CLICK, base, MB_SLICE("/k/"), *urls[i]);
         }
     }
 }
@@ -162,25 +163,34 @@ static void record_click(struct mb_bidder *b, struct mb_slice token, struct mb_b
     b->totals->notices++;
 }
 
+bool mb__bidder_send_on(struct mb_bidder *b, struct mb_slice token, struct mb_slice query, struct mb_bidder_out *out)
+{
+    struct mb_slice target = mb__bidder_parameter(b, query, MB_SLICE("u"));
+    struct mb_slice seal = mb__bidder_parameter(b, query, MB_SLICE("s"));
+
+    if (mb_slice_empty(target) || !mb_notice_seal_holds(b->options.keys, token, target, seal)) {
+        return false;
+    }
+    mb_buf_clear(&b->body);
+    mb_xbuf_add_slice(&b->body, MB_SLICE("Location: "));
+    fill(b, query, target, &b->body);
+    mb_xbuf_add_slice(&b->body, MB_SLICE("\r\n"));
+    out->extra_headers = mb_buf_slice(&b->body);
+    out->status = 302;
+    return true;
+}
+
 void mb__bidder_redirect(struct mb_bidder *b, const struct mb_bidder_in *in,
                          struct mb_bidder_out *out)
 {
     struct mb_slice token = mb_slice(in->path.data + 3, in->path.len - 3);
-    struct mb_slice target = mb__bidder_parameter(b, in->query, MB_SLICE("u"));
-    struct mb_slice seal = mb__bidder_parameter(b, in->query, MB_SLICE("s"));
 
     out->kind = "click";
-    if (mb_slice_empty(target) || !mb_notice_seal_holds(b->options.keys, token, target, seal)) {
+    if (!mb__bidder_send_on(b, token, in->query, out)) {
         b->totals->forged++;
         mb__bidder_refuse(b, out, 404, "no such click", -1);
         return;
     }
     record_click(b, token, out);
-    mb_buf_clear(&b->body);
-    mb_xbuf_add_slice(&b->body, MB_SLICE("Location: "));
-    fill(b, in->query, target, &b->body);
-    mb_xbuf_add_slice(&b->body, MB_SLICE("\r\n"));
-    out->extra_headers = mb_buf_slice(&b->body);
-    out->status = 302;
     out->answer_first = true;
 }

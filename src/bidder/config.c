@@ -146,7 +146,8 @@ static int check_whole(struct mb__table *t)
         }
     }
     if ((rc = mb__check_base(t, "notice_url", &c->notice_url)) ||
-        (mb_slice_present(c->click_url) && (rc = mb__check_base(t, "click_url", &c->click_url)))) {
+        (mb_slice_present(c->click_url) && (rc = mb__check_base(t, "click_url", &c->click_url))) ||
+        (mb_slice_present(c->pixel_url) && (rc = mb__check_base(t, "pixel_url", &c->pixel_url)))) {
         return rc;
     }
     if (c->admin && !mb__is_loopback(mb_slice_of(c->admin)) && !c->admin_token) {
@@ -169,6 +170,7 @@ static int take_top(struct mb__table *t)
         (rc = mb__take_slice(t, "currency", &c->currency)) || (rc = take_rates(t)) ||
         (rc = mb__take_slice(t, "notice_url", &c->notice_url)) ||
         (rc = mb__take_slice(t, "click_url", &c->click_url)) ||
+        (rc = mb__take_slice(t, "pixel_url", &c->pixel_url)) ||
         (rc = mb__take_texts(t, "notice_keys", &c->notice_keys)) ||
         (rc = mb__take_text(t, "geoip", &c->geoip)) || (rc = take_log_level(t)) ||
         (rc = mb__take_duration(t, "silence", &c->silence_ms)) ||
@@ -176,7 +178,6 @@ static int take_top(struct mb__table *t)
         (rc = take_limits(t)) || (rc = take_script(t)) || (rc = take_fetch(t))) {
         return rc;
     }
-    mb__warn_unused(t, "pixel_url");
     mb__warn_unused(t, "recorder");
     return check_whole(t);
 }

@@ -215,6 +215,7 @@ struct mb_doc *mb_xconfig_to_doc(const struct mb_config *c)
     set_rates(root, c->rates);
     set_slice(root, "notice_url", c->notice_url);
     set_slice(root, "click_url", c->click_url);
+    set_slice(root, "pixel_url", c->pixel_url);
     set_texts(root, "notice_keys", c->notice_keys);
     set_text(root, "geoip", c->geoip);
     set_duration(root, "silence", c->silence_ms);

@@ -70,6 +70,8 @@ static bool built_in(struct mb_bidder *b, const struct mb_bid *bid, struct mb_sl
         *out = mb_xarena_printf(&b->arena, "%lld", (long long)b->now_ms);
     } else if (mb_slice_is(name, "click_token")) {
         *out = mb__bidder_token(b, MB_EVENT_CONVERSION);
+    } else if (mb_slice_is(name, "impression_url") && bid->names_impression_url) {
+        *out = bid->impression_url;
     } else {
         return false;
     }

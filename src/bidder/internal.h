@@ -115,6 +115,20 @@ void mb__bidder_own_event(struct mb_bidder *b, enum mb_event_type type, const st
 void mb__bidder_wrap_click(struct mb_bidder *b, struct mb_bid *bid);
 void mb__bidder_redirect(struct mb_bidder *b, const struct mb_bidder_in *in, struct mb_bidder_out *out);
 
+/* click.c: BASE PATH TOKEN?s=SEAL&u=TARGET and a parameter for each macro of the target, for the bid that was signed last; the
+ * token is of that kind. Arena. */
+struct mb_slice mb__bidder_sealed_url(struct mb_bidder *b, enum mb_event_type kind, struct mb_slice base,
+                                      struct mb_slice path, struct mb_slice target);
+/* The way back: a 302 to the target. False, nothing done, where the query has none that is sealed with this token. */
+bool mb__bidder_send_on(struct mb_bidder *b, struct mb_slice token, struct mb_slice query, struct mb_bidder_out *out);
+
+/* pixel.c: whether an image of ours can tell of the bid's impression, for its token; the base of its URL; the image put where it
+ * goes, after tokens were expanded; and the answer to who loads it. */
+bool mb__bidder_is_watched(const struct mb_bidder *b, struct mb_bid *bid);
+void mb__bidder_place_pixel(struct mb_bidder *b, struct mb_bid *bid);
+struct mb_slice mb__bidder_pixel_base(const struct mb_config *config);
+void mb__bidder_answer_pixel(struct mb_bidder *b, struct mb_slice token, struct mb_slice query, struct mb_bidder_out *out);
+
 /* click.c: the decoded value of a query's parameter, as it stands; absent: not there. Arena. */
 struct mb_slice mb__bidder_parameter(struct mb_bidder *b, struct mb_slice query, struct mb_slice name);
 

@@ -53,7 +53,8 @@ static void set_key(struct mb_bidder *b, struct mb_event *e)
 }
 
 /* What the token knows of the bid goes into the event; what the exchange told itself stays. */
-static void attribute(struct mb_bidder *b, struct mb_event *e, const struct mb_notice *n)
+static void attribute(struct mb_bidder *b, struct mb_event *e, const struct mb_endpoint *endpoint,
+                      const struct mb_notice *n)
 {
     char id[22];
 
@@ -73,6 +74,8 @@ static void attribute(struct mb_bidder *b, struct mb_event *e, const struct mb_n
     e->price_bid = n->price;
     e->rate_millionths = n->rate_millionths;
     e->test = e->test || n->test;
+    /* Where nothing tells of impressions the booking event stands for one. */
+    e->shown = !e->test && e->type == (n->watched ? MB_EVENT_IMPRESSION : booking_event(endpoint));
     e->country = n->country;
     e->frequency_key = n->frequency_key;
     e->per_key = n->per_key;
@@ -101,8 +104,6 @@ static void set_cost(struct mb_event *e, const struct mb_endpoint *endpoint)
     if (!e->attributed || e->test || e->type != booking_event(endpoint)) {
         return;
     }
-    /* No exchange tells the engine of impressions yet: the booking event stands for one. */
-    e->shown = true;
     if (e->has_price_paid && e->price_paid.micros >= 0 && e->price_paid.micros < price.micros) {
         price = e->price_paid;
     }
@@ -121,7 +122,8 @@ static void events_out(struct mb_bidder_out *out, const struct mb_event *events,
 static bool verify(const struct mb_bidder *b, struct mb_slice token, struct mb_arena *arena,
                    struct mb_notice *notice, enum mb_event_type *kind)
 {
-    static const enum mb_event_type kinds[] = {MB_EVENT_BILLING, MB_EVENT_WIN, MB_EVENT_LOSS};
+    static const enum mb_event_type kinds[] = {MB_EVENT_BILLING, MB_EVENT_WIN, MB_EVENT_LOSS,
+                                               MB_EVENT_IMPRESSION};
     size_t i;
 
     for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -182,7 +184,7 @@ void mb__bidder_own_event(struct mb_bidder *b, enum mb_event_type type,
                            .currency = b->options.config->currency,
                            .response_time_ms = -1,
                            .post_pending = -1};
-    attribute(b, e, notice);
+    attribute(b, e, endpoint, notice);
 }
 
 void mb__bidder_own_notice(struct mb_bidder *b, const struct mb_bidder_in *in,
@@ -205,10 +207,14 @@ void mb__bidder_own_notice(struct mb_bidder *b, const struct mb_bidder_in *in,
     read_parameters(b, in->query, &notice, e);
     set_cost(e, endpoint);
     set_key(b, e);
-    mb__bidder_follow_up(b, token, in->query, e);
     out->endpoint = endpoint;
     b->totals->notices++;
     events_out(out, e, 1);
+    if (type == MB_EVENT_IMPRESSION) {
+        mb__bidder_answer_pixel(b, token, in->query, out);
+    } else {
+        mb__bidder_follow_up(b, token, in->query, e);
+    }
 }
 
 /* A token of one auction says nothing of another: a mixed-up or replayed one must not book. Each tag of a request is an auction of
@@ -222,7 +228,8 @@ static bool is_of_auction(const struct mb_notice *n, const struct mb_event *e)
 
 /* custom_notify_data is "TOKEN" or "TOKEN.the trader's own text"; anything else is not ours. Without
  * it the bid may be one that is remembered. */
-static void attribute_to_bid(struct mb_bidder *b, struct mb_event *e)
+static void attribute_to_bid(struct mb_bidder *b, const struct mb_endpoint *endpoint,
+                             struct mb_event *e)
 {
     struct mb_slice rest = e->custom_data;
     struct mb_slice token;
@@ -230,7 +237,7 @@ static void attribute_to_bid(struct mb_bidder *b, struct mb_event *e)
 
     if (!mb_slice_present(rest)) {
         if (mb__bidder_recall(b, e, &notice) && is_of_auction(&notice, e)) {
-            attribute(b, e, &notice);
+            attribute(b, e, endpoint, &notice);
         }
         return;
     }
@@ -241,7 +248,7 @@ static void attribute_to_bid(struct mb_bidder *b, struct mb_event *e)
         return;
     }
     e->custom_data = rest;
-    attribute(b, e, &notice);
+    attribute(b, e, endpoint, &notice);
 }
 
 static void to_house(struct mb_event *e, const struct mb_endpoint *endpoint,
@@ -271,7 +278,7 @@ static void complete(struct mb_bidder *b, const struct mb_endpoint *endpoint, st
     e->time_ms = now_ms;
     e->exchange = mb_slice_of(mb_exchange_name(endpoint->exchange));
     e->endpoint = endpoint->name;
-    attribute_to_bid(b, e);
+    attribute_to_bid(b, endpoint, e);
     to_house(e, endpoint, b->options.config->currency);
     set_cost(e, endpoint);
     set_key(b, e);

@@ -6,7 +6,7 @@
 
 enum { CUSTOM_DATA_MAX = 1000 }; /* Xandr's advice for all custom data of a response (bid response page) */
 
-static void describe(struct mb_bidder *b, const struct mb_bid *bid, struct mb_notice *n)
+static void describe(struct mb_bidder *b, struct mb_bid *bid, struct mb_notice *n)
 {
     const struct mb_request *r = &b->request;
     int64_t boot_ms;
@@ -31,6 +31,7 @@ static void describe(struct mb_bidder *b, const struct mb_bid *bid, struct mb_no
     n->boot_id = mb_guard_boot(b->options.guard, b->now_ms, &boot_ms);
     n->boot_skew_ms = boot_ms - b->now_ms;
     n->test = r->test || r->debug;
+    n->watched = mb__bidder_is_watched(b, bid);
     mb__bidder_cap_keys(b, bid, &n->frequency_key, &n->per_key);
 }
 
@@ -58,10 +59,10 @@ static bool set_custom_data(struct mb_bidder *b, struct mb_bid *bid)
     return bid->notice_token.len <= CUSTOM_DATA_MAX;
 }
 
-static struct mb_slice notice_url(struct mb_bidder *b, enum mb_event_type kind)
+static struct mb_slice notice_url(struct mb_bidder *b, struct mb_slice base, enum mb_event_type kind)
 {
     mb_buf_clear(&b->scratch);
-    mb_xbuf_add_slice(&b->scratch, b->options.config->notice_url);
+    mb_xbuf_add_slice(&b->scratch, base);
     mb_xbuf_add_slice(&b->scratch, MB_SLICE("/n/"));
     mb_notice_sign(b->options.keys, kind, mb_buf_slice(&b->token_body), &b->scratch);
     return mb_xarena_copy(&b->arena, mb_buf_slice(&b->scratch));
@@ -69,6 +70,7 @@ static struct mb_slice notice_url(struct mb_bidder *b, enum mb_event_type kind)
 
 enum mb_nobid mb__bidder_sign(struct mb_bidder *b, struct mb_bid *bid, const char **field)
 {
+    struct mb_slice base = b->options.config->notice_url;
     struct mb_notice notice = {0};
     char id[22];
 
@@ -81,6 +83,9 @@ enum mb_nobid mb__bidder_sign(struct mb_bidder *b, struct mb_bid *bid, const cha
         *field = "data";
         return MB_NOBID_INVALID_BID;
     }
+    if (notice.watched) {
+        bid->impression_url = notice_url(b, mb__bidder_pixel_base(b->options.config), MB_EVENT_IMPRESSION);
+    }
     if (b->request.protocol == MB_EXCHANGE_XANDR) {
         if (!set_custom_data(b, bid)) {
             *field = "custom_notify_data";
@@ -88,10 +93,10 @@ enum mb_nobid mb__bidder_sign(struct mb_bidder *b, struct mb_bid *bid, const cha
         }
         return MB_NOBID_BID;
     }
-    bid->notice_url = notice_url(b, MB_EVENT_BILLING);
+    bid->notice_url = notice_url(b, base, MB_EVENT_BILLING);
     if (b->request.protocol == MB_EXCHANGE_OPENRTB) {
-        bid->win_notice = notice_url(b, MB_EVENT_WIN);
-        bid->loss_notice = notice_url(b, MB_EVENT_LOSS);
+        bid->win_notice = notice_url(b, base, MB_EVENT_WIN);
+        bid->loss_notice = notice_url(b, base, MB_EVENT_LOSS);
     }
     return MB_NOBID_BID;
 }

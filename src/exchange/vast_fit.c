@@ -5,6 +5,7 @@
  * is held for it.
  */
 #include "fields.h"
+#include "moonbid/strategy.h"
 #include "vast.h"
 
 /* `video` or `audio` of the impression; absent where it was not decoded from OpenRTB. */
@@ -89,7 +90,8 @@ const char *mb__vast_fit(const struct mb_bid *bid, struct mb__vast *out)
     if (out->version == MB_VAST_NONE) {
         return mb_slice_present(asked) || !out->is_wrapper ? "vast.version" : "vast.wrapper";
     }
-    if (!mb_json_present(get(out->table, "impression")) && mb_slice_empty(bid->imptracker)) {
+    if (!mb_json_present(get(out->table, "impression")) && mb_slice_empty(bid->imptracker) &&
+        !(bid->strategy && bid->strategy->track_impressions)) { /* ours comes with the bid's token */
         return "vast.impression";
     }
     if (out->is_wrapper) {

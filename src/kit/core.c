@@ -268,6 +268,7 @@ static void push_bid(lua_State *L, const struct mb_bid *bid)
     set_slice(L, "title", bid->title);
     set_slice(L, "description", bid->description);
     set_slice(L, "imptracker", bid->imptracker);
+    set_slice(L, "impression_url", bid->impression_url);
     set_slice(L, "data", bid->data);
     set_slice(L, "creative_id", bid->creative_id);
     set_slice(L, "member_id", bid->member_id);

@@ -22,8 +22,9 @@ enum {
     VARINT_MAX = 10,
     TEST_FLAG = 0x80, /* in the model's byte */
     FORMAT_SHIFT = 3, /* there, too */
-    MODEL_MASK = (1 << FORMAT_SHIFT) - 1,
-    FORMAT_MASK = TEST_FLAG - 1 - MODEL_MASK,
+    FORMAT_MASK = 15 << FORMAT_SHIFT,
+    WATCHED_FLAG = 0x04,
+    MODEL_MASK = 0x03,
 };
 
 /* What to do with a text beyond its size: `cut` ids still serve to find things, the rest would
@@ -67,8 +68,8 @@ enum {
 };
 
 static_assert(TEXTS + NUMBERS <= 24, "the mask has three bytes");
-static_assert((int)MB_MODEL_COUNT <= MODEL_MASK, "model, format and flag share a byte");
-static_assert((int)MB_FORMAT_COUNT << FORMAT_SHIFT <= FORMAT_MASK, "and so does the format");
+static_assert((int)MB_MODEL_COUNT <= MODEL_MASK + 1, "model, format and flags share a byte");
+static_assert(((int)MB_FORMAT_COUNT - 1) << FORMAT_SHIFT <= FORMAT_MASK, "and so does the format");
 
 static struct mb_slice *text_at(struct mb_notice *notice, size_t i)
 {
@@ -165,7 +166,8 @@ int mb_notice_encode(const struct mb_notice *notice, struct mb_buf *body)
     out[2] = (uint8_t)(mask >> 8);
     out[3] = (uint8_t)(mask >> 16);
     memcpy(out + 4, n.bid_id, sizeof n.bid_id);
-    out[20] = (uint8_t)(n.model | n.format << FORMAT_SHIFT | (n.test ? TEST_FLAG : 0));
+    out[20] = (uint8_t)(n.model | n.format << FORMAT_SHIFT | (n.test ? TEST_FLAG : 0) |
+                        (n.watched ? WATCHED_FLAG : 0));
     mb_xbuf_add(body, out, len);
     return 0;
 }
@@ -232,6 +234,7 @@ static bool decode(struct mb_slice body, struct mb_notice *out)
     memset(out, 0, sizeof *out);
     memcpy(out->bid_id, head + 4, sizeof out->bid_id);
     out->test = head[20] & TEST_FLAG;
+    out->watched = head[20] & WATCHED_FLAG;
     out->model = (enum mb_model)model;
     out->format = (enum mb_format)format;
     for (size_t i = 0; i < TEXTS; i++) {

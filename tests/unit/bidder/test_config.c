@@ -104,7 +104,7 @@ static void every_key_is_taken(void **state)
     (void)state;
     accept("{\"listen\":[\"10.0.0.1:80\",\"[::]:81\"],\"admin\":\"10.0.0.1:90\",\"admin_token\":\"secret\",\"workers\":3,"
            "\"scripts\":\"s\",\"data\":\"d\",\"timezone\":\"Europe/Berlin\",\"currency\":\"EUR\",\"rates\":{\"USD\":0.925},"
-           "\"notice_url\":\"https://n.example/\",\"click_url\":\"https://k.example/x/\",\"notice_keys\":[\"file:a\",\"file:b\"],"
+           "\"notice_url\":\"https://n.example/\",\"click_url\":\"https://k.example/x/\",\"pixel_url\":\"https://p.example/\",\"notice_keys\":[\"file:a\",\"file:b\"],"
            "\"geoip\":\"g.mmdb\",\"trusted_proxies\":[\"10.0.0.0/8\"],\"user\":\"moonbid\","
            "\"endpoints\":[{\"name\":\"e\",\"path\":\"/e\",\"exchange\":\"exoclick\",\"currency\":\"USD\","
            "\"tokens\":{\"z\":\"zone_id\"},\"timeout_ms\":200,\"margin_ms\":0,\"hold\":{\"cpc\":\"2d\"},\"allow\":[\"192.0.2.0/24\"]},"
@@ -122,6 +122,7 @@ static void every_key_is_taken(void **state)
     expect_slice(c->currency, "EUR", "currency");
     expect_slice(c->notice_url, "https://n.example", "notice_url");
     expect_slice(c->click_url, "https://k.example/x", "click_url");
+    expect_slice(c->pixel_url, "https://p.example", "pixel_url");
     assert_int_equal(c->notice_keys.count, 2);
     expect_text(c->geoip, "g.mmdb", "geoip");
     assert_int_equal(c->trusted_proxies.count, 1);
@@ -202,6 +203,7 @@ static void wrong_types_are_refused_with_their_path(void **state)
         {"{\"user\":0}", "user", "text"},
         {"{\"notice_url\":1}", "notice_url", "text"},
         {"{\"click_url\":1}", "click_url", "text"},
+        {"{\"pixel_url\":1}", "pixel_url", "text"},
         {"{\"notice_keys\":\"file:x\"}", "notice_keys", "list"},
         {"{\"trusted_proxies\":\"10.0.0.0/8\"}", "trusted_proxies", "list"},
         {"{\"trusted_proxies\":[\"10.0.0.0/8\",\"proxy\"]}", "trusted_proxies", "number 2"},
@@ -474,7 +476,7 @@ static void bases_of_our_urls_are_urls(void **state)
         "http://///////", "n.example",       "http://n.example?", "http://n.example#a", "http://n ex", "http://n.example/\\r\\n",
         "http:///path",   "http://n\\\"x",
     };
-    static const char *const names[] = {"notice_url", "click_url"};
+    static const char *const names[] = {"notice_url", "click_url", "pixel_url"};
     char json[128];
 
     (void)state;

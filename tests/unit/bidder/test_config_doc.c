@@ -19,7 +19,7 @@
 static const char full[] =
     "{\"listen\":[\"127.0.0.1:1\"],\"admin\":\"127.0.0.1:2\",\"admin_token\":\"t\",\"workers\":3,"
     "\"user\":\"u\",\"scripts\":\"s\",\"data\":\"d\",\"timezone\":\"Europe/Berlin\",\"currency\":\"EUR\","
-    "\"rates\":{\"USD\":0.92,\"GBP\":1.17},\"notice_url\":\"http://n\",\"click_url\":\"http://c\","
+    "\"rates\":{\"USD\":0.92,\"GBP\":1.17},\"notice_url\":\"http://n\",\"click_url\":\"http://c\",\"pixel_url\":\"http://p\","
     "\"notice_keys\":[\"k\"],\"geoip\":\"g\",\"silence\":\"30m\",\"trusted_proxies\":[\"10.0.0.0/8\","
     "\"2001:db8::/32\",\"::/0\",\"192.0.2.7\"],\"log_level\":\"warn\",\"endpoints\":[{" NAME_A
     ",\"currency\":\"USD\",\"tokens\":{\"z\":\"zone_id\",\"a\":\"b\"},\"timeout_ms\":90,"
