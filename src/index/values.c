@@ -7,8 +7,6 @@
  */
 #include "internal.h"
 
-#include <stdio.h>
-
 enum { CASED_BYTES_MAX = 256 };
 
 /* Who gets the values. */
@@ -35,10 +33,20 @@ char mb__index_spell(enum mb_target_key key, char c)
     return key == MB_TARGET_COUNTRY ? upper(c) : lower(c);
 }
 
+/* Whether a letter is of the other case than the set: between `first` and the 25 behind it. */
+static bool has_letter_from(struct mb_slice value, char first)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        if ((unsigned char)(value.data[i] - first) < 26) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool give_cased(struct sink sink, struct mb_slice value, char (*change)(char))
 {
     char cased[CASED_BYTES_MAX];
-    bool differs = false;
 
     if (mb_slice_empty(value)) {
         return false;
@@ -46,14 +54,13 @@ static bool give_cased(struct sink sink, struct mb_slice value, char (*change)(c
     if (sink.on_value(sink.user, value)) {
         return true;
     }
-    if (value.len > sizeof(cased)) {
+    if (value.len > sizeof(cased) || !has_letter_from(value, change == upper ? 'a' : 'A')) {
         return false;
     }
     for (size_t i = 0; i < value.len; i++) {
         cased[i] = change(value.data[i]);
-        differs = differs || cased[i] != value.data[i];
     }
-    return differs && sink.on_value(sink.user, mb_slice(cased, value.len));
+    return sink.on_value(sink.user, mb_slice(cased, value.len));
 }
 
 static bool give(struct sink sink, struct mb_slice value)
@@ -71,21 +78,37 @@ static bool give_all(struct sink sink, struct mb_slices values)
     return false;
 }
 
+/* Writes the digits of a number in front of `end`. */
+static char *put_digits(char *end, uint32_t number)
+{
+    do {
+        *--end = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    return end;
+}
+
+/* "300x250" */
 static bool give_size(struct sink sink, struct mb_size size)
 {
-    char text[24];
-    int len;
+    char text[24], *const end = text + sizeof(text), *at = end;
 
     if (size.width == 0 && size.height == 0) {
         return false;
     }
-    len = snprintf(text, sizeof(text), "%ux%u", (unsigned)size.width, (unsigned)size.height);
-    return sink.on_value(sink.user, mb_slice(text, (size_t)len));
+    at = put_digits(at, size.height);
+    *--at = 'x';
+    at = put_digits(at, size.width);
+    return sink.on_value(sink.user, mb_slice(at, (size_t)(end - at)));
 }
 
+/* The size that stands alone is mostly the first of the list. */
 static bool give_sizes(struct sink sink, const struct mb_imp *imp)
 {
-    if (give_size(sink, imp->size)) {
+    bool is_first = imp->n_sizes > 0 && imp->sizes[0].width == imp->size.width &&
+                    imp->sizes[0].height == imp->size.height;
+
+    if (!is_first && give_size(sink, imp->size)) {
         return true;
     }
     for (size_t i = 0; i < imp->n_sizes; i++) {
