@@ -90,6 +90,11 @@ int mb_notice_encode(const struct mb_notice *notice, struct mb_buf *body) MB_MUS
 void mb_notice_sign(const struct mb_notice_keys *keys, enum mb_event_type kind,
                     struct mb_slice body, struct mb_buf *token);
 
+/* The same where `other` is a token that was made of `body` for another kind: what they share, all
+ * but the MAC, is copied and not encoded again. */
+void mb_notice_sign_again(const struct mb_notice_keys *keys, enum mb_event_type kind,
+                          struct mb_slice body, struct mb_slice other, struct mb_buf *token);
+
 /* A body that mb_notice_encode made and nobody else could touch. Fails: MB_EINVAL. */
 int mb_notice_decode(struct mb_slice body, struct mb_arena *arena, struct mb_notice *out) MB_MUST_USE;
 

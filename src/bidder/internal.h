@@ -38,6 +38,7 @@ struct mb_bidder {
     struct mb_map states; /* strategy name -> struct strategy_state, owned */
     struct mb_arena arena; /* of the current request */
     struct mb_buf body, scratch, token_body, expanded;
+    struct mb_slice first_token; /* of the bid that was signed last; empty before */
     struct mb_buf answer; /* to the call that brought the last settled event */
     uint32_t *found; /* place for the index's answer, one a strategy */
     uint8_t *why;

@@ -1,6 +1,7 @@
 /* sign.c - a bid's id and the signed tokens that come back with its notices.
  *
- * The body of the token is encoded once a bid and kept, so that each kind of notice costs one MAC.
+ * The body of the token is encoded once a bid and kept, so that each kind of notice costs one MAC; as base64url it is
+ * made for the first kind and copied for the others.
  */
 #include "internal.h"
 
@@ -35,11 +36,23 @@ static void describe(struct mb_bidder *b, struct mb_bid *bid, struct mb_notice *
     mb__bidder_cap_keys(b, bid, &n->frequency_key, &n->per_key);
 }
 
+/* Appends the token of a kind to b->scratch and copies all of that to the arena. */
+static struct mb_slice append_token(struct mb_bidder *b, enum mb_event_type kind)
+{
+    size_t at = b->scratch.len;
+
+    mb_notice_sign_again(b->options.keys, kind, mb_buf_slice(&b->token_body), b->first_token, &b->scratch);
+    struct mb_slice copy = mb_xarena_copy(&b->arena, mb_buf_slice(&b->scratch));
+    if (mb_slice_empty(b->first_token)) {
+        b->first_token = mb_slice(copy.data + at, copy.len - at);
+    }
+    return copy;
+}
+
 struct mb_slice mb__bidder_token(struct mb_bidder *b, enum mb_event_type kind)
 {
     mb_buf_clear(&b->scratch);
-    mb_notice_sign(b->options.keys, kind, mb_buf_slice(&b->token_body), &b->scratch);
-    return mb_xarena_copy(&b->arena, mb_buf_slice(&b->scratch));
+    return append_token(b, kind);
 }
 
 /* What travels in custom_notify_data: the token, and behind a dot the trader's own text. */
@@ -64,8 +77,7 @@ static struct mb_slice notice_url(struct mb_bidder *b, struct mb_slice base, enu
     mb_buf_clear(&b->scratch);
     mb_xbuf_add_slice(&b->scratch, base);
     mb_xbuf_add_slice(&b->scratch, MB_SLICE("/n/"));
-    mb_notice_sign(b->options.keys, kind, mb_buf_slice(&b->token_body), &b->scratch);
-    return mb_xarena_copy(&b->arena, mb_buf_slice(&b->scratch));
+    return append_token(b, kind);
 }
 
 enum mb_nobid mb__bidder_sign(struct mb_bidder *b, struct mb_bid *bid, const char **field)
@@ -79,6 +91,7 @@ enum mb_nobid mb__bidder_sign(struct mb_bidder *b, struct mb_bid *bid, const cha
     bid->id = mb_xarena_copy(&b->arena, mb_slice(id, sizeof(id)));
     describe(b, bid, &notice);
     mb_buf_clear(&b->token_body);
+    b->first_token = MB_SLICE_NONE;
     if (mb_notice_encode(&notice, &b->token_body)) {
         *field = "data";
         return MB_NOBID_INVALID_BID;
