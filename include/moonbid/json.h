@@ -12,8 +12,10 @@
 #ifndef MB_JSON_H
 #define MB_JSON_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "moonbid/base.h"
 
@@ -185,12 +187,38 @@ struct mb_json_writer {
     bool after_key;
 };
 
+/* Private: how a member of an object begins. */
+static inline void mb__jsonw_plain_key(struct mb_json_writer *w, const char *key, size_t len)
+{
+    uint64_t bit = UINT64_C(1) << w->depth;
+    struct mb_buf *buf = w->buf;
+
+    assert(w->depth > 0 && !w->after_key);
+    mb_xbuf_reserve(buf, len + 4);
+    char *end = buf->data + buf->len;
+    if (w->comma & bit) {
+        *end++ = ',';
+    }
+    *end++ = '"';
+    memcpy(end, key, len);
+    end += len;
+    *end++ = '"';
+    *end++ = ':';
+    buf->len = (size_t)(end - buf->data);
+    w->comma |= bit;
+    w->after_key = true;
+}
+
 void mb_json_writer_init(struct mb_json_writer *w, struct mb_buf *buf);
 void mb_jsonw_object(struct mb_json_writer *w);     /* { */
 void mb_jsonw_object_end(struct mb_json_writer *w); /* } */
 void mb_jsonw_array(struct mb_json_writer *w);
 void mb_jsonw_array_end(struct mb_json_writer *w);
-void mb_jsonw_key(struct mb_json_writer *w, const char *key);
+/* A key that needs no escape, such as every name that stands in the source. Inline, so that its length is a constant. */
+static inline void mb_jsonw_key(struct mb_json_writer *w, const char *key)
+{
+    mb__jsonw_plain_key(w, key, strlen(key));
+}
 void mb_jsonw_key_slice(struct mb_json_writer *w, struct mb_slice key);
 /* Escapes '"', '\' and control bytes; other UTF-8 as it is; invalid UTF-8 becomes U+FFFD. */
 void mb_jsonw_str(struct mb_json_writer *w, struct mb_slice s);

@@ -3,7 +3,7 @@
  * The notice URLs are the engine's own; the exchange fills its macros into their parameters: p the price, c its
  * currency, l the reason of a loss, m the least price that would have won.
  */
-#include "internal.h"
+#include "fields.h"
 
 /* Xandr refuses more (error 450 and on). */
 enum { XANDR_BIDS_MAX = 15 };
@@ -204,7 +204,7 @@ enum mb_nobid mb__openrtb_check_bid(const struct mb_request *request, struct mb_
 
 /* --- writing --- */
 
-static void write_text(struct mb_json_writer *w, const char *key, struct mb_slice text)
+INLINE void write_text(struct mb_json_writer *w, const char *key, struct mb_slice text)
 {
     if (!mb_slice_empty(text)) {
         mb_jsonw_key(w, key);
@@ -212,7 +212,7 @@ static void write_text(struct mb_json_writer *w, const char *key, struct mb_slic
     }
 }
 
-static void write_texts(struct mb_json_writer *w, const char *key, struct mb_slices list, bool as_ids)
+INLINE void write_texts(struct mb_json_writer *w, const char *key, struct mb_slices list, bool as_ids)
 {
     if (list.count == 0) {
         return;
@@ -231,7 +231,7 @@ static void write_texts(struct mb_json_writer *w, const char *key, struct mb_sli
 
 /* Nothing of it needs an escape: the base was checked with the config, the token is base64url, and what
  * a query behind it carries is percent-encoded. */
-static void write_notice(struct mb_json_writer *w, const char *key, struct mb_slice url, const char *macros,
+INLINE void write_notice(struct mb_json_writer *w, const char *key, struct mb_slice url, const char *macros,
                          const char *more)
 {
     bool has_query = !mb_slice_empty(url) && memchr(url.data, '?', url.len);
@@ -352,7 +352,7 @@ static void write_ext(const struct mb_request *request, const struct mb_bid *bid
     mb_jsonw_object_end(w);
 }
 
-static void write_number(struct mb_json_writer *w, const char *key, int32_t number)
+INLINE void write_number(struct mb_json_writer *w, const char *key, int32_t number)
 {
     if (number != 0) {
         mb_jsonw_key(w, key);

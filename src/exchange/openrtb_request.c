@@ -138,7 +138,7 @@ static void read_geo(const struct reader *r)
 
 static struct mb_slices segments(const struct reader *r, struct mb_json_value user)
 {
-    struct mb_slice *items = mb_xarena_array(r->in->arena, MB_WIRE_LIST_MAX, sizeof *items);
+    struct mb_slice *items = mb_xarena_alloc_raw(r->in->arena, MB_WIRE_LIST_MAX * sizeof *items);
     struct mb_json_value data = get(user, "data");
     size_t count = 0;
     for (struct mb_json_value d = mb_json_list_first(data); d.type != MB_JSON_NONE;

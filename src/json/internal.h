@@ -28,6 +28,7 @@ enum {
 static inline const char *mb__json_skip_plain(const char *p, const char *end)
 {
 #ifdef __SSE2__
+    const char *const begin = p;
     /* As signed numbers the bytes of longer sequences are below zero, so one comparison finds them
      * and control bytes. */
     while (end - p >= 16) {
@@ -40,7 +41,11 @@ static inline const char *mb__json_skip_plain(const char *p, const char *end)
             return p + __builtin_ctz(mask);
         }
         p += 16;
+        if (end - p < 16 && p < end)
+            p = end - 16; /* the rest, together with bytes that are known to be plain */
     }
+    if (p > begin)
+        return end;
 #endif
     /* Eight bytes in a word: subtracting raises the top bit of each byte below the limit (a quote
      * and a backslash are turned into zero first). A borrow can make the byte above a hit look like

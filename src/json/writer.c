@@ -79,12 +79,10 @@ static void add_escaped(struct mb_buf *buf, unsigned char c)
     }
 }
 
-static void add_string(struct mb_buf *buf, struct mb_slice s)
+/* Of a string with bytes that may not stand as they are: what begins with the first of them, `p`. */
+static __attribute__((noinline)) void add_special(struct mb_buf *buf, const char *p,
+                                                  const char *end)
 {
-    mb_xbuf_reserve(buf, s.len + 2);
-    mb_xbuf_add_char(buf, '"');
-    const char *p = s.data;
-    const char *end = s.len ? s.data + s.len : s.data;
     while (p < end) {
         const char *special = mb__json_skip_plain(p, end);
         mb_xbuf_add(buf, p, (size_t)(special - p));
@@ -100,12 +98,21 @@ static void add_string(struct mb_buf *buf, struct mb_slice s)
         }
         p += len ? len : 1;
     }
-    mb_xbuf_add_char(buf, '"');
 }
 
-void mb_jsonw_key(struct mb_json_writer *w, const char *key)
+static void add_string(struct mb_buf *buf, struct mb_slice s)
 {
-    mb_jsonw_key_slice(w, mb_slice_of(key));
+    const char *end = s.len ? s.data + s.len : s.data;
+    const char *special = mb__json_skip_plain(s.data, end);
+    size_t plain = (size_t)(special - s.data);
+    mb_xbuf_reserve(buf, s.len + 2);
+    buf->data[buf->len] = '"';
+    if (plain > 0)
+        memcpy(buf->data + buf->len + 1, s.data, plain);
+    buf->len += 1 + plain;
+    if (special < end)
+        add_special(buf, special, end);
+    mb_xbuf_add_char(buf, '"');
 }
 
 void mb_jsonw_key_slice(struct mb_json_writer *w, struct mb_slice key)

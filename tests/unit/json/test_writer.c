@@ -117,6 +117,31 @@ static void strings_are_escaped(void **state)
     }
 }
 
+/* Plain bytes are looked at in blocks: none may hide another at any place of a string of any
+ * length. */
+static void a_byte_is_escaped_wherever_it_stands(void **state)
+{
+    (void)state;
+    static const struct {
+        char byte;
+        const char *escaped;
+    } rows[] = {{'"', "\\\""}, {'\\', "\\\\"}, {'\x01', "\\u0001"}, {'\xff', "\xef\xbf\xbd"}};
+    for (size_t row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
+        for (size_t len = 1; len <= 50; len++) {
+            for (size_t at = 0; at < len; at++) {
+                char in[50], due[64];
+                memset(in, 'x', sizeof(in));
+                in[at] = rows[row].byte;
+                snprintf(due, sizeof(due), "\"%.*s%s%.*s\"", (int)at, in, rows[row].escaped,
+                         (int)(len - at - 1), in + at + 1);
+                restart();
+                mb_jsonw_str(&w, mb_slice(in, len));
+                assert_string_equal(written(), due);
+            }
+        }
+    }
+}
+
 static void ids_are_bare_if_they_are_canonical_integers(void **state)
 {
     (void)state;
@@ -235,6 +260,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(commas_stand_between_members_only, set_up, tear_down),
         cmocka_unit_test_setup_teardown(strings_are_escaped, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_byte_is_escaped_wherever_it_stands, set_up, tear_down),
         cmocka_unit_test_setup_teardown(ids_are_bare_if_they_are_canonical_integers, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(doubles_are_short_and_exact, set_up, tear_down),
