@@ -26,6 +26,18 @@ static bool has_number(struct mb_json_value list, int64_t number)
     return false;
 }
 
+/* False for a list without one usable number: it is as good as none. */
+static bool says_numbers(struct mb_json_value list)
+{
+    for (struct mb_json_value v = mb_json_list_first(list); v.type != MB_JSON_NONE;
+         v = mb_json_list_next(list, v)) {
+        if (mb_json_i64(v, 0) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Sets the newest version that the impression's `protocols` (OpenRTB's list of them) takes, the
  * asked one alone where the table asks for one; 3.0, which every player reads, where the request
  * does not say. */
@@ -40,8 +52,8 @@ static void choose_version(struct mb_json_value media, struct mb_slice asked, st
         {"4.0", MB_VAST_4_0, 7, 8},   {"3.0", MB_VAST_3_0, 3, 6},   {"2.0", MB_VAST_2_0, 2, 5},
     };
     struct mb_json_value taken = get(media, "protocols");
-    taken = mb_json_list_count(taken) > 0 ? taken : get(media, "protocol"); /* the name of 2.2 */
-    bool says = mb_json_list_count(taken) > 0;
+    taken = says_numbers(taken) ? taken : get(media, "protocol"); /* the name of 2.2 */
+    bool says = says_numbers(taken);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0] && !out->version; i++) {
         int protocol = out->is_wrapper ? rows[i].as_wrapper : rows[i].as_inline;
         bool is_wanted = mb_slice_present(asked) ? mb_slice_is(asked, rows[i].text)
@@ -57,16 +69,19 @@ static void choose_version(struct mb_json_value media, struct mb_slice asked, st
 static bool is_type_taken(struct mb_json_value media, struct mb_json_value files)
 {
     struct mb_json_value types = get(media, "mimes");
-    for (struct mb_json_value f = mb_json_list_first(files); f.type != MB_JSON_NONE;
-         f = mb_json_list_next(files, f)) {
-        for (struct mb_json_value t = mb_json_list_first(types); t.type != MB_JSON_NONE;
-             t = mb_json_list_next(types, t)) {
-            if (mb_slice_eq_nocase(mb_json_str(t), mb_json_str(get(f, "type")))) {
+    bool says = false;
+    for (struct mb_json_value t = mb_json_list_first(types); t.type != MB_JSON_NONE;
+         t = mb_json_list_next(types, t)) {
+        struct mb_slice type = mb__exchange_filled(mb_json_str(t));
+        says = says || mb_slice_present(type);
+        for (struct mb_json_value f = mb_json_list_first(files); f.type != MB_JSON_NONE;
+             f = mb_json_list_next(files, f)) {
+            if (mb_slice_present(type) && mb_slice_eq_nocase(type, mb_json_str(get(f, "type")))) {
                 return true;
             }
         }
     }
-    return mb_json_list_count(types) == 0;
+    return !says;
 }
 
 static bool is_length_taken(struct mb_json_value media, struct mb_json_value duration)
@@ -76,7 +91,7 @@ static bool is_length_taken(struct mb_json_value media, struct mb_json_value dur
     struct mb_json_value exact = get(media, "rqddurs");
     struct mb__vast_time time;
     (void)mb__vast_time(duration, &time);
-    if (mb_json_list_count(exact) > 0) {
+    if (says_numbers(exact)) {
         return has_number(exact, (time.ms + 999) / 1000);
     }
     return (time.ms + 999) / 1000 >= least && (most <= 0 || time.ms / 1000 <= most);

@@ -42,10 +42,21 @@ static struct mb_slice custom_data(struct mb_json_value object)
     return mb_slice_empty(data) ? MB_SLICE_NONE : data;
 }
 
+/* An object as it stands. */
 static struct mb_slice document(struct mb_json_value object, const char *key)
 {
     struct mb_json_value value = get(object, key);
-    return mb_json_present(value) ? mb_json_text(value) : MB_SLICE_NONE;
+    return value.type == MB_JSON_OBJECT ? mb_json_text(value) : MB_SLICE_NONE;
+}
+
+/* A list as it stands; a lone object makes one. */
+static struct mb_slice documents(struct mb_json_value object, const char *key, struct mb_arena *arena)
+{
+    struct mb_json_value value = get(object, key);
+    if (value.type == MB_JSON_OBJECT) {
+        return mb_xarena_printf(arena, "[%.*s]", MB_SLICE_ARG(mb_json_text(value)));
+    }
+    return value.type == MB_JSON_ARRAY ? mb_json_text(value) : MB_SLICE_NONE;
 }
 
 static int32_t small_integer(struct mb_json_value value, int32_t fallback)
@@ -125,12 +136,12 @@ static void read_response(struct mb_json_value response, struct mb_event *event)
 
 static void read_tag(struct mb_json_value tag, struct mb_event *event)
 {
-    struct mb_json_value post_pending = get(tag, "post_pending");
+    bool post_pending;
     read_type(text(tag, "notify_type"), event);
     event->tag_id = id(tag, "id");
     event->auction_id = id(tag, "auction_id_64");
     event->imp_id = event->auction_id;
-    event->post_pending = mb_json_present(post_pending) ? mb_json_bool(post_pending, false) : -1;
+    event->post_pending = mb_json_truth(get(tag, "post_pending"), &post_pending) ? (int8_t)post_pending : -1;
     event->member_id = id(tag, "member_id");
     event->creative_id = id(tag, "creative_id");
     event->payment_rule_id = id(tag, "payment_rule_id");
@@ -166,11 +177,22 @@ static struct mb_event start_notify(const struct mb_wire_in *in, struct mb_json_
     struct mb_slice country = text(get(root, "bid_info"), "country");
     event.fail = mb_json_bool(get(root, "fail"), false);
     event.response_time_ms = small_integer(get(root, "response_time_ms"), -1);
-    event.tags = document(root, "tags");
-    event.responses = document(root, "responses");
+    event.tags = documents(root, "tags", in->arena);
+    event.responses = documents(root, "responses", in->arena);
     event.bid_info = document(root, "bid_info");
     event.country = country.len == 2 ? mb__exchange_upper(country, in->arena) : MB_SLICE_NONE;
     return event;
+}
+
+/* A tag is an object; what else stands in the list tells of nothing. */
+static uint32_t count_tags(struct mb_json_value tags)
+{
+    uint32_t count = 0;
+    for (struct mb_json_value tag = mb_json_list_first(tags); tag.type != MB_JSON_NONE;
+         tag = mb_json_list_next(tags, tag)) {
+        count += tag.type == MB_JSON_OBJECT;
+    }
+    return count;
 }
 
 static int decode_notify(const struct mb_wire_in *in, struct mb_json_value root, struct mb_event **out,
@@ -179,7 +201,7 @@ static int decode_notify(const struct mb_wire_in *in, struct mb_json_value root,
     struct mb_json_value tags = get(root, "tags");
     struct mb_json_value responses = get(root, "responses");
     struct mb_event common = start_notify(in, root);
-    uint32_t n_tags = mb_json_list_count(tags);
+    uint32_t n_tags = count_tags(tags);
     if (n_tags > MB_WIRE_EVENTS_MAX) {
         return mb_fail(err, MB_EPROTOCOL, "notify_request.tags", "%u tags, at most %d are taken", n_tags,
                        MB_WIRE_EVENTS_MAX);
@@ -191,6 +213,9 @@ static int decode_notify(const struct mb_wire_in *in, struct mb_json_value root,
     size_t n = 0;
     for (struct mb_json_value tag = mb_json_list_first(tags); tag.type != MB_JSON_NONE;
          tag = mb_json_list_next(tags, tag)) {
+        if (tag.type != MB_JSON_OBJECT) {
+            continue;
+        }
         struct mb_event *event = &events[n++];
         *event = common;
         read_tag(tag, event);
@@ -242,7 +267,7 @@ static void decode_pixel(const struct mb_wire_in *in, struct mb_json_value root,
     event->tag_id = id(root, "pixel_id");
     event->user_agent = text(root, "user_agent");
     event->userdata_json =
-        mb__exchange_either(document(root, "userdata_json"), document(root, "user_data"));
+        mb__exchange_either(mb__exchange_embedded(get(root, "userdata_json")), mb__exchange_embedded(get(root, "user_data")));
 }
 
 /* A creative's audit has changed; a flat document whose ids are strings. */

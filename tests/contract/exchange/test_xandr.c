@@ -557,8 +557,9 @@ static void notifies_become_an_event_per_tag(void **state)
         {"{\"notify_request\":{\"timestamp\":7,\"fail\":\"x\",\"error_id\":99999999999,\"response_time_ms\":{},"
          "\"tags\":[\"won\",{\"auction_id_64\":true,\"notify_type\":5,\"price_paid\":\"-1\",\"post_pending\":\"true\"}],"
          "\"responses\":{}}}",
-         "event other\nexchange_time=7\ncurrency=USD\n"
          "event other\nexchange_time=7\ncurrency=USD\npost_pending=1\nreason=5\n"},
+        {"{\"notify_request\":{\"tags\":{\"auction_id_64\":7,\"notify_type\":\"won\",\"post_pending\":2},\"bid_info\":true}}",
+         "event win\nauction_id=7\nimp_id=7\ncurrency=USD\n"},
     };
     struct mb_buf buf = {0};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
