@@ -1,5 +1,5 @@
--- Ids keep every digit all the way: request, strategy, answer, the token of the notice, the notice, the ledger. Also those
--- beyond 2^53, which a double rounds, and those that mean "nobody" (0, -1), as numbers and as strings.
+-- Ids keep every digit all the way: request, strategy, answer, the token of the notice, the notice, the ledger, the report.
+-- Also those beyond 2^53, which a double rounds, and those that mean "nobody" (0, -1), as numbers and as strings.
 
 local Server = require 'spec.support.server'
 local dkjson = require 'dkjson'
@@ -42,7 +42,7 @@ return { echo 'exoclick', echo 'xandr', echo 'openrtb', echo 'xandr-openrtb', ec
 local IDS = { '9007199254740993', '9223372036854775807', '-1', '0' }
 local FORMS = { number = '%s', string = '"%s"' }
 
-local OPENRTB = '{"id":%s,"imp":[{"id":%s,"tagid":%s,"banner":{"w":300,"h":250}}],"user":{"id":%s}}'
+local OPENRTB = '{"id":%s,"imp":[{"id":%s,"tagid":%s,"banner":{"w":300,"h":250}}],"site":{"id":%s},"user":{"id":%s}}'
 
 -- With what the exchange fills in.
 local function notice_path(url)
@@ -76,7 +76,7 @@ local WAYS = {
       return fetch(bid.bUrl)
     end },
   { name = 'Xandr', path = '/xandr/bid', event = 'win',
-    body = '{"bid_request":{"members":[{"id":4401}],"tags":[{"auction_id_64":%s,"id":%s,"size":"300x250"}],'
+    body = '{"bid_request":{"members":[{"id":4401}],"tags":[{"auction_id_64":%s,"id":%s,"site_id":%s,"size":"300x250"}],'
       .. '"bid_info":{"user_id_64":%s}}}',
     answer = function(body, digits, form)
       assert.matches('"auction_id_64":' .. digits .. ',', body, 1, true)
@@ -88,7 +88,7 @@ local WAYS = {
       end
     end },
   { name = 'Xandr, where the notice names no auction', path = '/xandr/bid', event = 'win',
-    body = '{"bid_request":{"members":[{"id":4401}],"tags":[{"auction_id_64":%s,"id":%s,"size":"300x250"}],'
+    body = '{"bid_request":{"members":[{"id":4401}],"tags":[{"auction_id_64":%s,"id":%s,"site_id":%s,"size":"300x250"}],'
       .. '"bid_info":{"user_id_64":%s}}}',
     answer = function(body)
       local token = dkjson.decode(body).bid_response.responses[1].custom_notify_data
@@ -132,21 +132,33 @@ describe('an id of 64 bits', function()
   end
 
   local function check(way, digits, form, case)
-    local path = ('%s?case=%s&want=%s'):format(way.path, case, digits)
+    local path = ('%s?case=%s&want=%s&site_id=%s'):format(way.path, case, digits, digits)
     local answer = server:post(path, (way.body:gsub('%%s', (form:format(digits)))))
     assert.equal(200, answer.status, answer.body)
     local notify = way.answer(answer.body, digits, form)
     assert.equal(200, notify(server).status)
     local event = event_of(case)
-    assert.same({ case .. ' same', way.event, digits, digits }, { event.data, event.type, event.auction_id, event.imp_id })
+    assert.same({ case .. ' same', way.event, digits, digits, digits },
+      { event.data, event.type, event.auction_id, event.imp_id, event.site_id })
     local line = ('%s same saw %s %s %s'):format(case, way.event, digits, digits)
     Server.poll('the log says: ' .. line, 5, function() return server:log():find(line, 1, true) end)
+  end
+
+  -- The site of each bid, as `moonbid report` prints it.
+  local function reported_sites()
+    local output, status = Server.run(('report --data %s/data --by site,data --format json'):format(server.folder), server.folder)
+    assert.equal(0, status, output)
+    local sites = {}
+    for _, row in ipairs(dkjson.decode(output).rows) do sites[row.data] = row.site end
+    return sites
   end
 
   for place, way in ipairs(WAYS) do
     for name, form in pairs(FORMS) do
       it(('keeps its digits as a %s over %s'):format(name, way.name), function()
         for i, digits in ipairs(IDS) do check(way, digits, form, ('%d-%s-%d'):format(place, name, i)) end
+        local sites = reported_sites()
+        for i, digits in ipairs(IDS) do assert.equal(digits, sites[('%d-%s-%d same'):format(place, name, i)]) end
       end)
     end
   end
