@@ -24,5 +24,5 @@ if ! cmp -s "$here/package-lock.json" installed.json || [ ! -d node_modules ]; t
         skip "npm has not given the packages: $(grep -v '^npm warn' npm.log | head -n 2 | tr '\n' ' ')"
     cp package-lock.json installed.json || exit 1
 fi
-cp "$here/check.mjs" "$here/types.ts" "$here/tsconfig.json" . || exit 1
+cp "$here/check.mjs" "$here/documented.mjs" "$here/types.ts" "$here/tsconfig.json" . || exit 1
 exec node check.mjs "$moonbid" "$here" "$shared"

@@ -1,6 +1,7 @@
 -- Bids on all that is offered, with every field that an OpenRTB bid may carry.
-return strategy {
+local everything = strategy {
   name = 'everything',
+  target = { exchange = { 'openrtb' } },
   limits = { max_bid = { cpm = 50 } },
   bid = function(_, req, imp)
     local deal = (imp.deals or {})[1]
@@ -27,3 +28,34 @@ return strategy {
     return bid
   end,
 }
+
+-- The same on Xandr's platform: all that its answer may carry, but for tags of 1x1, which get no bid.
+local platform = strategy {
+  name = 'platform',
+  target = { exchange = { 'xandr' } },
+  limits = { max_bid = { cpm = 50 } },
+  bid = function(_, _, imp)
+    if imp.width == 1 then return nobid 'size' end
+    return {
+      price = imp.floor + 5.25, member_id = (imp.members or {})[2], creative_id = '71001', deal_id = (imp.deals or {})[1],
+      custom_notify_data = 'line=4;c="9"', custom_macros = { LINE = '4', NOTE = 'Ünïcode "quoted"' },
+      click_url = 'https://go.example/?u=', pixel_url = 'https://t.example/', pixel_type = 'javascript',
+      userdata_js = 'seen(9)',
+      segment_actions = { { action = 'add', id = 42, expires_min = 60 }, { action = 'remove', code = 'old', member_id = 4401 } },
+    }
+  end,
+}
+
+local flat = strategy {
+  name = 'flat',
+  target = { exchange = { 'exoclick' } },
+  bid = function(_, _, imp)
+    return {
+      price = 0.5, model = imp.format == 'email_click' and 'smart_cpc' or 'cpm', title = 'Tea "hot"', description = 'Ünïcode, <b>',
+      image_url = 'https://cdn.example/i.jpg', icon_url = 'https://cdn.example/icon.png', url = 'https://go.example/?z={zone_id}',
+      click_url = 'https://go.example/?el={email_encoded}', imptracker = 'https://t.example/',
+    }
+  end,
+}
+
+return { everything, platform, flat }
