@@ -438,12 +438,22 @@ struct mb_event {
     /* What makes this event distinct: a second one with the same key is a duplicate. At most 160 bytes. It begins with
      * mb_event_key_ms in twelve hexadecimal digits and a colon, so that new keys sort behind old ones. */
     struct mb_slice key;
+    bool price_missing;              /* a price was to be told, and none could be read. Not recorded */
     struct mb_slice fetch_url;       /* the trader's URL for this event, its macros filled; absent: none. Not recorded */
+};
+
+/* What became of an event that was to be recorded. */
+enum mb_event_fate {
+    MB_EVENT_NEW,
+    MB_EVENT_REPEATED, /* one with its key was there */
+    MB_EVENT_REPRICED, /* likewise, and this one tells another price: it changes nothing either, but somebody errs */
 };
 
 /* The instant that an event's key begins with: when its bid was made; without one, what the exchange says, so that a
  * repeat gives the same; 0 where neither is known. Within 0 .. 2^48 - 1. */
 int64_t mb_event_key_ms(const struct mb_event *event);
+/* What the exchange says, for an event whose key must not depend on whether its bid is known. Likewise. */
+int64_t mb_event_told_ms(const struct mb_event *event);
 
 /* What one strategy has spent and counted in its attributed events, tests left out: sums of a ledger. */
 struct mb_spend {

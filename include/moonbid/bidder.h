@@ -86,8 +86,8 @@ struct mb_bidder_out {
 /* Never fails: every input has an answer. */
 void mb_bidder_handle(struct mb_bidder *bidder, const struct mb_bidder_in *in, struct mb_bidder_out *out);
 
-/* A recorded event: books it and runs the strategy's handlers; for a duplicate only counts it. */
-void mb_bidder_settle(struct mb_bidder *bidder, const struct mb_event *event, bool duplicate, int64_t now_ms);
+/* A recorded event: books it and runs the strategy's handlers; a repeat is only counted. */
+void mb_bidder_settle(struct mb_bidder *bidder, const struct mb_event *event, enum mb_event_fate fate, int64_t now_ms);
 /* What the exchange shall get for the event that was settled last, instead of an empty body: JSON, until the next settle.
  * Absent for all but clicks whose exchange takes an answer and whose on_click gave one. */
 struct mb_slice mb_bidder_answer(const struct mb_bidder *bidder);
@@ -123,6 +123,10 @@ const struct mb_strategy_counts *mb_bidder_counts(const struct mb_bidder *bidder
 
 struct mb_bidder_counts {
     uint64_t requests, bids, nobids, bad_requests, notices, forged, unattributed, duplicates, token_failures;
+    /* Events with a price that is not as it should be: */
+    uint64_t unpriced;   /* booked at the bid's price, for none could be read where the exchange tells one */
+    uint64_t overpriced; /* told more than the bid: booked at the bid's price */
+    uint64_t repriced;   /* a repeat with another price: changed nothing */
 };
 const struct mb_bidder_counts *mb_bidder_totals(const struct mb_bidder *bidder);
 

@@ -47,6 +47,7 @@ struct mb_ledger_origin {
 enum mb_ledger_fate {
     MB_LEDGER_NEW,       /* recorded by this commit */
     MB_LEDGER_DUPLICATE, /* another event with this key was there */
+    MB_LEDGER_REPRICED,  /* likewise, and this one tells another price paid */
     MB_LEDGER_RESENT, /* this very event, of the same origin, was recorded by an earlier commit */
 };
 

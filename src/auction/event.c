@@ -24,14 +24,22 @@ static struct mb_slice *slice_at(struct mb_event *event, size_t i)
     return (struct mb_slice *)(void *)((char *)event + slice_offsets[i]);
 }
 
-int64_t mb_event_key_ms(const struct mb_event *event)
+static int64_t within_48_bits(int64_t ms)
 {
     static const int64_t most = (INT64_C(1) << 48) - 1;
-    int64_t ms = event->attributed ? event->bid_time_ms : 0;
-    if (!event->attributed) {
-        (void)mb_time_parse_utc(event->exchange_time, &ms);
-    }
     return ms < 0 || ms > most ? 0 : ms;
+}
+
+int64_t mb_event_told_ms(const struct mb_event *event)
+{
+    int64_t ms = 0;
+    (void)mb_time_parse_utc(event->exchange_time, &ms);
+    return within_48_bits(ms);
+}
+
+int64_t mb_event_key_ms(const struct mb_event *event)
+{
+    return event->attributed ? within_48_bits(event->bid_time_ms) : mb_event_told_ms(event);
 }
 
 struct mb_event *mb_xevent_clone(const struct mb_event *event)

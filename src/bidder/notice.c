@@ -3,9 +3,11 @@
  * Only a token whose signature holds names a bid, so only such an event may book money, and never more than the bid's price.
  * What no token names is recorded as unattributed: it books nothing and nobody hears of it.
  *
- * The key makes an event distinct. It begins with an instant that a repeat has too (mb_event_key_ms), because the ledger
- * stays fast only where new keys come behind old ones. Then, attributed: bid id and type (a click also its time: two clicks on one ad are two).
- * Unattributed: endpoint, auction, impression, type and time, because Xandr's auction ids come again after an hour.
+ * The key makes an event distinct. It begins with an instant that a repeat has too, because the ledger stays fast only where
+ * new keys come behind old ones. Then, with a token: bid id and type (a click also its time: two clicks on one ad are two).
+ * Without: endpoint, type, auction, tag, time and member, because Xandr's auction ids come again after an hour; also where
+ * the table of recent bids knows the bid, for a repeat may come when that has forgotten it. Only a win has the bid's key
+ * either way: it books, and the same win told with its token must not book again.
  */
 #include "internal.h"
 
@@ -26,7 +28,7 @@ static struct mb_amount cost_of(enum mb_model model, struct mb_price price)
 }
 
 /* Texts of the wire may hold zero bytes, so nothing here goes through printf. */
-static void set_key(struct mb_bidder *b, struct mb_event *e)
+static void set_key(struct mb_bidder *b, bool of_bid, struct mb_event *e)
 {
     const struct mb_slice parts[] = {e->auction_id,  e->tag_id, e->exchange_time, e->member_id, e->reason,
                                      e->creative_id, e->result, e->user_id};
@@ -35,11 +37,11 @@ static void set_key(struct mb_bidder *b, struct mb_event *e)
     struct mb_buf *key = &b->scratch;
 
     mb_buf_clear(key);
-    mb_xbuf_printf(key, "%012llx:", (unsigned long long)mb_event_key_ms(e));
-    mb_xbuf_add_slice(key, e->attributed ? e->bid_id : e->endpoint);
+    mb_xbuf_printf(key, "%012llx:", (unsigned long long)(of_bid ? mb_event_key_ms(e) : mb_event_told_ms(e)));
+    mb_xbuf_add_slice(key, of_bid ? e->bid_id : e->endpoint);
     mb_xbuf_add_char(key, ':');
     mb_xbuf_add_text(key, mb_event_name(e->type));
-    for (size_t i = 0; i < n && (!e->attributed || e->type == MB_EVENT_CLICK); i++) {
+    for (size_t i = 0; i < n && (!of_bid || e->type == MB_EVENT_CLICK); i++) {
         mb_xbuf_add_char(key, ':');
         mb_xbuf_add_slice(key, parts[i]);
     }
@@ -205,8 +207,10 @@ void mb__bidder_own_notice(struct mb_bidder *b, const struct mb_bidder_in *in,
     }
     mb__bidder_own_event(b, type, &notice, endpoint, e);
     read_parameters(b, in->query, &notice, e);
+    e->price_missing = !e->has_price_paid &&
+                       (endpoint->exchange != MB_EXCHANGE_EXOCLICK || endpoint->burl_asks_price);
     set_cost(e, endpoint);
-    set_key(b, e);
+    set_key(b, true, e);
     out->endpoint = endpoint;
     b->totals->notices++;
     events_out(out, e, 1);
@@ -227,8 +231,8 @@ static bool is_of_auction(const struct mb_notice *n, const struct mb_event *e)
 }
 
 /* custom_notify_data is "TOKEN" or "TOKEN.the trader's own text"; anything else is not ours. Without
- * it the bid may be one that is remembered. */
-static void attribute_to_bid(struct mb_bidder *b, const struct mb_endpoint *endpoint,
+ * it the bid may be one that is remembered. True: a token said whose the event is. */
+static bool attribute_to_bid(struct mb_bidder *b, const struct mb_endpoint *endpoint,
                              struct mb_event *e)
 {
     struct mb_slice rest = e->custom_data;
@@ -239,16 +243,17 @@ static void attribute_to_bid(struct mb_bidder *b, const struct mb_endpoint *endp
         if (mb__bidder_recall(b, e, &notice) && is_of_auction(&notice, e)) {
             attribute(b, e, endpoint, &notice);
         }
-        return;
+        return false;
     }
     token = mb_slice_cut(&rest, '.');
     if (mb_notice_verify(b->options.keys, MB_EVENT_WIN, token, &b->arena, &notice) ||
         !mb_slice_eq(notice.endpoint, e->endpoint) || !is_of_auction(&notice, e)) {
         b->totals->forged++;
-        return;
+        return false;
     }
     e->custom_data = rest;
     attribute(b, e, endpoint, &notice);
+    return true;
 }
 
 static void to_house(struct mb_event *e, const struct mb_endpoint *endpoint,
@@ -275,13 +280,19 @@ static void to_house(struct mb_event *e, const struct mb_endpoint *endpoint,
 static void complete(struct mb_bidder *b, const struct mb_endpoint *endpoint, struct mb_event *e,
                      int64_t now_ms)
 {
+    bool by_token;
+
     e->time_ms = now_ms;
     e->exchange = mb_slice_of(mb_exchange_name(endpoint->exchange));
     e->endpoint = endpoint->name;
-    attribute_to_bid(b, endpoint, e);
+    e->price_missing = !e->has_price_paid;
+    set_key(b, false, e); /* of what was told alone */
+    by_token = attribute_to_bid(b, endpoint, e);
     to_house(e, endpoint, b->options.config->currency);
     set_cost(e, endpoint);
-    set_key(b, e);
+    if (e->attributed && (by_token || e->type == booking_event(endpoint))) {
+        set_key(b, true, e);
+    }
     b->totals->unattributed += !e->attributed;
 }
 
@@ -342,19 +353,32 @@ static void book(struct mb_bidder *b, const struct mb_strategy *strategy,
     }
 }
 
-void mb_bidder_settle(struct mb_bidder *b, const struct mb_event *event, bool duplicate,
+/* A price that could not be booked as told. An exchange that tells none at all is none of those. */
+static void count_price(struct mb_bidder *b, const struct mb_event *event)
+{
+    if (event->books && event->price_missing) {
+        b->totals->unpriced++;
+    }
+    if (event->books && event->has_price_paid && event->price_paid.micros > event->price_bid.micros) {
+        b->totals->overpriced++;
+    }
+}
+
+void mb_bidder_settle(struct mb_bidder *b, const struct mb_event *event, enum mb_event_fate fate,
                       int64_t now_ms)
 {
     const struct mb_strategy *strategy = strategy_of(b, event);
 
     mb_buf_clear(&b->answer);
-    if (duplicate) {
+    if (fate != MB_EVENT_NEW) {
         b->totals->duplicates++;
+        b->totals->repriced += fate == MB_EVENT_REPRICED;
         if (event->attributed) {
             mb__bidder_state(b, event->strategy)->counts->duplicates++;
         }
         return;
     }
+    count_price(b, event);
     if (event->attributed) {
         if (!b->options.booked_elsewhere) {
             book(b, strategy, event);

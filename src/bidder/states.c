@@ -104,6 +104,9 @@ void mb_bidder_add_totals(struct mb_bidder_counts *into, const struct mb_bidder_
     into->unattributed += mb_metrics_read(&from->unattributed);
     into->duplicates += mb_metrics_read(&from->duplicates);
     into->token_failures += mb_metrics_read(&from->token_failures);
+    into->unpriced += mb_metrics_read(&from->unpriced);
+    into->overpriced += mb_metrics_read(&from->overpriced);
+    into->repriced += mb_metrics_read(&from->repriced);
 }
 
 static void add_own(struct mb_strategy_counts *into, const char *name, uint64_t count)

@@ -337,7 +337,7 @@ static void settle(lua_State *L, struct core *c, const struct mb_bidder_out *out
         struct mb_event *event = mb_xevent_clone(&out->events[i]);
         bool duplicate = mb_xmap_put(&c->seen, event->key, c) != NULL;
 
-        mb_bidder_settle(c->bidder, event, duplicate, c->now_ms);
+        mb_bidder_settle(c->bidder, event, duplicate ? MB_EVENT_REPEATED : MB_EVENT_NEW, c->now_ms);
         if (!duplicate && mb_slice_present(event->fetch_url)) {
             push_slice(L, event->fetch_url);
             lua_rawseti(L, -2, ++fetches);

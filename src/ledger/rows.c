@@ -42,7 +42,7 @@ int mb__ledger_prepare_rows(struct mb__ledger_file *file, struct mb_error *err)
 {
     int rc = prepare_insert(file, err);
     if (rc == 0) {
-        rc = mb__ledger_prepare(file, "SELECT sender, sequence FROM events WHERE key = ?",
+        rc = mb__ledger_prepare(file, "SELECT sender, sequence, price_paid_micros FROM events WHERE key = ?",
                                 &file->origin, err);
     }
     if (rc == 0) {
@@ -163,19 +163,28 @@ static int bind_event(struct mb__ledger_file *file, const struct mb_event *event
     return code == SQLITE_OK ? sqlite3_bind_int64(file->insert, ++at, origin.sequence) : code;
 }
 
+/* Does it tell another price than the one that is there? One that tells none does not. */
+static bool is_repriced(sqlite3_stmt *there, const struct mb_event *event)
+{
+    return event->has_price_paid && (sqlite3_column_type(there, 2) == SQLITE_NULL ||
+                                     sqlite3_column_int64(there, 2) != event->price_paid.micros);
+}
+
 /* The one that is there: is it this one? */
-static int compare_origin(struct mb__ledger_file *file, struct mb_slice key,
+static int compare_origin(struct mb__ledger_file *file, const struct mb_event *event,
                           struct mb_ledger_origin origin, enum mb_ledger_fate *fate,
                           struct mb_error *err)
 {
-    int code = bind_text(file->origin, 1, key);
+    int code = bind_text(file->origin, 1, event->key);
     if (code == SQLITE_OK) {
         code = sqlite3_step(file->origin);
     }
     bool same = code == SQLITE_ROW && origin.sender != 0 &&
                 sqlite3_column_int64(file->origin, 0) == origin.sender &&
                 sqlite3_column_int64(file->origin, 1) == origin.sequence;
-    *fate = same ? MB_LEDGER_RESENT : MB_LEDGER_DUPLICATE;
+    *fate = same                                                          ? MB_LEDGER_RESENT
+            : code == SQLITE_ROW && is_repriced(file->origin, event) ? MB_LEDGER_REPRICED
+                                                                     : MB_LEDGER_DUPLICATE;
     (void)sqlite3_reset(file->origin);
     return code == SQLITE_ROW ? 0 : mb__ledger_failed(file, code, err);
 }
@@ -229,7 +238,7 @@ int mb__ledger_insert(struct mb__ledger_file *file, const struct mb_event *event
         return rc;
     }
     if (sqlite3_changes(file->db) == 0) {
-        return compare_origin(file, keyed.key, origin, fate, err);
+        return compare_origin(file, &keyed, origin, fate, err);
     }
     *fate = MB_LEDGER_NEW;
     return add_to_sums(file, event, err);

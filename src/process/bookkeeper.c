@@ -130,7 +130,9 @@ static void on_durable(void *user, void *ticket, const struct mb_event *event,
     }
     if (due->conn) {
         mb__desk_tell(due->conn, due->sequence,
-             fate == MB_LEDGER_DUPLICATE ? MB__FATE_DUPLICATE : MB__FATE_NEW);
+                      fate == MB_LEDGER_DUPLICATE  ? MB__FATE_DUPLICATE
+                      : fate == MB_LEDGER_REPRICED ? MB__FATE_REPRICED
+                                                   : MB__FATE_NEW);
     }
 }
 

@@ -103,13 +103,13 @@ static void on_failed(void *user, void *ticket)
     one_less(ticket, true);
 }
 
-static void on_fate(void *user, void *ticket, const struct mb_event *event, bool duplicate)
+static void on_fate(void *user, void *ticket, const struct mb_event *event, enum mb_event_fate fate)
 {
     struct mb__worker *worker = user;
     struct waiting *waiting = ticket;
 
-    mb_bidder_settle(worker->bidder, event, duplicate, mb_time_now_ms());
-    if (!duplicate && mb_slice_present(event->fetch_url)) {
+    mb_bidder_settle(worker->bidder, event, fate, mb_time_now_ms());
+    if (fate == MB_EVENT_NEW && mb_slice_present(event->fetch_url)) {
         mb_fetch_add(worker->fetch, event->fetch_url);
     }
     if (waiting && mb_slice_present(mb_bidder_answer(worker->bidder))) {

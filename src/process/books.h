@@ -67,7 +67,7 @@ struct mb__packet {
     int64_t sequence;
 };
 
-enum mb__fate_kind { MB__FATE_NEW, MB__FATE_DUPLICATE, MB__FATE_FAILED };
+enum mb__fate_kind { MB__FATE_NEW, MB__FATE_DUPLICATE, MB__FATE_FAILED, MB__FATE_REPRICED };
 
 struct mb__fate {
     int64_t sequence;
@@ -133,7 +133,7 @@ struct mb__post_options {
     void (*on_failed)(void *user, void *ticket);
     /* At most once for each event: what became of it in the ledger. `ticket` just before its on_safe; NULL where that was
      * called already. */
-    void (*on_fate)(void *user, void *ticket, const struct mb_event *event, bool duplicate);
+    void (*on_fate)(void *user, void *ticket, const struct mb_event *event, enum mb_event_fate fate);
     void *user;
 };
 

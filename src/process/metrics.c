@@ -275,6 +275,22 @@ static void write_fetches(const struct mb__boards *boards, struct mb_buf *out)
     single(out, "moonbid_fetch_retries_total", "counter", "Further tries of such URLs.", n.retries);
 }
 
+static void write_odd_prices(const struct mb_bidder_counts *n, struct mb_buf *out)
+{
+    static const char name[] = "moonbid_odd_prices_total";
+    const struct {
+        const char *kind;
+        uint64_t count;
+    } rows[] = {{"unpriced", n->unpriced}, {"overpriced", n->overpriced}, {"repriced", n->repriced}};
+    size_t i;
+
+    mb_xmetrics_head(out, name, "counter", "Prices of events that were not as they should be.");
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        mb_xmetrics_u64(out, name, &(struct mb_metrics_label){"kind", mb_slice_of(rows[i].kind)}, 1,
+                        rows[i].count);
+    }
+}
+
 void mb__pages_metrics(const struct mb__worker *worker, struct mb_buf *out)
 {
     const struct mb__boards *boards = worker->options->boards;
@@ -299,5 +315,9 @@ void mb__pages_metrics(const struct mb__worker *worker, struct mb_buf *out)
     mb__boards_totals(boards, &totals);
     single(out, "moonbid_ledger_duplicates_total", "counter", "Events that were recorded before.",
            totals.duplicates);
+    single(out, "moonbid_forged_total", "counter", "Notices and clicks whose signature did not hold.", totals.forged);
+    single(out, "moonbid_unattributed_total", "counter", "Events that nobody's bid could be found for.",
+           totals.unattributed);
+    write_odd_prices(&totals, out);
     write_workers(worker, out);
 }

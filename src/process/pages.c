@@ -140,6 +140,9 @@ static void write_totals(struct mb_json_writer *w, const struct mb_bidder_counts
     key_u64(w, "duplicates", n->duplicates);
     key_u64(w, "forged", n->forged);
     key_u64(w, "unattributed", n->unattributed);
+    key_u64(w, "unpriced", n->unpriced);
+    key_u64(w, "overpriced", n->overpriced);
+    key_u64(w, "repriced", n->repriced);
     mb_jsonw_object_end(w);
 }
 

@@ -341,7 +341,9 @@ static void take_fate(struct mb__post *post, const struct mb__fate *fate, int64_
         return;
     }
     post->options.on_fate(post->options.user, entry->answered ? NULL : entry->ticket, entry->event,
-                          fate->kind == MB__FATE_DUPLICATE);
+                          fate->kind == MB__FATE_DUPLICATE  ? MB_EVENT_REPEATED
+                          : fate->kind == MB__FATE_REPRICED ? MB_EVENT_REPRICED
+                                                            : MB_EVENT_NEW);
     answer(post, entry, true);
     forget(post, entry);
 }

@@ -82,6 +82,54 @@ static void a_billing_is_booked_and_heard_once(void **state)
     assert_int_equal(mb_bidder_totals(bidder)->duplicates, 3);
 }
 
+/* What cannot be booked as told is booked at the bid's price at most, and counted: once, not for each repeat. */
+static void odd_prices_are_counted(void **state)
+{
+    static const struct {
+        const char *query;
+        int64_t nanos;
+        uint64_t unpriced, overpriced;
+    } rows[] = {
+        {"p=1.5", 1500000, 0, 0},
+        {"p=2", 2000000, 0, 0},
+        {"p=0", 0, 0, 0},
+        {"p=2.000001", 2000000, 0, 1},
+        {"p=1000", 2000000, 0, 1},
+        {"p=99999999", 2000000, 1, 0}, /* no price */
+        {"p=-1", 2000000, 1, 0},
+        {"p=", 2000000, 1, 0},
+        {"p=AUDIT", 2000000, 1, 0},
+        {"p=${AUCTION_PRICE}", 2000000, 1, 0},
+        {"p=%24%7BAUCTION_PRICE%7D", 2000000, 1, 0},
+        {"p=1,5", 2000000, 1, 0},
+        {"p=nan", 2000000, 1, 0},
+        {"p=1e-400", 0, 0, 0},
+        {NULL, 2000000, 1, 0},
+    };
+    const struct mb_bidder_counts *n;
+
+    (void)state;
+    load_members(HANDLERS "bid = function() end");
+    n = mb_bidder_totals(bidder);
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct mb_bidder_counts before = *n;
+        int64_t spent_before = spent();
+
+        take_event("/n/", MB_EVENT_BILLING, rows[i].query, false);
+        mb_bidder_settle(bidder, event, MB_EVENT_NEW, in.now_ms);
+        mb_bidder_settle(bidder, event, MB_EVENT_REPEATED, in.now_ms);
+        if (spent() - spent_before != rows[i].nanos || n->unpriced - before.unpriced != rows[i].unpriced ||
+            n->overpriced - before.overpriced != rows[i].overpriced || n->repriced != before.repriced) {
+            fail_msg("%s: %lld booked, %d unpriced, %d overpriced", rows[i].query ? rows[i].query : "nothing",
+                     (long long)(spent() - spent_before), (int)(n->unpriced - before.unpriced),
+                     (int)(n->overpriced - before.overpriced));
+        }
+    }
+    mb_bidder_settle(bidder, event, MB_EVENT_REPRICED, in.now_ms);
+    assert_int_equal(n->repriced, 1);
+    assert_int_equal(n->duplicates, ROWS(rows) + 1);
+}
+
 static void each_kind_has_its_handler_and_on_notify_hears_all(void **state)
 {
     static const struct {
@@ -190,6 +238,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, free_event)
     const struct CMUnitTest tests[] = {
         T(a_billing_is_booked_and_heard_once),
+        T(odd_prices_are_counted),
         T(each_kind_has_its_handler_and_on_notify_hears_all),
         T(handlers_see_the_event_s_fields),
         T(a_handler_that_fails_changes_no_money),

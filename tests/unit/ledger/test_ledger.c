@@ -287,6 +287,33 @@ static void events_without_a_key_are_all_distinct(void **state)
     assert_int_equal(f->n_read, 2);
 }
 
+/* It changes nothing, but somebody errs: whoever sent the one or the other. */
+static void a_duplicate_with_another_price_is_told(void **state)
+{
+    static const struct {
+        bool told;
+        int64_t micros;
+        enum mb_ledger_fate fate;
+    } rows[] = {
+        {true, 5, MB_LEDGER_NEW},       {true, 5, MB_LEDGER_DUPLICATE}, {true, 6, MB_LEDGER_REPRICED},
+        {false, 0, MB_LEDGER_DUPLICATE}, {true, 0, MB_LEDGER_REPRICED},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct mb_event event = {.type = MB_EVENT_BILLING,
+                                 .key = MB_SLICE("k"),
+                                 .has_price_paid = rows[i].told,
+                                 .price_paid = {rows[i].micros}};
+        assert_int_equal(mb_ledger_append(f->ledger, &event, 1, (struct mb_ledger_origin){0}, NULL), 0);
+    }
+    commit(f);
+    deliver(f);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(f->told[i].fate, rows[i].fate);
+    }
+}
+
 /* A sender whose acknowledgement got lost sends again: that is no duplicate, but the same from
  * another sender is one. */
 static void what_the_same_sender_sends_again_is_told_from_a_duplicate(void **state)
@@ -1041,6 +1068,7 @@ int main(void)
         CASE(an_event_is_told_after_its_commit_and_read_after_a_restart),
         CASE(what_was_not_committed_is_not_there),
         CASE(a_duplicate_is_told_and_not_written),
+        CASE(a_duplicate_with_another_price_is_told),
         CASE(a_key_of_invalid_utf8_is_known_again_after_a_restart),
         CASE(events_without_a_key_are_all_distinct),
         CASE(what_the_same_sender_sends_again_is_told_from_a_duplicate),

@@ -65,12 +65,12 @@ static void on_failed(void *user, void *ticket)
     w->failed[(uintptr_t)ticket - 1]++;
 }
 
-static void on_fate(void *user, void *ticket, const struct mb_event *event, bool duplicate)
+static void on_fate(void *user, void *ticket, const struct mb_event *event, enum mb_event_fate fate)
 {
     (void)ticket;
     struct worker *w = user;
     assert_true(event->attributed);
-    *(duplicate ? &w->n_duplicate : &w->n_new) += 1;
+    *(fate != MB_EVENT_NEW ? &w->n_duplicate : &w->n_new) += 1;
 }
 
 static void start_worker(struct fixture *f, struct worker *w, const char *dir)
