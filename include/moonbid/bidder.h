@@ -108,6 +108,10 @@ const struct mb_decision *mb_bidder_decisions(const struct mb_bidder *bidder, si
 const struct mb_request *mb_bidder_request(const struct mb_bidder *bidder); /* NULL where decoding failed */
 void mb_bidder_set_trace(struct mb_bidder *bidder, bool on);
 
+/* Records all that moonbid/trace.h shows, `trace` included, of the requests to come. Lines that scripts log go there instead of to the
+ * log, and every call is timed where there is a clock_ns. */
+void mb_bidder_set_watch(struct mb_bidder *bidder, bool on);
+
 /* --- counters: per strategy name, kept over reloads --- */
 
 struct mb_strategy_counts {

@@ -100,6 +100,12 @@ uint64_t mb_guard_per_key(const struct mb_slice *values, size_t count);
 enum mb_nobid mb_guard_frequency(const struct mb_guard *guard, const struct mb_strategy *strategy,
                                  uint64_t key, int64_t now_ms);
 
+/* For traces: how many impressions count against the cap now; what limits.per has booked under a
+ * key. */
+int64_t mb_guard_shown(const struct mb_guard *guard, const struct mb_strategy *strategy,
+                       uint64_t key, int64_t now_ms);
+struct mb_amount mb_guard_per_spent(const struct mb_guard *guard, uint64_t key, int64_t now_ms);
+
 /* Is limits.per.total spent under `key`? MB_NOBID_BID or BUDGET. Counts what is booked; open bids
  * hold nothing here. O(1). */
 enum mb_nobid mb_guard_per(const struct mb_guard *guard, const struct mb_strategy *strategy,
@@ -185,6 +191,19 @@ bool mb_guard_strike(struct mb_guard *guard, uint32_t slot, int64_t now_ms);
 void mb_guard_unbench_all(struct mb_guard *guard);
 /* The name that has the slot, or absent. Lives as long as the guard. */
 struct mb_slice mb_guard_slot_name(const struct mb_guard *guard, uint32_t slot);
+
+/* --- for traces: what the limits of a slot, a strategy's or a pool's, are held against --- */
+
+struct mb_guard_standing {
+    struct mb_amount hour, day, total; /* settled spend */
+    struct mb_amount held;             /* by open bids, as these limits reserve */
+    uint64_t impressions, clicks;
+    struct mb_amount paced; /* of today's money, spent or thought to be */
+    struct mb_amount due;   /* what that may come to by now; only with even pacing */
+};
+/* As the last mb_guard_may left it. Changes nothing. Zeros for a slot out of range. */
+void mb_guard_stand(const struct mb_guard *guard, uint32_t slot, const struct mb_limits *limits,
+                    int64_t now_ms, struct mb_guard_standing *out);
 
 enum mb_guard_period { MB_GUARD_HOUR, MB_GUARD_DAY, MB_GUARD_TOTAL };
 struct mb_amount mb_guard_spent(const struct mb_guard *guard, uint32_t slot,

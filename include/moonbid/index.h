@@ -24,6 +24,22 @@ size_t mb_index_find(const struct mb_index *index, const struct mb_request *requ
                      const struct mb_imp *imp, int64_t now_ms, uint32_t *out, size_t max,
                      uint8_t *why);
 
+/* A part of a target that does not hold. */
+struct mb_index_miss {
+    const char *key; /* as in `target`; "hours" last */
+    bool excluded;   /* the impression has what `exclude` names; else it has none of what is wanted */
+    const struct mb_target_set *set; /* NULL: hours, whose text is `hours` */
+    struct mb_slice hours;           /* "mon-fri 08:00-20:00"; in the arena */
+    struct mb_slices has; /* the impression's values, of hours the local time; in the arena */
+};
+
+/* For traces: all parts that do not hold for this strategy, from the coarse to the fine; gives how
+ * many there are. Reads a zone file where the strategy has hours: not for the bid path. */
+enum { MB_INDEX_MISSES_MAX = 2 * MB_TARGET_COUNT + 2 };
+size_t mb_index_misses(const struct mb_strategy *strategy, const struct mb_request *request,
+                       const struct mb_imp *imp, int64_t now_ms, struct mb_arena *arena,
+                       struct mb_index_miss out[MB_INDEX_MISSES_MAX]);
+
 /* For traces: the first target key that does not hold for this strategy (include or exclude), its
  * name ("hours" last), or NULL when all hold. Reads a zone file where the strategy has hours: not
  * for the bid path. */

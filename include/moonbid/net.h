@@ -131,6 +131,9 @@ struct mb_http_response {
     bool close;                     /* close the connection behind it */
 };
 
+/* Appends the bytes that the answer is on a connection that stays open: for who has no connection. */
+void mb_http_add_answer(struct mb_buf *out, const struct mb_http_response *response);
+
 /* Answers; the exchange is gone afterwards. Safe when the peer has left meanwhile. No system call of its own where
  * more requests of the same read are still to be handled: one write serves them all. */
 void mb_http_respond(struct mb_http_exchange *exchange, const struct mb_http_response *response);

@@ -105,6 +105,16 @@ void mb_script_bid(struct mb_script *script, const struct mb_strategy *strategy,
 /* The strategy's own dynamic token: false and *out absent where it has none of that name or its function raised or gave nil (counted). */
 bool mb_script_token(struct mb_script *script, const struct mb_strategy *strategy,
                      const struct mb_bid *bid, struct mb_slice name, struct mb_slice *out);
+/* --- for traces: what the last call left; until the next --- */
+
+/* Pairs of ctx.note; in the request's arena. */
+struct mb_pairs mb_script_notes(const struct mb_script *script);
+/* Where its error was raised, line by line; absent where there was none, or its text is not new. */
+struct mb_slice mb_script_traceback(const struct mb_script *script);
+/* From now on lines of log.* go there and not to the log; NULL: to the log. */
+typedef void mb_script_on_line(void *user, enum mb_log_level level, struct mb_slice text);
+void mb_script_set_on_line(struct mb_script *script, mb_script_on_line *on_line, void *user);
+
 /* Closes the request: views die; a step of the collector where it is due. */
 void mb_script_end(struct mb_script *script);
 

@@ -178,7 +178,7 @@ describe('the command line', function()
     assert.matches('banner  imp %S+  bid  cpm', output)
     assert.matches('picky  imp %S+  no bid: not_today', output)
     assert.matches('popunder  imp %S+  no bid: target', output)
-    assert.matches('\nHTTP 200 application/json\n{"bid":', output, 1, false)
+    assert.matches('\nHTTP/1.1 200 OK\r\n.*\r\n\r\n{"bid":', output)
     assert.matches('?z=42', output, 1, true)
   end)
 

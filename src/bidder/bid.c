@@ -117,16 +117,19 @@ static void run_script(struct mb_bidder *b, struct strategy_state *state,
                        const struct mb_strategy *strategy, const struct mb_imp *imp,
                        struct mb_script_result *result)
 {
-    bool timed = state->counts->calls++ % 16 == 0 && b->options.clock_ns && b->options.board;
+    bool timed = (state->counts->calls++ & b->untimed) == 0 && b->options.clock_ns;
     int64_t started_ns = timed ? b->options.clock_ns() : 0;
 
     mb_script_bid(b->script, strategy, imp, result);
     if (timed) {
         uint64_t took_ns = (uint64_t)(b->options.clock_ns() - started_ns);
 
+        b->took_ns = took_ns;
         state->counts->timed++;
         state->counts->timed_ns += took_ns;
-        mb_histogram_record(&b->options.board->script_time, took_ns);
+        if (b->options.board) {
+            mb_histogram_record(&b->options.board->script_time, took_ns);
+        }
     }
 }
 
@@ -189,6 +192,16 @@ static void ask(struct mb_bidder *b, const struct mb_codec *codec,
     call_script(b, codec, state, strategy, imp);
 }
 
+/* Asks, and records what came of it. */
+static void ask_watched(struct mb_bidder *b, const struct mb_codec *codec,
+                        const struct mb_strategy *strategy, const struct mb_imp *imp)
+{
+    struct trace_before before = mb__bidder_trace_before(b, strategy);
+
+    ask(b, codec, strategy, imp);
+    mb__bidder_trace_asked(b, strategy, imp, &before);
+}
+
 /* Strategies that the index passed over get their reason too when somebody wants to see it. */
 static void ask_all(struct mb_bidder *b, const struct mb_codec *codec, const struct mb_imp *imp,
                     const struct mb_strategy *const *strategies, size_t count)
@@ -204,7 +217,10 @@ static void ask_all(struct mb_bidder *b, const struct mb_codec *codec, const str
             }
         }
     }
-    for (i = 0; i < found; i++) {
+    for (i = 0; i < found && b->watch; i++) {
+        ask_watched(b, codec, strategies[b->found[i]], imp);
+    }
+    for (i = 0; i < found && !b->watch; i++) {
         ask(b, codec, strategies[b->found[i]], imp);
     }
 }
@@ -236,13 +252,6 @@ static void rank(struct mb_bidder *b)
     }
 }
 
-/* Where an impression takes several bids, one for each seat and deal. */
-static bool same_place(const struct mb_bid *a, const struct mb_bid *b)
-{
-    return mb_slice_eq(a->member_id, b->member_id) && mb_slice_eq(a->seat, b->seat) &&
-           mb_slice_eq(a->deal_id, b->deal_id);
-}
-
 static bool has_place(const struct mb_codec *codec, struct mb_bid *const *chosen, size_t count,
                       const struct mb_bid *bid)
 {
@@ -251,7 +260,7 @@ static bool has_place(const struct mb_codec *codec, struct mb_bid *const *chosen
     for (i = 0; i < count; i++) {
         if (mb_slice_eq(chosen[i]->imp->id, bid->imp->id)) { /* it may offer several media types */
             on_imp++;
-            if (same_place(chosen[i], bid)) {
+            if (mb__bidder_same_place(chosen[i], bid)) {
                 return false;
             }
         }

@@ -31,6 +31,7 @@ int mb_bidder_new(const struct mb_bidder_options *options, struct mb_bidder **ou
         abort();
     }
     b->options = *options;
+    b->untimed = BIDDER_UNTIMED;
     b->totals = options->board ? &options->board->totals : &b->own_totals;
     if (options->board) {
         mb__bidder_random(b, &b->tally_secret, sizeof(b->tally_secret));
@@ -98,6 +99,7 @@ struct mb_script *mb_bidder_take_script(struct mb_bidder *b, struct mb_script *s
 
     free_generation(b);
     b->script = script;
+    mb__bidder_trace_lines(b);
     b->has_request = false;
     b->n_decisions = 0;
     if (!script) {
@@ -386,6 +388,9 @@ void mb_bidder_handle(struct mb_bidder *b, const struct mb_bidder_in *in, struct
     mb_buf_clear(&b->body);
     b->decisions = NULL;
     b->n_decisions = b->decisions_size = b->n_candidates = 0;
+    if (b->watch) {
+        b->traced = (struct mb_trace){0};
+    }
     b->has_request = false;
     b->tally_imp = NULL;
     b->now_ms = in->now_ms;
@@ -431,6 +436,14 @@ const struct mb_request *mb_bidder_request(const struct mb_bidder *b)
 void mb_bidder_set_trace(struct mb_bidder *b, bool on)
 {
     b->trace = on;
+}
+
+void mb_bidder_set_watch(struct mb_bidder *b, bool on)
+{
+    b->watch = b->trace = on;
+    b->untimed = on ? 0 : BIDDER_UNTIMED;
+    b->traced = (struct mb_trace){0};
+    mb__bidder_trace_lines(b);
 }
 
 const struct mb_bidder_counts *mb_bidder_totals(const struct mb_bidder *b)

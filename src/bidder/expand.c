@@ -225,6 +225,9 @@ static struct mb_slice expand(struct mb_bidder *b, const struct mb_bid *bid, str
             at++;
             continue;
         }
+        if (b->watch) {
+            mb__bidder_trace_token(b, bid, name, value);
+        }
         mb_xbuf_add(out, text.data + plain, at - plain);
         add_value(out, value, raw                                              ? IN_TEXT
                               : place == IN_JSON && stands_in_url(text, at) ? IN_URL

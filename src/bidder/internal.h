@@ -8,9 +8,11 @@
 #include "moonbid/bidder.h"
 #include "moonbid/exchange.h"
 #include "moonbid/index.h"
+#include "moonbid/trace.h"
 
 enum {
     BIDDER_BREACHES_TO_BENCH = 100, /* lua-api.md section 6: in a row */
+    BIDDER_UNTIMED = 15, /* every sixteenth call is timed */
     BIDDER_BIDS_MAX = 256,          /* one answer's candidates; what is beyond is outranked */
     BIDDER_ARENA_KEEP = 256 * 1024,
 };
@@ -44,6 +46,10 @@ struct mb_bidder {
     uint8_t *why;
     struct strategy_state **state_of; /* by strategy index of this generation */
     bool trace;
+    bool watch;             /* record all that a trace shows; with `trace` */
+    struct mb_trace traced; /* of the present request; filled with `watch` only */
+    uint32_t untimed; /* a call is timed where its number has none of these bits: 15, with `watch` none */
+    uint64_t took_ns; /* by the last call that was timed */
 
     struct mb_request request;
     struct mb_later device_later, place_later;
@@ -88,6 +94,13 @@ enum mb_nobid mb__bidder_caps(const struct mb_bidder *b, const struct mb_strateg
                               const struct mb_bid *bid);
 /* The keys that travel with the bid; 0 where there is no such limit, or a value is missing. */
 void mb__bidder_cap_keys(const struct mb_bidder *b, const struct mb_bid *bid, uint64_t *frequency_key, uint64_t *per_key);
+
+/* Where an impression takes several bids, one for each seat and deal. */
+static inline bool mb__bidder_same_place(const struct mb_bid *a, const struct mb_bid *b)
+{
+    return mb_slice_eq(a->member_id, b->member_id) && mb_slice_eq(a->seat, b->seat) &&
+           mb_slice_eq(a->deal_id, b->deal_id);
+}
 
 /* expand.c: replaces {name} in the bid's texts and URLs. Before it mb__bidder_sign has run, for {bid_id} and {click_token}. */
 void mb__bidder_expand(struct mb_bidder *b, struct mb_bid *bid);
@@ -157,6 +170,21 @@ void mb__bidder_count_decision(struct strategy_state *state, const struct mb_dec
 void mb__bidder_tally_generation(struct mb_bidder *b); /* a script was taken */
 void mb__bidder_tally_decision(struct mb_bidder *b, const struct mb_decision *decision);
 void mb__bidder_tally_request(struct mb_bidder *b, enum mb_nobid outcome);
+
+/* trace.c: what an asking came to; with `watch` only. `before`: as things were when it began. */
+struct trace_before {
+    size_t n_decisions, n_lines, lua_bytes;
+    uint64_t calls;
+};
+struct trace_before mb__bidder_trace_before(const struct mb_bidder *b, const struct mb_strategy *strategy);
+void mb__bidder_trace_asked(struct mb_bidder *b, const struct mb_strategy *strategy, const struct mb_imp *imp,
+                            const struct trace_before *before);
+/* trace_limits.c: fills in the step's limits. */
+void mb__bidder_trace_limits(struct mb_bidder *b, struct mb_trace_step *step);
+/* What a name in the texts of a bid became. */
+void mb__bidder_trace_token(struct mb_bidder *b, const struct mb_bid *bid, struct mb_slice name, struct mb_slice value);
+/* Lines of log.* go into the trace while `watch` is on. */
+void mb__bidder_trace_lines(struct mb_bidder *b);
 
 /* draw.c: the next seeded number; and bytes for a bid id. */
 uint64_t mb__bidder_draw(struct mb_bidder *b);

@@ -10,7 +10,7 @@
 
 enum cli_exit { CLI_OK = 0, CLI_NO = 1, CLI_USAGE = 2, CLI_ENVIRONMENT = 3 };
 
-enum { CLI_SETTINGS_MAX = 64 };
+enum { CLI_SETTINGS_MAX = 64, CLI_SPENDS_MAX = 16 };
 
 /* What the flags and the arguments of a command came to. */
 struct cli_args {
@@ -21,6 +21,8 @@ struct cli_args {
     bool trace, all, watch;
     enum mb_log_format log_format;
     const char *operand;                          /* the one argument that is no flag, or NULL */
+    const char *spends[CLI_SPENDS_MAX];           /* --spend of try: NAME=AMOUNT each */
+    size_t n_spends;
     struct mb_setting settings[CLI_SETTINGS_MAX]; /* --set, and the flags that stand for a key */
     size_t n_settings;
     struct mb_arena arena; /* of keys and values made here */

@@ -17,7 +17,8 @@ enum form {
     KEY,     /* a config key, its value a text */
     LIST,    /* a config key, its value the one member of a list */
     SETTING, /* key=value */
-    LOG_FORMAT
+    LOG_FORMAT,
+    SPEND
 };
 
 struct flag {
@@ -36,6 +37,7 @@ static const struct flag flags[] = {
     {"since", TEXT, offsetof(struct cli_args, since)},
     {"until", TEXT, offsetof(struct cli_args, until)},
     {"format", TEXT, offsetof(struct cli_args, format)},
+    {"spend", SPEND, 0},
     {"trace", SWITCH, offsetof(struct cli_args, trace)},
     {"all", SWITCH, offsetof(struct cli_args, all)},
     {"watch", SWITCH, offsetof(struct cli_args, watch)},
@@ -186,6 +188,15 @@ static int take_log_format(struct cli_args *out, const char *value)
     return CLI_OK;
 }
 
+static int add_spend(struct cli_args *out, const char *value)
+{
+    if (out->n_spends == CLI_SPENDS_MAX) {
+        return cli_say(CLI_USAGE, "at most %d --spend", CLI_SPENDS_MAX);
+    }
+    out->spends[out->n_spends++] = value;
+    return CLI_OK;
+}
+
 static int take(const struct flag *flag, const char *value, struct cli_args *out)
 {
     switch (flag->form) {
@@ -204,6 +215,8 @@ static int take(const struct flag *flag, const char *value, struct cli_args *out
                                               : add_setting(out, flag->name, value);
     case LOG_FORMAT:
         return take_log_format(out, value);
+    case SPEND:
+        return add_spend(out, value);
     }
     return CLI_USAGE;
 }

@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli.h"
 #include "moonbid/bidder.h"
 #include "moonbid/limiter.h"
+#include "trace.h"
 
 struct trial {
     struct mb_config *config;
@@ -35,10 +37,22 @@ static int read_file(const char *path, struct mb_buf *out)
     return failed ? cli_say(CLI_ENVIRONMENT, "%s: cannot be read", path) : CLI_OK;
 }
 
+/* CPU time, so that what else runs on the machine does not count for a script. */
+static int64_t cpu_ns(void)
+{
+    struct timespec at;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &at);
+    return (int64_t)at.tv_sec * 1000000000 + at.tv_nsec;
+}
+
 static int load(struct trial *t)
 {
-    struct mb_bidder_options options = {
-        .config = t->config, .guard = t->parts.guard, .keys = t->parts.keys, .geo = t->parts.geo};
+    struct mb_bidder_options options = {.config = t->config,
+                                        .guard = t->parts.guard,
+                                        .keys = t->parts.keys,
+                                        .geo = t->parts.geo,
+                                        .clock_ns = cpu_ns};
     struct mb_script_report report = {0};
     struct mb_script *script = NULL;
     struct mb_error err = {.at = -1};
@@ -59,61 +73,87 @@ static int load(struct trial *t)
     return rc;
 }
 
-static void print_bid(const struct mb_decision *d)
-{
-    struct mb_buf price = {0};
-
-    if (d->bid) {
-        mb_xbuf_add_price(&price, d->bid->price);
-        printf("  %s %.*s", mb_model_name(d->bid->model), MB_SLICE_ARG(mb_buf_slice(&price)));
-    }
-    mb_buf_fini(&price);
-}
-
 static void print_decisions(const struct mb_bidder *bidder)
 {
     size_t count, i;
     const struct mb_decision *d = mb_bidder_decisions(bidder, &count);
 
-    for (i = 0; i < count; i++, d++) {
-        printf("%.*s  imp %.*s  ", MB_SLICE_ARG(d->strategy->name), MB_SLICE_ARG(d->imp->id));
-        if (d->outcome == MB_NOBID_BID) {
-            printf("bid");
-        } else if (d->outcome == MB_NOBID_SCRIPT) {
-            printf("no bid: %.*s", MB_SLICE_ARG(d->own_reason));
-        } else {
-            printf("no bid: %s", mb_nobid_name(d->outcome));
-        }
-        if (!mb_slice_empty(d->problem)) {
-            printf(" (%.*s)", MB_SLICE_ARG(d->problem));
-        }
-        print_bid(d);
-        putchar('\n');
+    for (i = 0; i < count; i++) {
+        cli_print_decision(&d[i]);
     }
     if (count == 0) {
         puts("no strategy was asked; --trace shows why");
     }
 }
 
-static int decide(struct trial *t, const struct cli_args *args, const struct mb_endpoint *endpoint)
+/* The moment and the chance of the decision. */
+static int set_moment(const struct cli_args *args, struct mb_bidder_in *in)
 {
-    struct mb_bidder_in in = {.method = MB_BIDDER_POST,
-                              .query = mb_slice_of(args->query),
-                              .now_ms = mb_time_now_ms(),
-                              .seed = 1};
-    struct mb_bidder_out out;
-    int64_t seed;
+    int64_t seed = 1;
 
-    if (args->now && !mb_slice_to_i64(mb_slice_of(args->now), &in.now_ms) &&
-        !mb_time_parse_utc(mb_slice_of(args->now), &in.now_ms)) {
+    in->now_ms = mb_time_now_ms();
+    if (args->now && !mb_slice_to_i64(mb_slice_of(args->now), &in->now_ms) &&
+        !mb_time_parse_utc(mb_slice_of(args->now), &in->now_ms)) {
         return cli_say(CLI_USAGE, "--now: expected 2026-03-02T09:00:00Z or milliseconds, not '%s'",
                        args->now);
     }
-    if (args->seed) {
-        if (!mb_slice_to_i64(mb_slice_of(args->seed), &seed)) {
-            return cli_say(CLI_USAGE, "--seed: expected an integer, not '%s'", args->seed);
+    if (args->seed && !mb_slice_to_i64(mb_slice_of(args->seed), &seed)) {
+        return cli_say(CLI_USAGE, "--seed: expected an integer, not '%s'", args->seed);
+    }
+    in->seed = (uint64_t)seed;
+    return CLI_OK;
+}
+
+/* Counts what --spend says as booked today. */
+static int set_spend(struct trial *t, const struct cli_args *args, int64_t now_ms)
+{
+    size_t i;
+
+    for (i = 0; i < args->n_spends; i++) {
+        struct mb_slice amount = mb_slice_of(args->spends[i]);
+        struct mb_slice name = mb_slice_cut(&amount, '=');
+        const struct mb_strategy *strategy =
+            mb_script_strategy(mb_bidder_script(t->bidder), name);
+        struct mb_amount spent;
+
+        if (!mb_slice_present(amount) || !mb_money_parse_amount(amount, &spent)) {
+            return cli_say(CLI_USAGE, "--spend takes NAME=AMOUNT, such as de_push=12.50, not '%s'",
+                           args->spends[i]);
         }
-        in.seed = (uint64_t)seed;
+        if (!strategy) {
+            return cli_say(CLI_USAGE, "--spend: no strategy '%.*s'", MB_SLICE_ARG(name));
+        }
+        mb_guard_add_spend(t->parts.guard, strategy->guard_slot, spent, now_ms);
+        if (strategy->pool) {
+            mb_guard_add_spend(t->parts.guard, strategy->pool->guard_slot, spent, now_ms);
+        }
+    }
+    return CLI_OK;
+}
+
+static void print_plain(const struct mb_bidder *bidder, const struct mb_bidder_out *out)
+{
+    print_decisions(bidder);
+    printf("\nHTTP %d%s%s\n", out->status, out->content_type ? " " : "",
+           out->content_type ? out->content_type : "");
+    fwrite(out->body.data, 1, out->body.len, stdout);
+    if (out->body.len > 0) {
+        putchar('\n');
+    }
+}
+
+static int decide(struct trial *t, const struct cli_args *args, const struct mb_endpoint *endpoint)
+{
+    struct mb_bidder_in in = {.method = MB_BIDDER_POST, .query = mb_slice_of(args->query)};
+    struct mb_bidder_out out;
+    bool json = args->format && strcmp(args->format, "json") == 0;
+    int code = set_moment(args, &in);
+
+    if (code == CLI_OK) {
+        code = set_spend(t, args, in.now_ms);
+    }
+    if (code != CLI_OK) {
+        return code;
     }
     mb_xbuf_add_slice(&t->path, endpoint->path);
     if (endpoint->exchange == MB_EXCHANGE_XANDR) {
@@ -121,14 +161,14 @@ static int decide(struct trial *t, const struct cli_args *args, const struct mb_
     }
     in.path = mb_buf_slice(&t->path);
     in.body = mb_buf_slice(&t->body);
-    mb_bidder_set_trace(t->bidder, args->trace);
+    mb_bidder_set_watch(t->bidder, args->trace || json);
     mb_bidder_handle(t->bidder, &in, &out);
-    print_decisions(t->bidder);
-    printf("\nHTTP %d%s%s\n", out.status, out.content_type ? " " : "",
-           out.content_type ? out.content_type : "");
-    fwrite(out.body.data, 1, out.body.len, stdout);
-    if (out.body.len > 0) {
-        putchar('\n');
+    if (json) {
+        cli_trace_json(t->bidder, &out);
+    } else if (args->trace) {
+        cli_trace_text(t->bidder, &out);
+    } else {
+        print_plain(t->bidder, &out);
     }
     return out.status >= 400 ? CLI_NO : CLI_OK;
 }
@@ -163,6 +203,9 @@ static int run(const struct cli_args *args)
     struct trial t = {0};
     int code;
 
+    if (args->format && strcmp(args->format, "text") != 0 && strcmp(args->format, "json") != 0) {
+        return cli_say(CLI_USAGE, "--format is text or json, not '%s'", args->format);
+    }
     if (!args->endpoint) {
         return cli_say(CLI_USAGE, "--endpoint is missing; see `moonbid try --help`");
     }
@@ -179,17 +222,19 @@ static int run(const struct cli_args *args)
 const struct cli_command cli_try = {
     .name = "try",
     .summary = "decide one request offline and show why",
-    .flags = " config scripts set endpoint query trace now seed ",
+    .flags = " config scripts set endpoint query trace format spend now seed ",
     .operand = "REQUEST.json",
     .help =
         "usage: moonbid try --endpoint NAME [FLAGS] REQUEST.json\n"
         "\n"
         "Prints each strategy's word, then the very answer an exchange would get. Writes nothing;\n"
-        "limits of spend count as untouched. `-` reads standard input.\n"
+        "nothing counts as spent but what --spend says. `-` reads standard input.\n"
         "\n"
         "  --endpoint NAME  as in the config: exoclick, xandr, openrtb\n"
         "  --query Q        the endpoint URL's query, such as zone_id=42&site_id=7\n"
-        "  --trace          also strategies whose target excludes the request\n"
+        "  --trace          all that led to it: targets, limits, scripts, tokens, ranking\n"
+        "  --format F       text, or json: the trace for machines\n"
+        "  --spend NAME=AMOUNT  counts as spent by the strategy today; may be repeated\n"
         "  --now TIME       2026-03-02T09:00:00Z or milliseconds; default now\n"
         "  --seed N         of ctx.random, draws and bid ids; default 1\n"
         "  --config FILE, --scripts DIR, --set KEY=VALUE as for serve\n"

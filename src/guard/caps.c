@@ -57,22 +57,35 @@ static int64_t part_ms(int64_t per_ms)
     return per_ms < PARTS ? 1 : (per_ms + PARTS - 1) / PARTS;
 }
 
-enum mb_nobid mb_guard_frequency(const struct mb_guard *guard, const struct mb_strategy *strategy,
-                                 uint64_t key, int64_t now_ms)
+/* Counts no further than to `enough`. */
+static int64_t count_shown(const struct mb_guard *guard, const struct mb_strategy *strategy,
+                           uint64_t key, int64_t now_ms, int64_t enough)
 {
     int64_t now_part = now_ms / part_ms(strategy->limits.frequency.per_ms);
     int64_t shown = 0;
 
-    for (int64_t i = 0; i <= PARTS; i++) {
+    for (int64_t i = 0; i <= PARTS && shown < enough; i++) {
         uint64_t name[2];
 
         name_cap(guard->frequency, key, now_part - i, name);
         shown += mb__counters_get(guard->frequency, name, now_ms);
-        if (shown >= strategy->limits.frequency.count) {
-            return MB_NOBID_FREQUENCY;
-        }
     }
-    return MB_NOBID_BID;
+    return shown;
+}
+
+enum mb_nobid mb_guard_frequency(const struct mb_guard *guard, const struct mb_strategy *strategy,
+                                 uint64_t key, int64_t now_ms)
+{
+    int64_t count = strategy->limits.frequency.count;
+
+    return count_shown(guard, strategy, key, now_ms, count) >= count ? MB_NOBID_FREQUENCY
+                                                                     : MB_NOBID_BID;
+}
+
+int64_t mb_guard_shown(const struct mb_guard *guard, const struct mb_strategy *strategy,
+                       uint64_t key, int64_t now_ms)
+{
+    return count_shown(guard, strategy, key, now_ms, INT64_MAX);
 }
 
 void mb_guard_count_shown(struct mb_guard *guard, uint32_t slot_index, const struct mb_event *event)
@@ -105,6 +118,14 @@ enum mb_nobid mb_guard_per(const struct mb_guard *guard, const struct mb_strateg
     return mb__counters_get(guard->per, name, now_ms) >= strategy->limits.per_total.nanos
                ? MB_NOBID_BUDGET
                : MB_NOBID_BID;
+}
+
+struct mb_amount mb_guard_per_spent(const struct mb_guard *guard, uint64_t key, int64_t now_ms)
+{
+    uint64_t name[2];
+
+    name_cap(guard->per, key, 0, name);
+    return (struct mb_amount){mb__counters_get(guard->per, name, now_ms)};
 }
 
 void mb__caps_book(struct mb_guard *guard, const struct mb_event *event)

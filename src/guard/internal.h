@@ -245,6 +245,10 @@ const struct mb_zone *mb__guard_zone(const struct mb_guard *guard, const struct 
 /* Counts an impression; with even pacing, whether it is too early for it to bid. */
 bool mb__traffic_ahead(struct mb__slot *slot, const struct mb_zone *zone,
                        const struct mb_limits *limits, int64_t now_ms);
+/* What even pacing compares: the day's money so far, and what is due by now. */
+void mb__traffic_stand(const struct mb__slot *slot, const struct mb_zone *zone,
+                       const struct mb_limits *limits, int64_t now_ms, int64_t *paced,
+                       int64_t *due);
 /* A bid on one that was let through holds so much. */
 void mb__traffic_laid(struct mb__slot *slot, const struct mb_limits *limits, int64_t nanos);
 

@@ -163,6 +163,13 @@ static void plan(struct mb__slot *slot, const struct mb_zone *zone, const struct
 
 /* --- on the bid path --- */
 
+/* The plan's part of the day's money, and a fiftieth of the day's more. */
+static int64_t due_by_now(const struct mb__slot *slot, int64_t daily)
+{
+    return (int64_t)(((wide)daily * atomic_load(&slot->traffic.due) + BILLION / 2) / BILLION) +
+           daily / 50;
+}
+
 static bool draw(struct mb__traffic *t)
 {
     uint32_t pass = atomic_load_explicit(&t->pass, memory_order_relaxed);
@@ -183,7 +190,6 @@ bool mb__traffic_ahead(struct mb__slot *slot, const struct mb_zone *zone,
     struct mb__traffic *t = &slot->traffic;
     int64_t seen = atomic_load_explicit(&t->plan_ms, memory_order_relaxed);
     bool even = limits->pacing == MB_PACING_EVEN && limits->daily.nanos > 0;
-    int64_t daily = limits->daily.nanos, due;
 
     if (now_ms - seen >= PLAN_MS || now_ms < seen) {
         if (atomic_compare_exchange_strong(&t->plan_ms, &seen, now_ms)) {
@@ -197,8 +203,7 @@ bool mb__traffic_ahead(struct mb__slot *slot, const struct mb_zone *zone,
     if (!even) {
         return false;
     }
-    due = (int64_t)(((wide)daily * atomic_load(&t->due) + BILLION / 2) / BILLION);
-    if (committed(slot, zone, now_ms) > due + daily / 50 || !draw(t)) {
+    if (committed(slot, zone, now_ms) > due_by_now(slot, limits->daily.nanos) || !draw(t)) {
         return true;
     }
     atomic_fetch_add_explicit(&t->passed, 1, memory_order_relaxed);
@@ -210,4 +215,11 @@ void mb__traffic_laid(struct mb__slot *slot, const struct mb_limits *limits, int
     if (limits->pacing == MB_PACING_EVEN) {
         atomic_fetch_add_explicit(&slot->traffic.laid, nanos, memory_order_relaxed);
     }
+}
+
+void mb__traffic_stand(const struct mb__slot *slot, const struct mb_zone *zone,
+                       const struct mb_limits *limits, int64_t now_ms, int64_t *paced, int64_t *due)
+{
+    *paced = committed(slot, zone, now_ms);
+    *due = due_by_now(slot, limits->daily.nanos);
 }

@@ -96,6 +96,14 @@ bool mb__index_has_row(const struct mb_rows *list, enum mb_target_key key, struc
 /* A byte of a value as it is spelt in sets. */
 char mb__index_spell(enum mb_target_key key, char c);
 
+/* --- explain.c --- */
+
+/* Keys in the order in which they are named: from the coarse to the fine. */
+extern const enum mb_target_key mb__index_ask_order[MB_TARGET_COUNT];
+/* Does the impression have a value of the set? One by one: not for the bid path. */
+bool mb__index_hits(const struct mb_target_set *set, enum mb_target_key key,
+                    const struct mb_request *request, const struct mb_imp *imp);
+
 /* --- hours.c --- */
 
 bool mb__index_is_timed(const struct mb_target *target);

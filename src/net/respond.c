@@ -127,6 +127,13 @@ static void write_answer(struct mb_buf *out, const struct mb_http_exchange *exch
     mb_xbuf_add(out, response->body.data, body_bytes);
 }
 
+void mb_http_add_answer(struct mb_buf *out, const struct mb_http_response *response)
+{
+    const struct mb_http_exchange plain = {.keep_alive = true};
+
+    write_answer(out, &plain, response);
+}
+
 /* Moves answered exchanges from the front of the queue into the outbox. */
 static void advance(struct mb__net_conn *conn)
 {

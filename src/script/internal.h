@@ -250,6 +250,8 @@ struct mb_script {
     struct mb_arena event_arena; /* documents of the present event */
     struct mb_slice answer;      /* what its handler gave; in event_arena */
     struct mb_buf scratch;       /* JSON text on its way to the arena */
+    mb_script_on_line *on_line;  /* of log.*; NULL: the log */
+    void *on_line_user;
     int returned;                /* bid tables kept for tokens in this request */
 
     /* registry references and kept functions */

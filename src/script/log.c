@@ -31,6 +31,10 @@ static int lua_log_write(lua_State *L)
     mb__script_lua_format(L);
     struct mb_slice text;
     text.data = lua_tolstring(L, -1, &text.len);
+    if (script->on_line) {
+        script->on_line(script->on_line_user, level, text);
+        return 0;
+    }
     struct mb_slice name = strategy ? strategy->plain.name : script->file;
     mb_log(level, "script", "strategy says", "strategy=%.*s text=%.*s", MB_SLICE_ARG(name),
            MB_SLICE_ARG(text));

@@ -93,9 +93,11 @@ static enum mb_nobid count_failure(struct mb_script_counts *counts, enum mb__scr
  */
 static void log_failure(struct mb_script *script, const char *what)
 {
-    struct mb_buf *trace = &script->state.trace;
-    if (trace->len == 0)
+    struct mb_buf *trace = &script->scratch;
+    if (script->state.trace.len == 0)
         return;
+    mb_buf_clear(trace);
+    mb_xbuf_add_slice(trace, mb_buf_slice(&script->state.trace));
     for (size_t i = 0; i < trace->len; i++)
         if (trace->data[i] == '\n' || trace->data[i] == '\t')
             trace->data[i] = trace->data[i] == '\n' ? ';' : ' ';
@@ -273,6 +275,24 @@ void mb_script_end(struct mb_script *script)
     if (script->returned > 0)
         drop_returned(script);
     collect(script);
+}
+
+/* --- for traces --- */
+
+struct mb_pairs mb_script_notes(const struct mb_script *script)
+{
+    return (struct mb_pairs){script->call.notes, script->call.n_notes};
+}
+
+struct mb_slice mb_script_traceback(const struct mb_script *script)
+{
+    return script->state.trace.len > 0 ? mb_buf_slice(&script->state.trace) : MB_SLICE_NONE;
+}
+
+void mb_script_set_on_line(struct mb_script *script, mb_script_on_line *on_line, void *user)
+{
+    script->on_line = on_line;
+    script->on_line_user = user;
 }
 
 /* --- events --- */

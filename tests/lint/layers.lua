@@ -41,6 +41,7 @@ local OWNER = {
   ['recent.h'] = 'notice',
   ['report.h'] = 'ledger',
   ['tally.h'] = 'metrics',
+  ['trace.h'] = 'bidder',
 }
 
 -- Third-party headers and who alone may include them.
