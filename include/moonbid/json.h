@@ -59,10 +59,10 @@ struct mb_json_token {
     uint32_t start; /* offset of the first byte; strings: behind the quote */
     uint32_t end;   /* one past the last byte; strings: the closing quote */
     uint32_t next;  /* index of the token behind this value and all it holds */
-    uint32_t count; /* members of an array, key-value pairs of an object */
-    uint64_t names; /* private: of a key its mark, of an object which marks its keys can have */
+    uint32_t count; /* members of an array, key-value pairs of an object; of a key its object's index */
+    uint32_t mark;  /* private: of a key, see mb_json_mark */
     uint8_t type;   /* enum mb_json_type */
-    uint8_t flags;  /* private: escapes, integer, maybe a key twice */
+    uint8_t flags;  /* private: see src/json/internal.h */
 };
 
 struct mb_json {
@@ -70,6 +70,9 @@ struct mb_json {
     struct mb_arena *arena;
     struct mb_json_token *tokens;
     uint32_t n_tokens;
+    uint16_t *members;  /* private: the tokens of keys by mb_json_slot, see src/json/members.h; 0: none */
+    uint8_t slot_shift; /* private: 32 less the bits of a slot's number */
+    bool has_walked;    /* private: not all keys are in `members` */
     uint16_t slips[MB_JSON_SLIP_COUNT]; /* saturating */
 };
 
@@ -83,7 +86,7 @@ struct mb_json_value {
 /* Tokenizes the whole text; leading and trailing white space allowed, anything else behind the value is an error.
  *
  * Wants:  text   at most 2^31 bytes; borrowed for the life of `doc`.
- *         arena  tokens go here (32 bytes each).
+ *         arena  tokens go here (24 bytes each, and 2 to 8 for each key).
  * Gives:  0 and *doc; the root is mb_json_root(doc).
  * Fails:  MB_ESYNTAX with err->at the byte offset of the first wrong byte (text.len where it ends too early);
  *         MB_ENOMEM past MB_JSON_MAX_TOKENS or MB_JSON_MAX_DEPTH, with the position. *doc holds nothing.
@@ -105,25 +108,24 @@ static inline uint32_t mb_json_mark(struct mb_slice key)
            (uint32_t)(unsigned char)key.data[key.len - 1] << 24;
 }
 
-/* Which of 64 a mark falls into. An object's token has a bit set for each of its keys, and all bits where a key
- * has escapes, whose mark is not known before it is decoded. */
-static inline uint64_t mb_json_mark_bit(uint32_t mark)
+/* Private: where among the members of all objects the look for one begins. */
+static inline uint32_t mb_json_slot(const struct mb_json *doc, uint32_t object, uint32_t mark)
 {
-    return UINT64_C(1) << (mark * UINT32_C(0x9e3779b1) >> 26);
+    return (mark * UINT32_C(0x9e3779b1) + object * UINT32_C(0x85ebca6b)) >> doc->slot_shift;
 }
 
-/* mb_json_get where a member may have that key: `value` is an object and has the bit of `mark`. */
+/* Private: mb_json_get where a member may have that key. `value` is an object. */
 struct mb_json_value mb_json_find(struct mb_json_value value, struct mb_slice key, uint32_t mark);
 
 /* Member `key` of an object (the first where it stands several times, then a DUPLICATE_KEY slip is counted
- * when seen); absent when `value` is no object. O(members) at most; a key that is not there is mostly known
- * at once, which is the usual case: a protocol has more fields than a request. */
+ * when seen); absent when `value` is no object. Does not depend on the number of members; a key that is not
+ * there is mostly known at once, which is the usual case: a protocol has more fields than a request. */
 static inline struct mb_json_value mb_json_get(struct mb_json_value value, struct mb_slice key)
 {
     uint32_t mark = mb_json_mark(key);
 
     if (value.type != MB_JSON_OBJECT ||
-        !(value.doc->tokens[value.token].names & mb_json_mark_bit(mark))) {
+        (value.doc->members[mb_json_slot(value.doc, value.token, mark)] == 0 && !value.doc->has_walked)) {
         return (struct mb_json_value){value.doc, 0, MB_JSON_NONE};
     }
     return mb_json_find(value, key, mark);

@@ -14,13 +14,14 @@
 #include <emmintrin.h>
 #endif
 
-#include "moonbid/base.h"
+#include "moonbid/json.h"
 
 /* mb_json_token.flags */
 enum {
-    MB__JSON_ESCAPES = 1,    /* a string that must be decoded */
-    MB__JSON_INTEGER = 2,    /* a number without fraction and exponent */
-    MB__JSON_MAYBE_TWICE = 4 /* an object in which a key may stand twice */
+    MB__JSON_ESCAPES = 1, /* a string that must be decoded */
+    MB__JSON_INTEGER = 2, /* a number without fraction and exponent */
+    MB__JSON_KEY = 4,     /* a string that is a key */
+    MB__JSON_WALK = 8     /* an object whose members are looked for one by one */
 };
 
 /* The first byte at or behind `p` that is not plain inside a string: a quote, a backslash, a
@@ -72,6 +73,34 @@ static inline const char *mb__json_skip_plain(const char *p, const char *end)
     }
     return p;
 }
+
+/* --- values, for those who look them up --- */
+
+static inline struct mb_json_value mb__json_value_at(struct mb_json *doc, uint32_t token)
+{
+    return (struct mb_json_value){doc, token, doc->tokens[token].type};
+}
+
+static inline struct mb_json_value mb__json_absent(struct mb_json *doc)
+{
+    return (struct mb_json_value){doc, 0, MB_JSON_NONE};
+}
+
+/* The bytes of a token; of a string those between the quotes, escapes as they are. */
+static inline struct mb_slice mb__json_raw(const struct mb_json *doc,
+                                           const struct mb_json_token *token)
+{
+    return mb_slice(doc->text.data + token->start, token->end - token->start);
+}
+
+static inline void mb__json_count_slip(struct mb_json *doc, enum mb_json_slip slip)
+{
+    if (doc->slips[slip] < UINT16_MAX)
+        doc->slips[slip]++;
+}
+
+/* view.c: a string's text, decoded into the arena where it has escapes. */
+struct mb_slice mb__json_string(struct mb_json *doc, uint32_t token);
 
 /* --- number.c --- */
 

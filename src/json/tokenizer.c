@@ -5,16 +5,14 @@
  * from a guess after the text's length; allocating for the worst case (`[1,1,...]`) would cost ten
  * times the text for every body.
  *
- * The loop keeps its place in the text and the next token in variables of its own: through a
- * structure each store of a token would make the compiler read them again. What happens seldom
- * (escapes, other than ASCII, errors, growing) is in functions of its own, never inlined.
+ * The loop keeps its place in the text, the next token and `struct base` in variables of its own:
+ * through a pointer each store of a token would make the compiler read them again. What happens
+ * seldom (escapes, other than ASCII, errors, growing) is in functions of its own, never inlined.
  *
  * Functions take the place in the text and return the place behind what they read, or NULL after
  * fail_at().
  */
-#include "moonbid/json.h"
-
-#include "internal.h"
+#include "members.h"
 
 #define BYTES_PER_TOKEN_GUESS 8
 #define LEAST_CAPACITY 16
@@ -23,14 +21,21 @@
 #define HOT static inline __attribute__((always_inline))
 #define COLD static __attribute__((noinline, cold))
 
+/* Handed on by value. */
+struct base {
+    const char *begin;
+    const char *end;
+    struct mb_json_token *tokens;
+};
+
 struct scanner {
     struct mb_json *doc;
     const char *begin;
     const char *end;
-    struct mb_json_token *room;       /* end of what is allocated */
+    uint32_t capacity;                /* of doc->tokens */
     uint32_t depth;                   /* containers open */
     uint32_t open[MB_JSON_MAX_DEPTH]; /* their tokens, outermost first */
-    uint8_t flags;                    /* of the string that is read */
+    uint8_t flags;                    /* of a string with bytes that are not plain */
     int code;                         /* result once a function returned NULL */
     struct mb_error *err;             /* may be NULL */
 };
@@ -47,46 +52,50 @@ COLD const char *fail_syntax(struct scanner *s, const char *p, const char *what)
     return fail_at(s, MB_ESYNTAX, p, p == s->end ? "the text ends too early" : what);
 }
 
-HOT const char *skip_blank(const char *p, const char *end)
+/* The first byte that is no blank, `*p` then stands on it; 0 at the end, which fits nowhere. */
+HOT unsigned char next_byte(const char **p, const char *end)
 {
-    if (p < end && (unsigned char)*p > ' ')
-        return p;
-    while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
-        p++;
+    while (*p < end) {
+        unsigned char c = (unsigned char)**p;
+        if (__builtin_expect(c > ' ', 1) || (c != ' ' && c != '\n' && c != '\r' && c != '\t'))
+            return c;
+        ++*p;
+    }
+    return 0;
+}
+
+/* Room for so many tokens: `used` of them are there. Their keys are half of them at most. */
+static void make_room(struct scanner *s, uint32_t capacity, uint32_t used)
+{
+    struct mb_json *doc = s->doc;
+    struct mb_json_token *tokens =
+        mb_xarena_alloc_raw(doc->arena, capacity * sizeof(doc->tokens[0]));
+    if (used > 0)
+        memcpy(tokens, doc->tokens, used * sizeof(tokens[0]));
+    doc->tokens = tokens;
+    s->capacity = capacity;
+    mb__json_make_members(doc, capacity / 2, used);
+}
+
+/* Makes room for a step behind the first `used` tokens: for `due` more. NULL at the limit. */
+COLD const char *grow(struct scanner *s, uint32_t used, uint32_t due, const char *p)
+{
+    uint32_t capacity = s->capacity < MB_JSON_MAX_TOKENS / 2 ? s->capacity * 2 : MB_JSON_MAX_TOKENS;
+    if (used + due > MB_JSON_MAX_TOKENS)
+        return fail_at(s, MB_ENOMEM, p, "too many values");
+    if (capacity > s->capacity)
+        make_room(s, capacity, used);
     return p;
 }
 
-/* Makes room for a step behind `token`, the next one: `due` more tokens. Gives its new place, or
- * NULL at the limit. */
-COLD struct mb_json_token *grow(struct scanner *s, struct mb_json_token *token, size_t due,
-                                const char *p)
+/* Writes token `at` for the text from `from` up to `to`. */
+HOT void put(struct base base, uint32_t at, enum mb_json_type type, uint8_t flags, const char *from,
+             const char *to)
 {
-    struct mb_json *doc = s->doc;
-    size_t used = (size_t)(token - doc->tokens), capacity = (size_t)(s->room - doc->tokens) * 2;
-    if (used + due > MB_JSON_MAX_TOKENS) {
-        fail_at(s, MB_ENOMEM, p, "too many values");
-        return NULL;
-    }
-    if (capacity > MB_JSON_MAX_TOKENS)
-        capacity = MB_JSON_MAX_TOKENS;
-    if (doc->tokens + capacity == s->room)
-        return token;
-    struct mb_json_token *tokens =
-        mb_xarena_alloc_raw(doc->arena, capacity * sizeof(doc->tokens[0]));
-    memcpy(tokens, doc->tokens, used * sizeof(tokens[0]));
-    doc->tokens = tokens;
-    s->room = tokens + capacity;
-    return tokens + used;
-}
-
-HOT void put(struct mb_json_token *token, const struct mb_json_token *tokens,
-             enum mb_json_type type, const char *begin, const char *from, const char *to,
-             uint8_t flags)
-{
-    *token = (struct mb_json_token){
-        .start = (uint32_t)(from - begin),
-        .end = (uint32_t)(to - begin),
-        .next = (uint32_t)(token - tokens) + 1,
+    base.tokens[at] = (struct mb_json_token){
+        .start = (uint32_t)(from - base.begin),
+        .end = (uint32_t)(to - base.begin),
+        .next = at + 1,
         .type = (uint8_t)type,
         .flags = flags,
     };
@@ -139,52 +148,57 @@ static __attribute__((noinline)) const char *scan_special(struct scanner *s, con
     return len ? p + len : fail_syntax(s, p, "control byte or invalid UTF-8 in a string");
 }
 
-/* `p` stands behind the opening quote. Gives the closing one; s->flags is set. */
-HOT const char *scan_string(struct scanner *s, const char *p, const char *end)
+/* The closing quote of a string whose first byte that is not plain, or the end of the text, is `p`;
+ * s->flags is set. */
+static __attribute__((noinline)) const char *scan_rest(struct scanner *s, const char *p)
 {
     s->flags = 0;
-    for (;;) {
-        p = mb__json_skip_plain(p, end);
-        if (p < end && *p == '"')
-            return p;
+    while (p && (p == s->end || *p != '"')) {
         p = scan_special(s, p);
-        if (!p)
-            return NULL;
+        if (p)
+            p = mb__json_skip_plain(p, s->end);
     }
+    return p;
+}
+
+/* `p` stands behind the opening quote. Gives the closing one, and whether there are escapes. */
+HOT const char *scan_string(struct scanner *s, struct base base, const char *p, uint8_t *escapes)
+{
+    *escapes = 0;
+    p = mb__json_skip_plain(p, base.end);
+    if (__builtin_expect(p < base.end && *p == '"', 1))
+        return p;
+    p = scan_rest(s, p);
+    *escapes = s->flags;
+    return p;
 }
 
 /* --- keys and scalars --- */
 
-/* Marks a key, and the object that it stands in. */
-HOT void mark_key(struct mb_json_token *object, struct mb_json_token *key, const char *begin)
-{
-    if (key->flags & MB__JSON_ESCAPES) {
-        object->names = UINT64_MAX;
-        return;
-    }
-    uint32_t mark = mb_json_mark(mb_slice(begin + key->start, key->end - key->start));
-    uint64_t bit = mb_json_mark_bit(mark);
-    if (object->names & bit)
-        object->flags = MB__JSON_MAYBE_TWICE;
-    key->names = mark;
-    object->names |= bit;
-}
-
 /* A key and its colon. */
-HOT const char *scan_key(struct scanner *s, const char *p, struct mb_json_token *object,
-                         struct mb_json_token *token)
+HOT const char *scan_key(struct scanner *s, struct base base, const char *p, uint32_t object,
+                         uint32_t at)
 {
-    const char *begin = s->begin, *end = s->end;
-    p = skip_blank(p, end);
-    if (p == end || *p != '"')
+    uint8_t escapes;
+    if (next_byte(&p, base.end) != '"')
         return fail_syntax(s, p, "a string is due");
-    const char *close = scan_string(s, p + 1, end);
-    if (!close)
+    const char *open = ++p;
+    p = scan_string(s, base, p, &escapes);
+    if (!p)
         return NULL;
-    put(token, s->doc->tokens, MB_JSON_STRING, begin, p + 1, close, s->flags);
-    mark_key(object, token, begin);
-    p = skip_blank(close + 1, end);
-    if (p == end || *p != ':')
+    uint32_t mark = mb_json_mark(mb_slice(open, (size_t)(p - open)));
+    base.tokens[at] = (struct mb_json_token){
+        .start = (uint32_t)(open - base.begin),
+        .end = (uint32_t)(p - base.begin),
+        .next = at + 1,
+        .count = object,
+        .mark = mark,
+        .type = MB_JSON_STRING,
+        .flags = (uint8_t)(escapes | MB__JSON_KEY),
+    };
+    mb__json_put_member(s->doc, base.tokens, at);
+    p++;
+    if (next_byte(&p, base.end) != ':')
         return fail_syntax(s, p, "a colon is due");
     return p + 1;
 }
@@ -198,126 +212,141 @@ static const char *scan_word(struct scanner *s, const char *p, const char *word)
     return p;
 }
 
-/* A number or a word. */
-HOT const char *scan_bare(struct scanner *s, const char *p, struct mb_json_token *token)
+/* Behind a number that begins with 1 to 9 and has neither sign, point nor exponent, as most; else
+ * NULL. */
+HOT const char *scan_digits(const char *p, const char *end)
 {
-    enum mb_json_type type = MB_JSON_NUMBER;
+    if (*p < '1' || *p > '9')
+        return NULL;
+    do {
+        p++;
+    } while (p < end && *p >= '0' && *p <= '9');
+    return p < end && (*p == '.' || (*p | 0x20) == 'e') ? NULL : p;
+}
+
+/* A number with more to it than digits, or a word. */
+static __attribute__((noinline)) const char *scan_other(struct scanner *s, struct base base,
+                                                        const char *p, uint32_t at)
+{
+    enum mb_json_type type = *p == 't' ? MB_JSON_TRUE : *p == 'f' ? MB_JSON_FALSE : MB_JSON_NULL;
     bool is_integer = false;
-    const char *behind, *wrong;
+    const char *wrong, *behind;
     if (*p == '-' || (*p >= '0' && *p <= '9')) {
-        behind = mb__json_scan_number(p, s->end, &is_integer, &wrong);
+        type = MB_JSON_NUMBER;
+        behind = mb__json_scan_number(p, base.end, &is_integer, &wrong);
         if (!behind)
             return fail_syntax(s, wrong, "a digit is due");
     } else {
-        type = *p == 't' ? MB_JSON_TRUE : *p == 'f' ? MB_JSON_FALSE : MB_JSON_NULL;
         behind = scan_word(s, p, *p == 't' ? "true" : *p == 'f' ? "false" : "null");
         if (!behind)
             return NULL;
     }
-    put(token, s->doc->tokens, type, s->begin, p, behind, is_integer ? MB__JSON_INTEGER : 0);
+    put(base, at, type, is_integer ? MB__JSON_INTEGER : 0, p, behind);
     return behind;
 }
 
 /* --- containers --- */
 
-HOT char closer_of(const struct mb_json_token *container)
+/* What closes the innermost container; 0 when all are closed. */
+HOT unsigned char closer_of(const struct scanner *s, struct base base, uint32_t container)
 {
-    return container->type == MB_JSON_OBJECT ? '}' : ']';
+    if (s->depth == 0)
+        return 0;
+    return base.tokens[container].type == MB_JSON_OBJECT ? '}' : ']';
 }
 
 /* `p` stands on the opening bracket; NULL where it nests too deep. */
-HOT const char *open_container(struct scanner *s, const char *p, struct mb_json_token *token)
+HOT const char *open_container(struct scanner *s, struct base base, const char *p, uint32_t at)
 {
     if (s->depth == MB_JSON_MAX_DEPTH)
         return fail_at(s, MB_ENOMEM, p, "nested too deep");
-    s->open[s->depth++] = (uint32_t)(token - s->doc->tokens);
-    put(token, s->doc->tokens, *p == '{' ? MB_JSON_OBJECT : MB_JSON_ARRAY, s->begin, p, p + 1, 0);
+    s->open[s->depth++] = at;
+    put(base, at, *p == '{' ? MB_JSON_OBJECT : MB_JSON_ARRAY, 0, p, p + 1);
     return p + 1;
 }
 
-/* The innermost one; NULL when all are closed. */
-HOT struct mb_json_token *innermost(const struct scanner *s)
+/* `p` stands on the closing bracket of `container`; `at` is the next token. Gives the container
+ * around it. */
+HOT uint32_t close_container(struct scanner *s, struct base base, uint32_t container, const char *p,
+                             uint32_t at)
 {
-    return s->depth ? &s->doc->tokens[s->open[s->depth - 1]] : NULL;
-}
-
-/* `p` stands on the closing bracket; `token` is the next one. Gives the container around it. */
-HOT struct mb_json_token *close_container(struct scanner *s, struct mb_json_token *container,
-                                          const char *p, const struct mb_json_token *token)
-{
-    container->end = (uint32_t)(p + 1 - s->begin);
-    container->next = (uint32_t)(token - s->doc->tokens);
+    base.tokens[container].end = (uint32_t)(p + 1 - base.begin);
+    base.tokens[container].next = at;
     s->depth--;
-    return innermost(s);
-}
-
-/* Behind a value: counts it, closes what ends here, and stops behind the comma of the next one, or
- * at the end of the outermost, where *container becomes NULL. */
-HOT const char *scan_behind_value(struct scanner *s, const char *p,
-                                  struct mb_json_token **container,
-                                  const struct mb_json_token *token)
-{
-    const char *end = s->end;
-    while (*container) {
-        (*container)->count++;
-        p = skip_blank(p, end);
-        if (p < end && *p == ',')
-            return p + 1;
-        if (p == end || *p != closer_of(*container))
-            return fail_syntax(s, p, "a comma or the closing bracket is due");
-        *container = close_container(s, *container, p++, token);
-    }
-    return p;
+    return s->depth ? s->open[s->depth - 1] : 0;
 }
 
 /* --- the document --- */
 
+/* One value; of a container with members its opening bracket. Gives what stands behind. */
+HOT const char *scan_value(struct scanner *s, struct base base, const char *p, unsigned char c,
+                           uint32_t at)
+{
+    if (c == '"') {
+        uint8_t escapes;
+        const char *open = p + 1;
+        p = scan_string(s, base, open, &escapes);
+        if (!p)
+            return NULL;
+        put(base, at, MB_JSON_STRING, escapes, open, p);
+        return p + 1;
+    }
+    if (c == '{' || c == '[')
+        return open_container(s, base, p, at);
+    if (p == base.end)
+        return fail_syntax(s, p, "");
+    const char *behind = scan_digits(p, base.end);
+    if (!behind)
+        return scan_other(s, base, p, at);
+    put(base, at, MB_JSON_NUMBER, MB__JSON_INTEGER, p, behind);
+    return behind;
+}
+
 static const char *scan_document(struct scanner *s)
 {
-    const char *const end = s->end;
-    const char *p = s->begin;
-    struct mb_json_token *token = s->doc->tokens; /* the next one */
-    struct mb_json_token *container = NULL;       /* the innermost that is open */
+    struct base base = {s->begin, s->end, s->doc->tokens};
+    const char *p = base.begin;
+    uint32_t next = 0;        /* token */
+    uint32_t container = 0;   /* the innermost that is open */
+    unsigned char closer = 0; /* its bracket; 0: none is open */
     do {
-        if (s->room - token < TOKENS_A_STEP) {
-            token = grow(s, token, container && container->type == MB_JSON_OBJECT ? 2 : 1, p);
-            if (!token)
+        if (s->capacity - next < TOKENS_A_STEP) {
+            if (!grow(s, next, closer == '}' ? 2 : 1, p))
                 return NULL;
-            container = innermost(s);
+            base.tokens = s->doc->tokens;
         }
-        if (container && container->type == MB_JSON_OBJECT) {
-            p = scan_key(s, p, container, token++);
+        if (closer == '}') {
+            p = scan_key(s, base, p, container, next++);
             if (!p)
                 return NULL;
         }
-        p = skip_blank(p, end);
-        if (p == end)
-            return fail_syntax(s, p, "");
-        if (*p == '"') {
-            const char *open = p + 1;
-            p = scan_string(s, open, end);
-            if (!p)
-                return NULL;
-            put(token++, s->doc->tokens, MB_JSON_STRING, s->begin, open, p++, s->flags);
-        } else if (*p == '{' || *p == '[') {
-            container = token;
-            p = open_container(s, p, token++);
-            if (!p)
-                return NULL;
-            p = skip_blank(p, end);
-            if (p == end || *p != closer_of(container))
+        unsigned char c = next_byte(&p, base.end);
+        p = scan_value(s, base, p, c, next++);
+        if (!p)
+            return NULL;
+        if (c == '{' || c == '[') {
+            container = next - 1;
+            closer = c == '{' ? '}' : ']';
+            if (next_byte(&p, base.end) != closer)
                 continue; /* with its first key or value */
-            container = close_container(s, container, p++, token);
-        } else {
-            p = scan_bare(s, p, token++);
+            container = close_container(s, base, container, p++, next);
+            closer = closer_of(s, base, container);
         }
-        p = p ? scan_behind_value(s, p, &container, token) : NULL;
-    } while (p && container);
-    s->doc->n_tokens = (uint32_t)(token - s->doc->tokens);
-    if (!p)
-        return NULL;
-    p = skip_blank(p, end);
-    return p == end ? p : fail_syntax(s, p, "nothing more is due");
+        while (closer) { /* behind a value: a comma, or the end of what it stands in */
+            c = next_byte(&p, base.end);
+            base.tokens[container].count++;
+            if (c == ',')
+                break;
+            if (c != closer)
+                return fail_syntax(s, p, "a comma or the closing bracket is due");
+            container = close_container(s, base, container, p++, next);
+            closer = closer_of(s, base, container);
+        }
+        p += closer != 0;
+    } while (closer);
+    s->doc->n_tokens = next;
+    (void)next_byte(&p, base.end);
+    return p == base.end ? p : fail_syntax(s, p, "nothing more is due");
 }
 
 int mb_json_parse(struct mb_json *doc, struct mb_arena *arena, struct mb_slice text,
@@ -328,14 +357,14 @@ int mb_json_parse(struct mb_json *doc, struct mb_arena *arena, struct mb_slice t
         *doc = (struct mb_json){.arena = arena};
         return mb_fail_at(err, MB_ENOMEM, 0, "more than 2^31 bytes");
     }
-    struct scanner s = {.doc = doc, .err = err};
+    struct scanner s; /* `open` is not worth clearing */
+    s.doc = doc;
+    s.err = err;
     s.begin = text.data ? text.data : "";
     s.end = s.begin + text.len;
+    s.depth = 0;
     size_t capacity = text.len / BYTES_PER_TOKEN_GUESS + LEAST_CAPACITY;
-    if (capacity > MB_JSON_MAX_TOKENS)
-        capacity = MB_JSON_MAX_TOKENS;
-    doc->tokens = mb_xarena_alloc_raw(arena, capacity * sizeof(doc->tokens[0]));
-    s.room = doc->tokens + capacity;
+    make_room(&s, capacity < MB_JSON_MAX_TOKENS ? (uint32_t)capacity : MB_JSON_MAX_TOKENS, 0);
     if (scan_document(&s))
         return 0;
     *doc = (struct mb_json){.arena = arena};

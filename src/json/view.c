@@ -20,37 +20,14 @@ const char *mb_json_slip_name(enum mb_json_slip slip)
     return (unsigned)slip < MB_JSON_SLIP_COUNT ? names[slip] : "unknown";
 }
 
-static void count_slip(struct mb_json_value value, enum mb_json_slip slip)
-{
-    uint16_t *counter = &value.doc->slips[slip];
-    if (*counter < UINT16_MAX)
-        (*counter)++;
-}
-
 static const struct mb_json_token *token_of(struct mb_json_value value)
 {
     return &value.doc->tokens[value.token];
 }
 
-static struct mb_json_value value_at(struct mb_json *doc, uint32_t token)
-{
-    return (struct mb_json_value){doc, token, doc->tokens[token].type};
-}
-
-static struct mb_json_value absent(struct mb_json *doc)
-{
-    return (struct mb_json_value){doc, 0, MB_JSON_NONE};
-}
-
 static bool is_container(struct mb_json_value value)
 {
     return value.type == MB_JSON_ARRAY || value.type == MB_JSON_OBJECT;
-}
-
-/* The bytes of a token; of a string those between the quotes, escapes as they are. */
-static struct mb_slice raw_of(const struct mb_json *doc, const struct mb_json_token *token)
-{
-    return mb_slice(doc->text.data + token->start, token->end - token->start);
 }
 
 /* --- decoding of strings --- */
@@ -144,9 +121,9 @@ static struct mb_slice decode(struct mb_arena *arena, struct mb_slice raw)
     return mb_slice(decoded, (size_t)(out - decoded));
 }
 
-static struct mb_slice string_of(struct mb_json *doc, uint32_t token)
+struct mb_slice mb__json_string(struct mb_json *doc, uint32_t token)
 {
-    struct mb_slice raw = raw_of(doc, &doc->tokens[token]);
+    struct mb_slice raw = mb__json_raw(doc, &doc->tokens[token]);
     return doc->tokens[token].flags & MB__JSON_ESCAPES ? decode(doc->arena, raw) : raw;
 }
 
@@ -154,84 +131,43 @@ static struct mb_slice string_of(struct mb_json *doc, uint32_t token)
 
 struct mb_json_value mb_json_root(struct mb_json *doc)
 {
-    return doc->n_tokens ? value_at(doc, 0) : absent(doc);
-}
-
-/* mb_json_find where a key has escapes: no mark is to be trusted. */
-static struct mb_json_value find_decoded(struct mb_json_value value, struct mb_slice key)
-{
-    struct mb_json *doc = value.doc;
-    const struct mb_json_token *tokens = doc->tokens;
-    uint32_t end = tokens[value.token].next;
-    uint32_t found = 0; /* no member has this index */
-    for (uint32_t at = value.token + 1; at < end; at = tokens[at + 1].next) {
-        if (!mb_slice_eq(string_of(doc, at), key))
-            continue;
-        if (found)
-            count_slip(value, MB_JSON_SLIP_DUPLICATE_KEY);
-        else
-            found = at + 1;
-    }
-    return found ? value_at(doc, found) : absent(doc);
-}
-
-struct mb_json_value mb_json_find(struct mb_json_value value, struct mb_slice key, uint32_t mark)
-{
-    struct mb_json *doc = value.doc;
-    const struct mb_json_token *tokens = doc->tokens;
-    const struct mb_json_token *object = &tokens[value.token];
-    if (object->names == UINT64_MAX)
-        return find_decoded(value, key);
-    const struct mb_json_token *end = &tokens[object->next];
-    const struct mb_json_token *found = NULL;
-    for (const struct mb_json_token *at = object + 1; at < end; at = &tokens[at[1].next]) {
-        if (at->names != mark || !mb_slice_eq(raw_of(doc, at), key))
-            continue;
-        if (found) {
-            count_slip(value, MB_JSON_SLIP_DUPLICATE_KEY);
-            continue;
-        }
-        found = at;
-        if (!(object->flags & MB__JSON_MAYBE_TWICE))
-            break;
-    }
-    return found ? value_at(doc, (uint32_t)(found - tokens) + 1) : absent(doc);
+    return doc->n_tokens ? mb__json_value_at(doc, 0) : mb__json_absent(doc);
 }
 
 struct mb_json_value mb_json_at(struct mb_json_value value, uint32_t index)
 {
     if (value.type != MB_JSON_ARRAY || index >= token_of(value)->count)
-        return absent(value.doc);
+        return mb__json_absent(value.doc);
     uint32_t at = value.token + 1;
     while (index--)
         at = value.doc->tokens[at].next;
-    return value_at(value.doc, at);
+    return mb__json_value_at(value.doc, at);
 }
 
 struct mb_json_value mb_json_first(struct mb_json_value container)
 {
     if (!is_container(container) || token_of(container)->count == 0)
-        return absent(container.doc);
+        return mb__json_absent(container.doc);
     uint32_t keys = container.type == MB_JSON_OBJECT ? 1 : 0;
-    return value_at(container.doc, container.token + 1 + keys);
+    return mb__json_value_at(container.doc, container.token + 1 + keys);
 }
 
 struct mb_json_value mb_json_next(struct mb_json_value container, struct mb_json_value at)
 {
     if (!is_container(container) || at.type == MB_JSON_NONE)
-        return absent(container.doc);
+        return mb__json_absent(container.doc);
     uint32_t next = token_of(at)->next;
     if (next >= token_of(container)->next)
-        return absent(container.doc);
+        return mb__json_absent(container.doc);
     uint32_t keys = container.type == MB_JSON_OBJECT ? 1 : 0;
-    return value_at(container.doc, next + keys);
+    return mb__json_value_at(container.doc, next + keys);
 }
 
 struct mb_slice mb_json_key(struct mb_json_value member)
 {
     if (member.type == MB_JSON_NONE || member.token == 0)
         return MB_SLICE_NONE;
-    return string_of(member.doc, member.token - 1);
+    return mb__json_string(member.doc, member.token - 1);
 }
 
 uint32_t mb_json_count(struct mb_json_value value)
@@ -244,14 +180,14 @@ struct mb_json_value mb_json_list_first(struct mb_json_value value)
     if (value.type == MB_JSON_ARRAY)
         return mb_json_first(value);
     if (!mb_json_present(value))
-        return absent(value.doc);
-    count_slip(value, MB_JSON_SLIP_SCALAR_FOR_ARRAY);
+        return mb__json_absent(value.doc);
+    mb__json_count_slip(value.doc, MB_JSON_SLIP_SCALAR_FOR_ARRAY);
     return value;
 }
 
 struct mb_json_value mb_json_list_next(struct mb_json_value value, struct mb_json_value at)
 {
-    return value.type == MB_JSON_ARRAY ? mb_json_next(value, at) : absent(value.doc);
+    return value.type == MB_JSON_ARRAY ? mb_json_next(value, at) : mb__json_absent(value.doc);
 }
 
 uint32_t mb_json_list_count(struct mb_json_value value)
@@ -267,7 +203,7 @@ uint32_t mb_json_list_count(struct mb_json_value value)
 static void count_wrong_type(struct mb_json_value value)
 {
     if (mb_json_present(value))
-        count_slip(value, MB_JSON_SLIP_WRONG_TYPE);
+        mb__json_count_slip(value.doc, MB_JSON_SLIP_WRONG_TYPE);
 }
 
 /* The text of a number, also of one inside a string. False for anything else. */
@@ -275,23 +211,23 @@ static bool number_text(struct mb_json_value value, struct mb_slice *out)
 {
     if (value.type != MB_JSON_NUMBER && value.type != MB_JSON_STRING)
         return false;
-    *out = raw_of(value.doc, token_of(value));
+    *out = mb__json_raw(value.doc, token_of(value));
     return value.type == MB_JSON_NUMBER || mb__json_is_number(*out);
 }
 
 static void count_if_string(struct mb_json_value value)
 {
     if (value.type == MB_JSON_STRING)
-        count_slip(value, MB_JSON_SLIP_STRING_FOR_NUMBER);
+        mb__json_count_slip(value.doc, MB_JSON_SLIP_STRING_FOR_NUMBER);
 }
 
 struct mb_slice mb_json_str(struct mb_json_value value)
 {
     if (value.type == MB_JSON_STRING)
-        return string_of(value.doc, value.token);
+        return mb__json_string(value.doc, value.token);
     if (value.type == MB_JSON_NUMBER) {
-        count_slip(value, MB_JSON_SLIP_NUMBER_FOR_STRING);
-        return raw_of(value.doc, token_of(value));
+        mb__json_count_slip(value.doc, MB_JSON_SLIP_NUMBER_FOR_STRING);
+        return mb__json_raw(value.doc, token_of(value));
     }
     count_wrong_type(value);
     return MB_SLICE_NONE;
@@ -309,7 +245,7 @@ int64_t mb_json_i64(struct mb_json_value value, int64_t fallback)
     }
     count_if_string(value);
     if (value.type == MB_JSON_NUMBER && !mb_json_is_integer(value))
-        count_slip(value, MB_JSON_SLIP_FRACTION_FOR_INTEGER);
+        mb__json_count_slip(value.doc, MB_JSON_SLIP_FRACTION_FOR_INTEGER);
     return number;
 }
 
@@ -318,21 +254,21 @@ static bool read_truth(struct mb_json_value value, bool is_number, bool *out)
 {
     if (value.type == MB_JSON_TRUE || value.type == MB_JSON_FALSE) {
         if (is_number)
-            count_slip(value, MB_JSON_SLIP_BOOL_FOR_NUMBER);
+            mb__json_count_slip(value.doc, MB_JSON_SLIP_BOOL_FOR_NUMBER);
         *out = value.type == MB_JSON_TRUE;
         return true;
     }
     if (value.type == MB_JSON_NUMBER || value.type == MB_JSON_STRING) {
         bool is_string = value.type == MB_JSON_STRING;
-        struct mb_slice text = raw_of(value.doc, token_of(value));
+        struct mb_slice text = mb__json_raw(value.doc, token_of(value));
         bool is_true = mb_slice_is(text, "1") || (is_string && mb_slice_is(text, "true"));
         bool is_false = mb_slice_is(text, "0") || (is_string && mb_slice_is(text, "false"));
         if (is_true || is_false) {
             if (is_string)
-                count_slip(value, is_number ? MB_JSON_SLIP_STRING_FOR_NUMBER
+                mb__json_count_slip(value.doc, is_number ? MB_JSON_SLIP_STRING_FOR_NUMBER
                                             : MB_JSON_SLIP_STRING_FOR_BOOL);
             else if (!is_number)
-                count_slip(value, MB_JSON_SLIP_NUMBER_FOR_BOOL);
+                mb__json_count_slip(value.doc, MB_JSON_SLIP_NUMBER_FOR_BOOL);
             *out = is_true;
             return true;
         }
@@ -379,8 +315,8 @@ double mb_json_f64(struct mb_json_value value, double fallback)
 struct mb_slice mb_json_id(struct mb_json_value value)
 {
     if (value.type == MB_JSON_STRING)
-        return string_of(value.doc, value.token);
-    return mb_json_is_integer(value) ? raw_of(value.doc, token_of(value)) : MB_SLICE_NONE;
+        return mb__json_string(value.doc, value.token);
+    return mb_json_is_integer(value) ? mb__json_raw(value.doc, token_of(value)) : MB_SLICE_NONE;
 }
 
 bool mb_json_price(struct mb_json_value value, struct mb_price *out)
@@ -398,7 +334,7 @@ struct mb_slice mb_json_text(struct mb_json_value value)
 {
     if (value.type == MB_JSON_NONE)
         return MB_SLICE_NONE;
-    struct mb_slice raw = raw_of(value.doc, token_of(value));
+    struct mb_slice raw = mb__json_raw(value.doc, token_of(value));
     return value.type == MB_JSON_STRING ? mb_slice(raw.data - 1, raw.len + 2) : raw;
 }
 
