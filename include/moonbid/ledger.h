@@ -67,10 +67,14 @@ int mb_ledger_commit(struct mb_ledger *ledger, struct mb_error *err) MB_MUST_USE
 
 /* Moves what commits have put into the write-ahead log to its place; blocks for milliseconds.
  * Commits may go on meanwhile, but the log is used again from its start only after a checkpoint
- * that has left nothing: without one it grows. `idle`: would now be a good time? Then less is enough
- * to say yes. Gives how many pages are in the log and not in their place. */
-bool mb_ledger_wants_checkpoint(const struct mb_ledger *ledger, bool idle);
+ * that has left nothing: without one it grows. Gives how many pages are in the log and not in their
+ * place. */
 size_t mb_ledger_checkpoint(struct mb_ledger *ledger);
+/* Is the log long enough to be begun anew? `idle`: would now be a good time? Then less is enough. */
+bool mb_ledger_wants_checkpoint(const struct mb_ledger *ledger, bool idle);
+/* Is there enough in it for a checkpoint beside commits, which need not be the last of this log? So
+ * that there is little to move when it is begun anew. */
+bool mb_ledger_wants_pass(const struct mb_ledger *ledger);
 
 /* On the owner's thread: calls `on_durable` for every event committed since, in the order of
  * appending; the event is lent for the call. */

@@ -24,6 +24,8 @@ enum {
     APPLICATION_ID = 0x6d6f6f6e, /* "moon" */
     BUSY_MS = 2000,              /* another's write lock, such as that of a shell */
     CACHE_KIB = 16384,
+    /* Twice what the log grows to: a file that is cut and grows again makes commits dearer. */
+    LOG_KEPT_BYTES = 128 << 20,
 };
 
 static const char *const steps[] = {
@@ -209,9 +211,9 @@ static int set_up(struct mb__ledger_file *file, struct mb_error *err)
     snprintf(settings, sizeof settings,
              "PRAGMA page_size=%d; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA "
              "cache_size=-%d;"
-             "PRAGMA journal_size_limit=67108864; PRAGMA cell_size_check=ON;"
+             "PRAGMA journal_size_limit=%d; PRAGMA cell_size_check=ON;"
              "PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY",
-             PAGE_BYTES, CACHE_KIB);
+             PAGE_BYTES, CACHE_KIB, LOG_KEPT_BYTES);
     int rc = mb__ledger_exec(file, settings, err);
     if (rc || (rc = mb__ledger_prepare(file, "PRAGMA journal_mode=WAL", &mode, err))) {
         return rc;

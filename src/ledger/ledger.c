@@ -23,8 +23,8 @@
 
 enum {
     QUEUE_MAX = 65536,        /* half a minute at 2,000 events a second; some 100 MB */
-    CHECKPOINT_PAGES = 1000,  /* 4 MB of log: now, if there is nothing else to do */
-    CHECKPOINT_LATEST = 16000, /* 64 MB: even so; pages that change often are moved once */
+    PASS_PAGES = 1000, /* 4 MB to move; what it writes delays the commits beside it but little */
+    LOG_PAGES = 16000, /* 64 MB of log: time to begin it anew, however busy */
     CHECK_MAX_BYTES = 64 << 20,
 };
 
@@ -44,6 +44,7 @@ struct mb_ledger {
     struct mb__ledger_file file; /* commit */
     sqlite3 *checkpoints;        /* checkpoint: the second connection */
     _Atomic int log_pages;       /* in the write-ahead log; 0: all of it is in its place */
+    _Atomic int moved_pages;     /* of these, so many from the start are in their place */
     pthread_mutex_t mutex;
     struct list queued;  /* mutex */
     struct list durable; /* mutex */
@@ -100,6 +101,9 @@ static int note_log_pages(void *user, sqlite3 *db, const char *name, int pages)
 {
     struct mb_ledger *ledger = user;
     (void)db, (void)name;
+    if (pages < ledger->log_pages) { /* it has begun anew */
+        ledger->moved_pages = 0;
+    }
     ledger->log_pages = pages;
     return SQLITE_OK;
 }
@@ -296,7 +300,12 @@ int mb_ledger_commit(struct mb_ledger *ledger, struct mb_error *err)
 
 bool mb_ledger_wants_checkpoint(const struct mb_ledger *ledger, bool idle)
 {
-    return ledger->log_pages >= (idle ? CHECKPOINT_PAGES : CHECKPOINT_LATEST);
+    return ledger->log_pages >= (idle ? PASS_PAGES : LOG_PAGES);
+}
+
+bool mb_ledger_wants_pass(const struct mb_ledger *ledger)
+{
+    return ledger->log_pages - ledger->moved_pages >= PASS_PAGES;
 }
 
 /* What fails here is tried again after more commits: nothing is lost, the log only grows. */
@@ -305,10 +314,18 @@ size_t mb_ledger_checkpoint(struct mb_ledger *ledger)
     int pages = 0, moved = 0;
     int code = sqlite3_wal_checkpoint_v2(ledger->checkpoints, NULL, SQLITE_CHECKPOINT_PASSIVE,
                                          &pages, &moved);
-    if (code == SQLITE_OK && moved == pages) {
-        /* A commit that has come meanwhile has told another number. */
-        (void)atomic_compare_exchange_strong(&ledger->log_pages, &pages, 0);
-    }
     int all = ledger->log_pages;
-    return code != SQLITE_OK ? (size_t)all : all > moved ? (size_t)(all - moved) : 0;
+    if (code != SQLITE_OK) {
+        return (size_t)all;
+    }
+    if (moved <= all) { /* or else a commit has begun it anew meanwhile */
+        ledger->moved_pages = moved;
+    }
+    /* A commit that has come meanwhile has told another number. */
+    if (moved == pages && atomic_compare_exchange_strong(&ledger->log_pages, &pages, 0)) {
+        ledger->moved_pages = 0;
+        return 0;
+    }
+    all = ledger->log_pages;
+    return all > moved ? (size_t)(all - moved) : 0;
 }

@@ -36,6 +36,7 @@ enum {
     SLICE_LEAST_NS = 50000,
     SLICE_MOST_NS = 500000,
     COMMITS_SMOOTHED = 8,
+    IDLE_MS = 100, /* without an event: time for what would be in their way */
 };
 
 /* Whose is the n-th of the events that are queued? */
@@ -56,6 +57,7 @@ struct keeper {
     int64_t commit_ns; /* how long one takes; smoothed */
     uint64_t spool_ms;    /* when to look for spools; 0: no need */
     uint64_t end_ms;      /* life is over: the end at the latest; 0: it is not */
+    uint64_t idle_ms;     /* when it may be said that nothing comes any more */
     uint64_t notes_ms;    /* when to write the guard's notes */
     uint64_t counts_ms;   /* when to look for what workers have counted */
     uint64_t from_spools; /* events of the spool being taken */
@@ -373,19 +375,28 @@ static void gather(struct keeper *k, struct pollfd *fds)
     }
 }
 
+/* How long to wait for something to do. */
+static int patience_ms(const struct keeper *k, uint64_t now_ms)
+{
+    if (!mb__checkpoints_want_turn(&k->checkpoints, now_ms)) {
+        return TURN_MS;
+    }
+    return k->idle_ms > now_ms ? (int)(k->idle_ms - now_ms) : 0;
+}
+
 static void turn(struct keeper *k, struct pollfd *fds)
 {
     size_t i;
-    bool idle;
+    bool came;
 
-    wait_for_something(
-        k, fds, mb__checkpoints_want_turn(&k->checkpoints, mb__shared_clock_ms()) ? 0 : TURN_MS);
+    wait_for_something(k, fds, patience_ms(k, mb__shared_clock_ms()));
     atomic_store(&k->options->page->heartbeat_ms, mb__shared_clock_ms());
     mb__notes_clock(k->options->guard);
     read_ready(k, fds);
     gather(k, fds);
-    idle = k->n_dues == 0;
+    came = k->n_dues > 0;
     (void)commit(k);
+    k->idle_ms = came ? mb__shared_clock_ms() + IDLE_MS : k->idle_ms;
     for (i = 0; i < k->n_conns; i++) {
         mb__desk_send_fates(k->conns[i]);
     }
@@ -396,7 +407,8 @@ static void turn(struct keeper *k, struct pollfd *fds)
         mb__notes_tick(k->ledger, k->options->guard, mb__shared_clock_ms(), &k->notes_ms);
     }
     mb__counts_tick(&k->options->counts, k->ledger, mb__shared_clock_ms(), &k->counts_ms);
-    mb__checkpoints_turn(&k->checkpoints, idle, mb__shared_clock_ms());
+    mb__checkpoints_turn(&k->checkpoints, mb__shared_clock_ms() >= k->idle_ms,
+                         mb__shared_clock_ms());
     note_life(k, &fds[1]);
 }
 

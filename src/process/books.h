@@ -211,6 +211,7 @@ struct mb__checkpoints {
     struct mb_ledger *ledger;
     pthread_t thread;
     bool running;
+    bool all;               /* the one that runs is to end with an empty log */
     _Atomic bool done;      /* by the thread: it wants to be joined */
     uint64_t not_before_ms; /* when the next may begin */
 };

@@ -1,30 +1,39 @@
 /* checkpoints.c - the ledger's log is moved to its place on a thread, while commits go on.
  *
+ *     thread   a pass for every few MB of log
+ *     and once it is long, or nothing is to be committed,
  *     thread   passes, until one leaves next to nothing
  *     owner    the last pass, when the thread is done
  *
  * Only a pass without commits beside it ends with an empty log, which the next commit begins from
  * the start. It is the owner's, and short: a commit behind it waits for a few pages. One pass for
- * all of the log would stall commits for tens of milliseconds; passes on the thread alone would
- * never catch up, and the log would grow for ever.
+ * all of the log would fill the disk's queue for tens of milliseconds, and every commit of that
+ * time would stand in it; passes on the thread alone would never catch up, and the log would grow
+ * for ever. The owner's would be felt if it came with each of the others: it syncs two files while
+ * notices wait.
  */
 #include "books.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum {
     LITTLE_PAGES = 64,
     PASSES_MAX = 8,  /* a reader may hold a part of the log back for as long as it reads */
     AGAIN_MS = 1000, /* then the next try comes after so long */
+    NICE = 10,       /* commits first, also where they share a core with it */
 };
 
 static void *run(void *user)
 {
     struct mb__checkpoints *c = user;
-    int pass;
+    int passes_left = c->all ? PASSES_MAX : 1;
 
-    for (pass = 0; pass < PASSES_MAX && mb_ledger_checkpoint(c->ledger) > LITTLE_PAGES; pass++) {
+    errno = 0;
+    (void)nice(NICE); /* of this thread; where it may not, it is only less kind */
+    while (passes_left-- > 0 && mb_ledger_checkpoint(c->ledger) > LITTLE_PAGES) {
         continue;
     }
     atomic_store(&c->done, true);
@@ -35,7 +44,7 @@ static void finish(struct mb__checkpoints *c, uint64_t now_ms)
 {
     (void)pthread_join(c->thread, NULL);
     c->running = false;
-    c->not_before_ms = mb_ledger_checkpoint(c->ledger) > 0 ? now_ms + AGAIN_MS : 0;
+    c->not_before_ms = c->all && mb_ledger_checkpoint(c->ledger) > 0 ? now_ms + AGAIN_MS : 0;
 }
 
 void mb__checkpoints_turn(struct mb__checkpoints *c, bool idle, uint64_t now_ms)
@@ -43,7 +52,11 @@ void mb__checkpoints_turn(struct mb__checkpoints *c, bool idle, uint64_t now_ms)
     if (c->running && atomic_load(&c->done)) {
         finish(c, now_ms);
     }
-    if (c->running || now_ms < c->not_before_ms || !mb_ledger_wants_checkpoint(c->ledger, idle)) {
+    if (c->running || now_ms < c->not_before_ms) {
+        return;
+    }
+    c->all = mb_ledger_wants_checkpoint(c->ledger, idle);
+    if (!c->all && !mb_ledger_wants_pass(c->ledger)) {
         return;
     }
     atomic_store(&c->done, false);

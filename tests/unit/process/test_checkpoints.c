@@ -90,6 +90,45 @@ static void close_ledger(struct fixture *f)
     mb_ledger_close(f->checkpoints.ledger);
 }
 
+static void finish(struct fixture *f, bool idle)
+{
+    for (int64_t until = mb_time_boot_ns() / 1000000 + DEADLINE_MS; f->checkpoints.running;) {
+        assert_true(mb_time_boot_ns() / 1000000 < until);
+        usleep(1000);
+        mb__checkpoints_turn(&f->checkpoints, idle, 5);
+    }
+}
+
+/* A pass for some MB of log is the thread's alone: the owner, who would wait for two files to be
+ * synced, does nothing until the log is long or there is time. */
+static void a_busy_ledger_is_moved_without_its_owner(void **state)
+{
+    struct fixture *f = *state;
+    for (int passes = 0; passes < 3; passes++) {
+        while (!mb_ledger_wants_pass(f->checkpoints.ledger)) {
+            commit_batch(f);
+        }
+        mb__checkpoints_turn(&f->checkpoints, false, 5);
+        assert_true(f->checkpoints.running);
+        assert_false(f->checkpoints.all);
+        commit_batch(f);
+        finish(f, false);
+        assert_false(mb_ledger_wants_pass(f->checkpoints.ledger));
+    }
+    while (!mb__checkpoints_want_turn(&f->checkpoints, 5)) {
+        commit_batch(f);
+    }
+    mb__checkpoints_turn(&f->checkpoints, true, 5);
+    assert_true(f->checkpoints.all);
+    finish(f, false);
+    int64_t before = log_bytes(f);
+    commit_batch(f);
+    assert_int_equal(log_bytes(f), before); /* it has begun anew */
+    close_ledger(f);
+    assert_int_equal(mb_ledger_each(f->dir, count_event, f, NULL), 0);
+    assert_int_equal(f->n_recorded, f->n_appended);
+}
+
 /* `now` of the clock is the test's: a try that left something waits for the next. */
 static void the_log_is_used_again_while_commits_go_on(void **state)
 {
@@ -133,11 +172,7 @@ static void a_reader_makes_it_wait_and_nobody_else(void **state)
     mb__checkpoints_turn(&f->checkpoints, true, 5);
     assert_true(f->checkpoints.running);
     assert_false(mb__checkpoints_want_turn(&f->checkpoints, 5));
-    for (int64_t until = mb_time_boot_ns() / 1000000 + DEADLINE_MS; f->checkpoints.running;) {
-        assert_true(mb_time_boot_ns() / 1000000 < until);
-        usleep(1000);
-        mb__checkpoints_turn(&f->checkpoints, true, 5);
-    }
+    finish(f, true);
     assert_false(mb__checkpoints_want_turn(&f->checkpoints, 6)); /* not at once again */
     assert_int_equal(sqlite3_close(reader), SQLITE_OK);
     assert_true(mb__checkpoints_want_turn(&f->checkpoints, 100000));
@@ -150,6 +185,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_log_is_used_again_while_commits_go_on, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_busy_ledger_is_moved_without_its_owner, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_reader_makes_it_wait_and_nobody_else, set_up, tear_down),
     };
