@@ -69,6 +69,7 @@ return {
       imptrackers = 'list', -- or 'text': how the tracker of a push goes out; the exchange's pages do not say
       burl_macros = 'none', -- or 'price': bUrl asks for ${AUCTION_PRICE} and ${AUCTION_CURRENCY}
       xml = 'elements', -- or 'refuse': no bid where XML is asked for, whose layout is not published
+      notice_retries = 'expected', -- or 'none': who gets no answer to a notice does not call again, so none is put off in overload
       -- Who may call this endpoint, IPv4 and IPv6 apart; others get 403. Everybody without this key.
       allow = { '0.0.0.0/0', '::/0' },
     },
@@ -89,6 +90,7 @@ return {
       books_on = 'billing', -- the notice that books money: 'billing' (burl) or 'win' (nurl); with 'generic' only
       no_bid = '204', -- or 'nbr': 200 with OpenRTB's number of the reason
       price_encoding = 'plain', -- or 'b64': asks for ${AUCTION_PRICE:B64}
+      tests = 'answered', -- or 'declined': no bid on requests that are tests (also Xandr's, and its debug auctions)
       native_adm = 'text', -- or 'object': native markup as JSON instead of JSON in a text
       timeout_ms = 120,
       margin_ms = 20,

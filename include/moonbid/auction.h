@@ -221,6 +221,8 @@ struct mb_endpoint {
     bool burl_asks_price;         /* ExoClick: bUrl has macros for price and currency */
     bool refuses_xml;             /* ExoClick: no bid where XML is asked for */
     bool native_as_object;        /* OpenRTB: native's adm is an object, else a text */
+    bool declines_tests;          /* a request that is a test or for debugging gets no bid */
+    bool notices_come_once;       /* who is answered 503 does not call again: its notices are taken in overload too */
     struct mb_slice member;       /* Xandr: member to bid for where the request names several; or absent */
     struct mb_cidrs allow;        /* who may call; count 0: anybody */
     uint32_t index;               /* place in the config, 0.. */

@@ -28,13 +28,14 @@ struct mb_doc;
     XX("endpoints[].native_adm", LIVE)                                                                 \
     XX("endpoints[].tag_no_bids", LIVE) XX("endpoints[].imptrackers", LIVE)                            \
     XX("endpoints[].burl_macros", LIVE) XX("endpoints[].xml", LIVE)                                    \
+    XX("endpoints[].tests", LIVE) XX("endpoints[].notice_retries", LIVE)                               \
     XX("limits.header_bytes", LIVE) XX("limits.body_bytes", LIVE) XX("limits.connections", LIVE)       \
     XX("limits.idle", LIVE) XX("limits.header", LIVE) XX("limits.body", LIVE) XX("limits.write", LIVE) \
     XX("limits.grace", LIVE) XX("limits.money_guard", LIVE) XX("limits.backlog_ms", LIVE)              \
     XX("script.cpu_ms", LIVE) XX("script.memory_mb", LIVE) XX("script.hard_ms", LIVE)
 
 /* Keys of an endpoint for habits in which exchanges of one protocol differ, or of which their pages say nothing: the
- * protocol, the usual value, the other one, and the bool of mb_endpoint that says "the other". */
+ * protocol (NONE: all), the usual value, the other one, and the bool of mb_endpoint that says "the other". */
 #define MB_CONFIG_HABIT_MAP(XX)                                       \
     XX("no_bid", OPENRTB, "204", "nbr", says_why_not)                 \
     XX("price_encoding", OPENRTB, "plain", "b64", price_in_base64)    \
@@ -42,7 +43,9 @@ struct mb_doc;
     XX("tag_no_bids", XANDR, "left_out", "told", tells_each_tag)      \
     XX("imptrackers", EXOCLICK, "list", "text", tracker_as_text)      \
     XX("burl_macros", EXOCLICK, "none", "price", burl_asks_price)     \
-    XX("xml", EXOCLICK, "elements", "refuse", refuses_xml)
+    XX("xml", EXOCLICK, "elements", "refuse", refuses_xml)            \
+    XX("tests", NONE, "answered", "declined", declines_tests)         \
+    XX("notice_retries", NONE, "expected", "none", notices_come_once)
 
 struct mb_config {
     struct mb_arena arena;

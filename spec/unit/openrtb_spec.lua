@@ -91,6 +91,17 @@ describe('on OpenRTB', function()
     assert.equals('T', adm.assets[1].title.text)
   end)
 
+  it('answers a native request that is an object with an object', function()
+    load [[return { price = 2, title = 'T', click_url = 'https://go.example/' }]]
+    local document = { ver = '1.2', assets = { { id = 3, required = 1, title = { len = 9 } } } }
+    local bid = only_bid(ask { id = '1', native = { request_native = document } })
+    assert.is_nil(bid.adm)
+    assert.same({ { id = 3, title = { text = 'T' } } }, bid.adm_native.assets)
+    assert.equals('string', type(only_bid(ask { id = '1', native = { request = json.encode(document) } }).adm))
+    document.assets[1].title, document.assets[1].video = nil, { mimes = {} }
+    assert.nobids(ask { id = '1', native = { request_native = document } }, 'invalid_bid')
+  end)
+
   it('carries all that a bid of 2.6 may say', function()
     load [[return { price = 2, markup = '<a>', creative_id = 'c', ad_id = 'a', campaign_id = 7, tactic = 'x', bundle = 'com.tea',
       advertiser_domains = { 'tea.example' }, categories = { 'IAB8' }, category_taxonomy = 1, attributes = { 1 }, apis = { 5, 7 },

@@ -367,20 +367,32 @@ static void decide(struct mb_bidder *b, const struct mb_codec *codec,
     }
 }
 
+/* Why no strategy is asked at all; MB_NOBID_BID where they are. */
+static enum mb_nobid ask_nobody(const struct mb_bidder *b, const struct mb_bidder_in *in, size_t n_strategies)
+{
+    bool is_test = b->request.test || b->request.debug;
+
+    return in->draining                                               ? MB_NOBID_DRAINING
+           : in->overloaded                                           ? MB_NOBID_OVERLOAD
+           : in->money_unknown                                        ? MB_NOBID_MONEY_GUARD
+           : n_strategies == 0                                        ? MB_NOBID_NO_STRATEGY
+           : is_test && b->request.endpoint->declines_tests           ? MB_NOBID_TEST
+                                                                      : MB_NOBID_BID;
+}
+
 void mb__bidder_bid(struct mb_bidder *b, const struct mb_codec *codec, const struct mb_bidder_in *in,
                     struct mb_bidder_out *out)
 {
     struct mb_wire_out wire = {.body = &b->body, .scratch = &b->scratch};
     const struct mb_strategy *const *strategies;
     struct mb_bid *chosen[BIDDER_BIDS_MAX];
-    size_t count, n_bids = 0;
+    enum mb_nobid why_none;
+    size_t count = 0, n_bids = 0;
 
     strategies = b->script ? mb_script_strategies(b->script, &count) : NULL;
-    if (!strategies || count == 0 || in->draining || in->overloaded || in->money_unknown) {
-        out->outcome = in->draining        ? MB_NOBID_DRAINING
-                       : in->overloaded    ? MB_NOBID_OVERLOAD
-                       : in->money_unknown ? MB_NOBID_MONEY_GUARD
-                                           : MB_NOBID_NO_STRATEGY;
+    why_none = ask_nobody(b, in, count);
+    if (why_none != MB_NOBID_BID) {
+        out->outcome = why_none;
         b->totals->nobids++;
     } else {
         decide(b, codec, strategies, count);

@@ -165,8 +165,7 @@ static void refuse_method(struct mb_bidder *b, struct mb_bidder_out *out, struct
     out->extra_headers = allow;
 }
 
-/* The sender keeps the notice and repeats it: nothing is lost. */
-static void put_off(struct mb_bidder *b, struct mb_bidder_out *out)
+void mb__bidder_put_off(struct mb_bidder *b, struct mb_bidder_out *out)
 {
     mb__bidder_refuse(b, out, 503, "overloaded", -1);
     out->extra_headers = MB_SLICE("Retry-After: 1\r\n");
@@ -335,12 +334,6 @@ static bool is_own_path(struct mb_slice path)
            mb_slice_starts(path, MB_SLICE("/c/"));
 }
 
-/* What would be written down before it is answered. A click (/k/) is answered first. */
-static bool is_bookable_path(struct mb_slice path)
-{
-    return mb_slice_starts(path, MB_SLICE("/n/")) || mb_slice_starts(path, MB_SLICE("/c/"));
-}
-
 /* ExoClick's requests come by POST and, as a courtesy, by GET; Xandr's by POST. */
 static bool takes_get(const struct mb_endpoint *endpoint)
 {
@@ -371,8 +364,8 @@ static void answer_endpoint(struct mb_bidder *b, const struct mb_endpoint *endpo
         refuse_method(b, out, takes_get(endpoint) ? ALLOW_BOTH : MB_SLICE("Allow: POST\r\n"));
     } else if (what == MB_WIRE_BID) {
         answer_bid(b, codec, endpoint, in, out);
-    } else if (in->overloaded) {
-        put_off(b, out);
+    } else if (in->overloaded && !endpoint->notices_come_once) {
+        mb__bidder_put_off(b, out);
     } else {
         mb__bidder_exchange_notice(b, codec, endpoint, what, in, out);
     }
@@ -401,12 +394,12 @@ void mb_bidder_handle(struct mb_bidder *b, const struct mb_bidder_in *in, struct
     endpoint = route(b, in->path, &what);
     if (endpoint) {
         answer_endpoint(b, endpoint, what, in, out);
-    } else if (in->overloaded && is_bookable_path(in->path)) {
-        put_off(b, out);
     } else if (mb_slice_starts(in->path, MB_SLICE("/n/")) && in->method == MB_BIDDER_GET) {
         mb__bidder_own_notice(b, in, out);
     } else if (mb_slice_starts(in->path, MB_SLICE("/k/")) && in->method == MB_BIDDER_GET) {
         mb__bidder_redirect(b, in, out);
+    } else if (mb_slice_starts(in->path, MB_SLICE("/c/")) && in->overloaded) {
+        mb__bidder_put_off(b, out);
     } else if (mb_slice_starts(in->path, MB_SLICE("/c/")) && in->method == MB_BIDDER_GET) {
         mb__bidder_conversion(b, in, out);
     } else if (is_ready_path(b, in->path) && in->method != MB_BIDDER_OTHER) {

@@ -131,6 +131,11 @@ static void set_hold(struct mb_doc *node, const struct mb_endpoint *endpoint)
     mb_doc_set(node, "hold", hold);
 }
 
+static bool is_habit_of(enum mb_exchange exchange, enum mb_exchange protocol)
+{
+    return protocol == MB_EXCHANGE_NONE || protocol == exchange;
+}
+
 static struct mb_doc *endpoint_doc(const struct mb_endpoint *endpoint)
 {
     static const char *const dialects[] = {[MB_DIALECT_GENERIC] = "generic",
@@ -147,7 +152,7 @@ static struct mb_doc *endpoint_doc(const struct mb_endpoint *endpoint)
         set_text(node, "books_on", endpoint->books_on_win ? "win" : "billing");
     }
 #define XX(key, protocol, usual, other, member)                            \
-    if (endpoint->exchange == MB_EXCHANGE_##protocol) {                   \
+    if (is_habit_of(endpoint->exchange, MB_EXCHANGE_##protocol)) {        \
         set_text(node, key, endpoint->member ? other : usual);            \
     }
     MB_CONFIG_HABIT_MAP(XX)

@@ -88,7 +88,7 @@ static int take_habits(struct mb__table *t, struct mb_endpoint *endpoint)
             return rc;
         }
         other = text && strcmp(text, rows[i].other) == 0;
-        if (text && endpoint->exchange != rows[i].exchange) {
+        if (text && rows[i].exchange != MB_EXCHANGE_NONE && endpoint->exchange != rows[i].exchange) {
             return mb__wrong(t, rows[i].key, "only for exchange = '%s'", mb_exchange_name(rows[i].exchange));
         }
         if (text && !other && strcmp(text, rows[i].usual) != 0) {

@@ -154,6 +154,9 @@ void mb__bidder_follow_up(struct mb_bidder *b, struct mb_slice token, struct mb_
 /* conversion.c: a postback that names its click. */
 void mb__bidder_conversion(struct mb_bidder *b, const struct mb_bidder_in *in, struct mb_bidder_out *out);
 
+/* bidder.c: 503 for overload: the sender keeps its notice and repeats it, nothing is lost. */
+void mb__bidder_put_off(struct mb_bidder *b, struct mb_bidder_out *out);
+
 /* bidder.c: an error answer, `{"error":"...","at":N}` (at < 0: left out). */
 void mb__bidder_refuse(struct mb_bidder *b, struct mb_bidder_out *out, int status, const char *text,
                        long at);

@@ -205,6 +205,10 @@ void mb__bidder_own_notice(struct mb_bidder *b, const struct mb_bidder_in *in,
         mb__bidder_refuse(b, out, 404, "no such notice", -1);
         return;
     }
+    if (in->overloaded && !endpoint->notices_come_once) {
+        mb__bidder_put_off(b, out);
+        return;
+    }
     mb__bidder_own_event(b, type, &notice, endpoint, e);
     read_parameters(b, in->query, &notice, e);
     e->price_missing = !e->has_price_paid &&

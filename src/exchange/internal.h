@@ -153,6 +153,8 @@ const char *mb__openrtb_add_vast(const struct mb_bid *bid, struct mb_buf *out);
 /* Sets the length in seconds and OpenRTB's number of the protocol by a table that was found sound, where they are 0. */
 void mb__openrtb_tell_vast(const struct mb_bid *bid, int32_t *duration_s, int32_t *protocol);
 
+/* Did the request come as Google's `request_native`, whose answer is an object `adm_native`? */
+bool mb__openrtb_asks_native_object(const struct mb_imp *imp);
 /* openrtb_native.c: the bid's native document, without a root. NULL, or the field that is missing or wrong; appends
  * to `out`, which may be NULL (then only that). */
 const char *mb__openrtb_add_native(const struct mb_bid *bid, struct mb_buf *out);

@@ -297,10 +297,12 @@ static unsigned btype(enum mb_model model)
 static void write_markup(const struct mb_request *request, const struct mb_bid *bid, struct mb_buf *scratch,
                          struct mb_json_writer *w)
 {
+    bool is_native = bid->imp->format == MB_FORMAT_NATIVE && mb_slice_empty(bid->markup);
+    bool as_asked = is_native && mb__openrtb_asks_native_object(bid->imp);
     mb_buf_clear(scratch);
     mb__openrtb_add_markup(request, bid, scratch);
-    if (request->endpoint->native_as_object && bid->imp->format == MB_FORMAT_NATIVE && mb_slice_empty(bid->markup)) {
-        mb_jsonw_key(w, "adm");
+    if (as_asked || (is_native && request->endpoint->native_as_object)) {
+        mb_jsonw_key(w, as_asked ? "adm_native" : "adm");
         mb_jsonw_raw(w, mb_buf_slice(scratch));
         return;
     }

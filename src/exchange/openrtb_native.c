@@ -20,10 +20,13 @@ static bool parse_request(struct mb_json *doc, struct mb_arena *arena, struct mb
            mb_json_parse(doc, arena, mb_slice(text.data, (size_t)err.at), NULL) == 0;
 }
 
-/* The impression's request: a document in a text, or as it stands. */
+/* The impression's request: a document in a text, or as it stands; Google's has an object `request_native` too. */
 static struct mb_json_value read_request(struct mb_json_value imp)
 {
-    struct mb_json_value request = get(get(imp, "native"), "request");
+    struct mb_json_value native = get(imp, "native"), request = get(native, "request");
+    if (!mb_json_present(request)) {
+        request = get(native, "request_native");
+    }
     if (request.type == MB_JSON_STRING) {
         struct mb_arena *arena = imp.doc->arena;
         struct mb_json *doc = mb_xarena_alloc(arena, sizeof *doc);
@@ -273,6 +276,12 @@ static struct mb_json_value parse_given(const struct mb_bid *bid, struct mb_aren
     }
     struct mb_json_value root = mb_json_root(doc), inner = get(root, "native");
     return inner.type == MB_JSON_OBJECT && mb_json_count(root) == 1 ? inner : root;
+}
+
+bool mb__openrtb_asks_native_object(const struct mb_imp *imp)
+{
+    struct mb_json_value object = {imp->raw.doc, imp->raw.token, imp->raw.type}, native = get(object, "native");
+    return !mb_json_present(get(native, "request")) && get(native, "request_native").type == MB_JSON_OBJECT;
 }
 
 const char *mb__openrtb_add_native(const struct mb_bid *bid, struct mb_buf *out)

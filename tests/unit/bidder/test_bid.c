@@ -348,6 +348,38 @@ static void the_request_says_how_long_it_waits(void **state)
 
 /* --- the state of the server --- */
 
+/* Tests are for who wants to see bids; another does not want them counted. Other requests are answered all the same. */
+static void tests_are_declined_where_the_endpoint_says_so(void **state)
+{
+    static const struct {
+        const char *path, *body;
+        enum mb_nobid reason;
+        int status;
+    } rows[] = {
+        {"/o", "{\"id\":\"o\",\"test\":1,\"imp\":[{\"id\":\"i\",\"banner\":{}}]}", MB_NOBID_TEST, 204},
+        {"/o", "{\"id\":\"o\",\"test\":0,\"imp\":[{\"id\":\"i\",\"banner\":{}}]}", MB_NOBID_BID, 200},
+        {"/x/bid", "{\"bid_request\":{\"test\":true,\"members\":[{\"id\":12}],\"tags\":[{\"auction_id_64\":1}]}}",
+         MB_NOBID_TEST, 200},
+        {"/x/bid", "{\"bid_request\":{\"debug_requested\":true,\"members\":[{\"id\":12}],\"tags\":[{\"auction_id_64\":1}]}}",
+         MB_NOBID_TEST, 200},
+        {"/x/bid", "{\"bid_request\":{\"members\":[{\"id\":12}],\"tags\":[{\"auction_id_64\":1}]}}", MB_NOBID_BID, 200},
+    };
+
+    (void)state;
+    for (int declines = 0; declines < 2; declines++) {
+        open_bidder(declines ? "{\"endpoints\":[{\"name\":\"o\",\"path\":\"/o\",\"exchange\":\"openrtb\",\"tests\":\"declined\"},"
+                               "{\"name\":\"x\",\"path\":\"/x\",\"exchange\":\"xandr\",\"tests\":\"declined\"}]}"
+                             : "{\"endpoints\":[{\"name\":\"o\",\"path\":\"/o\",\"exchange\":\"openrtb\"},"
+                               "{\"name\":\"x\",\"path\":\"/x\",\"exchange\":\"xandr\"}]}");
+        load_members("bid = function() return { price = 1, markup = '<b>', creative_id = '5' } end");
+        for (size_t i = 0; i < ROWS(rows); i++) {
+            post(rows[i].path, NULL, rows[i].body);
+            expect_outcome(declines ? rows[i].reason : MB_NOBID_BID, rows[i].body);
+            assert_int_equal(out.status, declines ? rows[i].status : 200);
+        }
+    }
+}
+
 static void the_server_s_own_state_has_its_reasons(void **state)
 {
     (void)state;
@@ -491,6 +523,7 @@ int main(void)
         T(an_answer_past_the_deadline_is_not_sent),
         T(a_bid_that_others_made_late_is_not_sent),
         T(the_request_says_how_long_it_waits),
+        T(tests_are_declined_where_the_endpoint_says_so),
         T(the_server_s_own_state_has_its_reasons),
         T(an_invalid_bid_names_its_field),
         T(a_test_request_holds_no_money),

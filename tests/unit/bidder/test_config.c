@@ -430,11 +430,16 @@ static void exoclick_has_switches_for_what_is_not_known(void **state)
         {END(",\"burl_macros\":\"all\""), "endpoints[1].burl_macros", "expected 'none' or 'price'"},
         {END(",\"xml\":\"attributes\""), "endpoints[1].xml", "expected 'elements' or 'refuse'"},
         {END(",\"native_adm\":\"text\""), "endpoints[1].native_adm", "only for exchange = 'openrtb'"},
+        {END(",\"notice_retries\":\"no\""), "endpoints[1].notice_retries", "expected 'expected' or 'none'"},
+        {END(",\"tests\":\"no\""), "endpoints[1].tests", "expected 'answered' or 'declined'"},
     };
 
     (void)state;
     refuse_all(refused, ROWS(refused));
+    accept(END(",\"notice_retries\":\"none\",\"tests\":\"declined\""));
+    assert_true(c->endpoints[0].notices_come_once && c->endpoints[0].declines_tests);
     accept(END(""));
+    assert_false(c->endpoints[0].notices_come_once || c->endpoints[0].declines_tests);
     assert_false(c->endpoints[0].tracker_as_text || c->endpoints[0].burl_asks_price || c->endpoints[0].refuses_xml);
     accept(END(",\"imptrackers\":\"text\",\"burl_macros\":\"price\",\"xml\":\"refuse\""));
     assert_true(c->endpoints[0].tracker_as_text && c->endpoints[0].burl_asks_price && c->endpoints[0].refuses_xml);

@@ -26,7 +26,7 @@ static const char full[] =
     "\"margin_ms\":9,\"allow\":[\"0.0.0.0/0\"],\"member\":\"958\"},{" NAME_B
     ",\"dialect\":\"generic\",\"books_on\":\"win\",\"no_bid\":\"nbr\",\"price_encoding\":\"b64\",\"native_adm\":\"object\"},"
     "{\"name\":\"c\",\"path\":\"/c\",\"exchange\":\"exoclick\",\"currency\":\"EUR\",\"imptrackers\":\"text\","
-    "\"burl_macros\":\"price\",\"xml\":\"refuse\"}],\"limits\":{\"header_bytes\":2048,"
+    "\"burl_macros\":\"price\",\"xml\":\"refuse\",\"tests\":\"declined\",\"notice_retries\":\"none\"}],\"limits\":{\"header_bytes\":2048,"
     "\"body_bytes\":4096,\"connections\":7,\"idle\":\"1s\",\"header\":\"2s\",\"body\":\"3s\","
     "\"write\":\"4s\",\"grace\":\"5s\",\"money_guard\":\"6s\",\"backlog_ms\":8},\"script\":{"
     "\"cpu_ms\":9,\"memory_mb\":10,\"hard_ms\":11},"

@@ -175,6 +175,38 @@ static void a_token_is_good_for_its_key_kind_and_endpoint(void **state)
     }
 }
 
+/* Whose exchange would not call again is not put off. */
+static void overload_puts_off_what_comes_again(void **state)
+{
+#define WITH(more)                                                                                           \
+    "{\"endpoints\":[{\"name\":\"openrtb\",\"path\":\"/o\",\"exchange\":\"openrtb\"" more "},"                \
+    "{\"name\":\"xandr\",\"path\":\"/xandr\",\"exchange\":\"xandr\"" more "}]}"
+    static const uint8_t key[MB_NOTICE_KEY_BYTES] = "0123456789abcdef";
+    static const struct {
+        const char *config;
+        int status;
+    } rows[] = {
+        {WITH(""), 503},
+        {WITH(",\"notice_retries\":\"expected\""), 503},
+        {WITH(",\"notice_retries\":\"none\""), 200},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        char *path = token_path("/n/", key, MB_EVENT_BILLING, "openrtb");
+
+        open_bidder(rows[i].config);
+        in.overloaded = true;
+        get(path, NULL);
+        assert_int_equal(out.status, rows[i].status);
+        assert_int_equal(out.n_events, rows[i].status == 200);
+        post("/xandr/notify", NULL, "{\"notify_request\":{\"tags\":[{\"auction_id_64\":1,\"notify_type\":\"won\"}]}}");
+        assert_int_equal(out.status, rows[i].status);
+        free(path);
+    }
+#undef WITH
+}
+
 /* Both notices of a generic OpenRTB endpoint, with what the exchange fills in. The bid: a CPM of 2 USD, 1.60 on the wire in EUR. */
 static void a_notice_costs_what_was_paid_and_never_more_than_the_bid(void **state)
 {
@@ -542,6 +574,7 @@ int main(void)
         T(the_billing_url_tells_all_of_its_bid),
         T(an_altered_token_is_unknown),
         T(a_token_is_good_for_its_key_kind_and_endpoint),
+        T(overload_puts_off_what_comes_again),
         T(a_notice_costs_what_was_paid_and_never_more_than_the_bid),
         T(a_price_below_nothing_is_no_price),
         T(a_loss_tells_why_and_books_nothing),
