@@ -16,7 +16,8 @@
  *
  * Ending. After an answer that closes, our side is shut down and input is thrown away until the
  * peer ends too or MB__NET_LINGER_MS is over. A close with unread input would make the kernel send
- * a reset, and the peer could lose the answer that tells it why.
+ * a reset, and the peer could lose the answer that tells it why. Only who does not take that answer
+ * either is reset: the kernel would go on holding it.
  *
  * Lifetimes:
  *  1. A connection is allocated in mb__net_conn_accept and freed in on_closed, nowhere else. From
@@ -77,13 +78,13 @@ void mb__net_conn_close(struct mb__net_conn *conn)
         uv_close((uv_handle_t *)&conn->tcp, on_closed);
 }
 
-/* The kernel has taken answers that the peer has not. */
-static bool has_untaken(const struct mb__net_conn *conn)
+/* Bytes of answers that the kernel has taken and the peer has not. */
+static size_t untaken_bytes(const struct mb__net_conn *conn)
 {
     uv_os_fd_t fd;
     int bytes = 0;
-    return uv_fileno((const uv_handle_t *)&conn->tcp, &fd) == 0 && ioctl(fd, SIOCOUTQ, &bytes) == 0 &&
-           bytes > 0;
+    bool known = uv_fileno((const uv_handle_t *)&conn->tcp, &fd) == 0 && ioctl(fd, SIOCOUTQ, &bytes) == 0;
+    return known && bytes > 0 ? (size_t)bytes : 0;
 }
 
 /* With a reset: otherwise the kernel would go on holding what the peer does not take. */
@@ -379,17 +380,36 @@ void mb__net_conn_want_turn(struct mb__net_conn *conn)
         mb__net_server_add_turn(conn->server, conn);
 }
 
+/* The end stands behind the last answer: who takes that goes on being waited for, who does not is cut. */
+static void expire_lingering(struct mb__net_conn *conn)
+{
+    size_t left = untaken_bytes(conn);
+    bool is_first = conn->write_left == 0;
+    if (left == 0) {
+        mb__net_conn_close(conn);
+    } else if (is_first || left + MB__NET_WRITE_LEAST_BYTES <= conn->write_left) {
+        conn->write_left = left;
+        mb__net_wait_set(conn, MB__NET_WAIT_LINGER);
+    } else {
+        cut(conn);
+    }
+}
+
 void mb__net_conn_expire(struct mb__net_conn *conn)
 {
     size_t left = write_left(conn);
+    if (conn->wait == MB__NET_WAIT_LINGER) {
+        expire_lingering(conn);
+        return;
+    }
     if (conn->wait == MB__NET_WAIT_WRITE && left + MB__NET_WRITE_LEAST_BYTES <= conn->write_left) {
         conn->write_left = left;
         mb__net_wait_set(conn, MB__NET_WAIT_WRITE);
         return;
     }
-    if (conn->wait != MB__NET_WAIT_LINGER)
-        conn->server->counters.timeouts++;
-    if (conn->wait == MB__NET_WAIT_WRITE || (conn->wait == MB__NET_WAIT_REQUEST && has_untaken(conn))) {
+    conn->server->counters.timeouts++;
+    if (conn->wait == MB__NET_WAIT_WRITE ||
+        (conn->wait == MB__NET_WAIT_REQUEST && untaken_bytes(conn) > 0)) {
         cut(conn);
         return;
     }

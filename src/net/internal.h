@@ -239,7 +239,7 @@ struct mb__net_conn {
     struct mb__net_link wait_link; /* in server->waits[wait] */
     enum mb__net_wait wait;
     uint64_t deadline_ms; /* loop time */
-    size_t write_left;    /* WAIT_WRITE: bytes of the present write left when the wait began */
+    size_t write_left;    /* WAIT_WRITE: bytes of the present write left when the wait began; WAIT_LINGER: not taken then, 0 the first time */
 
     struct mb__net_link
         turn_link;               /* in server->turns: has something to do before the loop blocks */

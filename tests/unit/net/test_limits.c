@@ -290,6 +290,30 @@ static void peer_that_reads_a_trickle_is_cut_and_a_slow_one_is_not(void **state)
     }
 }
 
+/* The last answer is in the kernel and the connection is shut down: the end of it stands behind bytes that nobody takes. */
+static void peer_that_never_reads_the_last_answer_is_cut(void **state)
+{
+    (void)state;
+    struct rig rig;
+    int small = 1;
+    rig_start(&rig, NULL);
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(rig.port)};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+    rig_send(&rig, fd, "GET /later HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    RIG_WAIT(&rig, -1, rig.n_kept == 1);
+    rig_reply(rig.kept[0], 200, mb_slice(rig_big, 16384), false);
+    rig.n_kept = 0;
+    RIG_WAIT(&rig, -1, counters(&rig)->closed == 1);
+    struct pollfd peer = {.fd = fd, .events = POLLRDHUP};
+    assert_int_equal(poll(&peer, 1, RIG_PATIENCE_MS), 1);
+    assert_true(peer.revents & POLLERR);
+    close(fd);
+    rig_stop(&rig);
+}
+
 static void peer_that_reads_late_gets_everything(void **state)
 {
     (void)state;
@@ -399,6 +423,7 @@ int main(void)
         cmocka_unit_test(pipeline_limit_stops_parsing_not_answers),
         cmocka_unit_test(peer_that_never_reads_is_bounded_and_closed),
         cmocka_unit_test(peer_that_reads_a_trickle_is_cut_and_a_slow_one_is_not),
+        cmocka_unit_test(peer_that_never_reads_the_last_answer_is_cut),
         cmocka_unit_test(peer_that_reads_late_gets_everything),
         cmocka_unit_test(idle_connection_is_closed_without_a_word),
         cmocka_unit_test(slow_request_is_answered_408),
