@@ -34,7 +34,7 @@ struct mb_wire_out {
     enum mb_nobid why_not;    /* where there is no bid: the reason, for protocols that can tell it */
 };
 
-enum { MB_WIRE_EVENTS_MAX = 64 }; /* one notify: a tag each; more is refused */
+enum { MB_WIRE_EVENTS_MAX = 256 }; /* one notify: a tag each, also those that we did not bid on; more is refused */
 
 /* What a path behind the endpoint's means. */
 enum mb_wire_path { MB_WIRE_UNKNOWN, MB_WIRE_BID, MB_WIRE_NOTIFY, MB_WIRE_CLICK, MB_WIRE_PIXEL, MB_WIRE_AUDIT };

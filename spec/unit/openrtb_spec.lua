@@ -91,6 +91,19 @@ describe('on OpenRTB', function()
     assert.equals('T', adm.assets[1].title.text)
   end)
 
+  it('names native assets as they are named, and no others', function()
+    load [[return { price = 2, title = 'T', click_url = 'https://go.example/' }]]
+    local function adm(assets) return ask { id = '1', native = { request = '{"assets":[' .. assets .. ']}' } } end
+    local TITLE = '"title":{"len":9}}'
+    assert.matches('"id":9223372036854775808,', only_bid(adm('{"id":9223372036854775808,' .. TITLE)).adm, 1, true)
+    assert.equals('[{"id":12,"title":{"text":"T"}}]',
+      only_bid(adm('{"id":"12",' .. TITLE .. ',{' .. TITLE .. ',{"id":"x",' .. TITLE)).adm:match '"assets":(%b[])')
+    for _, id in ipairs { '', '"id":"x",', '"id":1.5,' } do
+      assert.nobids(adm('{' .. id .. TITLE), 'invalid_bid')
+      assert.nobids(adm('{"id":1,' .. TITLE .. ',{"required":1,' .. id .. TITLE), 'invalid_bid')
+    end
+  end)
+
   it('answers a native request that is an object with an object', function()
     load [[return { price = 2, title = 'T', click_url = 'https://go.example/' }]]
     local document = { ver = '1.2', assets = { { id = 3, required = 1, title = { len = 9 } } } }

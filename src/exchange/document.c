@@ -26,16 +26,12 @@ void mb__exchange_count_slips(const struct mb_wire_in *in, const struct mb_json 
 struct mb_slices mb__exchange_ids(const struct mb_wire_in *in, struct mb_json_value list)
 {
     uint32_t room = mb_json_list_count(list);
-    if (room > MB_WIRE_LIST_MAX) {
-        room = MB_WIRE_LIST_MAX;
-    }
     if (room == 0) {
         return (struct mb_slices){NULL, 0};
     }
     struct mb_slice *items = mb_xarena_array(in->arena, room, sizeof *items);
     size_t count = 0;
-    for (struct mb_json_value v = mb_json_list_first(list); v.type != MB_JSON_NONE && count < room;
-         v = mb_json_list_next(list, v)) {
+    for (struct mb_json_value v = mb_json_list_first(list); v.type != MB_JSON_NONE; v = mb_json_list_next(list, v)) {
         struct mb_slice id = mb_json_id(v);
         if (!mb_slice_empty(id)) {
             items[count++] = id;
@@ -55,4 +51,13 @@ struct mb_slice mb__exchange_embedded(struct mb_json_value value)
 struct mb_raw mb__exchange_raw(struct mb_json_value value)
 {
     return (struct mb_raw){value.doc, value.token, value.type};
+}
+
+struct mb_price mb__exchange_floor(struct mb_json_value value)
+{
+    struct mb_price floor = {0};
+    if (!mb_json_price(value, &floor) && value.type == MB_JSON_NUMBER && mb_json_text(value).data[0] != '-') {
+        floor.micros = MB_PRICE_MAX_MICROS;
+    }
+    return floor.micros > 0 ? floor : (struct mb_price){0};
 }

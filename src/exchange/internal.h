@@ -8,7 +8,7 @@
 #include "moonbid/exchange.h"
 
 enum {
-    MB_WIRE_LIST_MAX = 256, /* elements taken of one list: what lies beyond is no help to a decision */
+    MB_WIRE_LIST_MAX = 256, /* sizes and words taken of one list: what lies beyond is no help to a decision */
     MB_WIRE_TOKENS_MAX = 64 /* names taken of one query string */
 };
 
@@ -27,13 +27,17 @@ int mb__exchange_parse(const struct mb_wire_in *in, struct mb_json **out, struct
 /* Adds what the getters had to convert to the endpoint's counters; call when all fields were read. */
 void mb__exchange_count_slips(const struct mb_wire_in *in, const struct mb_json *doc);
 
-/* Ids or texts of an array (a scalar counts as one); others and empty ones are left out. */
+/* Ids or texts of an array (a scalar counts as one), all of them: the last may be the one that blocks us. Others and empty
+ * ones are left out. */
 struct mb_slices mb__exchange_ids(const struct mb_wire_in *in, struct mb_json_value list);
 
 /* A string's text, or an object or array as it stands: how exchanges send a document inside a document. */
 struct mb_slice mb__exchange_embedded(struct mb_json_value value);
 
 struct mb_raw mb__exchange_raw(struct mb_json_value value);
+
+/* A floor as it is written, 0 where there is none. One that is beyond all prices is the highest price: it is not none. */
+struct mb_price mb__exchange_floor(struct mb_json_value value);
 
 /* --- text.c: values as both protocols write them --- */
 

@@ -2,7 +2,7 @@
  * exchanges do differently (dialects) stands where it matters, in the request's and the answer's file. */
 #include "internal.h"
 
-enum { BIDS_MAX = 64 };
+enum { BIDS_MAX = 128 };
 
 static enum mb_wire_path path(const struct mb_endpoint *endpoint, struct mb_slice asked)
 {

@@ -6,8 +6,9 @@
 #include "fields.h"
 
 enum {
-    IMPS_MAX = 256
-}; /* media types of all impressions; a feed of a hundred is the most that is heard of */
+    IMPS_MAX = 128, /* those beyond are left out; a feed of a hundred is the most that is heard of */
+    MEDIA_MAX = 4   /* that one impression may offer */
+};
 
 struct reader {
     const struct mb_wire_in *in;
@@ -20,10 +21,10 @@ static bool read_floor(const struct reader *r, struct mb_json_value object, stru
                        struct mb_slice *currency, struct mb_price *house)
 {
     struct mb_rate rate;
-    *house = *wire = (struct mb_price){0};
+    *house = (struct mb_price){0};
+    *wire = mb__exchange_floor(get(object, "bidfloor"));
     *currency = mb__exchange_either(text(object, "bidfloorcur"), MB_SLICE("USD"));
-    if (!mb_json_price(get(object, "bidfloor"), wire) || wire->micros <= 0) {
-        *wire = (struct mb_price){0};
+    if (wire->micros == 0) {
         return true;
     }
     if (!mb_rates_get(r->in->rates, mb__exchange_upper(*currency, r->in->arena), &rate)) {
@@ -37,12 +38,11 @@ static void read_deals(const struct reader *r, struct mb_json_value imp_object, 
 {
     struct mb_json_value pmp = get(imp_object, "pmp"), list = get(pmp, "deals");
     uint32_t room = mb_json_list_count(list);
-    room = room > MB_WIRE_LIST_MAX ? MB_WIRE_LIST_MAX : room;
     struct mb_slice *ids = mb_xarena_array(r->in->arena, room + 1, sizeof *ids);
     struct mb_price *floors = mb_xarena_array(r->in->arena, room + 1, sizeof *floors);
     size_t count = 0;
-    for (struct mb_json_value deal = mb_json_list_first(list);
-         deal.type != MB_JSON_NONE && count < room; deal = mb_json_list_next(list, deal)) {
+    for (struct mb_json_value deal = mb_json_list_first(list); deal.type != MB_JSON_NONE;
+         deal = mb_json_list_next(list, deal)) {
         struct mb_price wire;
         struct mb_slice currency;
         ids[count] = id(deal, "id");
@@ -139,7 +139,7 @@ static struct mb_pod read_pod(const struct reader *r, struct mb_json_value media
                               const struct mb_imp *imp)
 {
     struct mb_rate rate;
-    struct mb_price per_second = {0};
+    struct mb_price per_second = mb__exchange_floor(get(media, "mincpmpersec"));
     struct mb_pod pod = {
         .id = id(media, "podid"),
         .sequence = small(media, "podseq"),
@@ -147,7 +147,7 @@ static struct mb_pod read_pod(const struct reader *r, struct mb_json_value media
         .duration_s = small(media, "poddur"),
         .ads_max = small(media, "maxseq"),
     };
-    if (mb_json_price(get(media, "mincpmpersec"), &per_second) && per_second.micros > 0 &&
+    if (per_second.micros > 0 &&
         mb_rates_get(r->in->rates, mb__exchange_upper(imp->currency_wire, r->in->arena), &rate)) {
         pod.floor_per_s = mb_money_to_house(per_second, rate);
     }
@@ -228,15 +228,12 @@ int mb__openrtb_imps(const struct mb_wire_in *in, struct mb_json_value list, str
     if (given == 0) {
         return mb_fail(err, MB_EPROTOCOL, "imp", "a bid request has at least one impression");
     }
-    if (given > IMPS_MAX / 4) {
-        return mb_fail(err, MB_EPROTOCOL, "imp", "%u impressions, at most %d are taken", given,
-                       IMPS_MAX / 4);
-    }
-    struct reader r = {.in = in, .out = out, .room = (size_t)given * 4};
+    uint32_t taken = given > IMPS_MAX ? IMPS_MAX : given;
+    struct reader r = {.in = in, .out = out, .room = (size_t)taken * MEDIA_MAX};
     struct mb_imp *imps = mb_xarena_array(in->arena, r.room, sizeof *imps);
     out->imps = imps;
-    for (struct mb_json_value v = mb_json_list_first(list); v.type != MB_JSON_NONE;
-         v = mb_json_list_next(list, v)) {
+    struct mb_json_value v = mb_json_list_first(list);
+    for (; taken > 0; taken--, v = mb_json_list_next(list, v)) {
         read_imp(&r, v, imps);
     }
     if (out->n_imps == 0) {

@@ -74,12 +74,19 @@ static struct mb_slice value_for(const struct mb_bid *bid, struct mb_json_value 
     }
 }
 
+/* The digits of an asset's id; absent for one that no answer could name. */
+static struct mb_slice asset_id(struct mb_json_value asset)
+{
+    struct mb_slice digits = id(asset, "id");
+    return mb__exchange_is_integer(digits) ? digits : MB_SLICE_NONE;
+}
+
 static void write_asset(struct mb_json_writer *w, struct mb_json_value asset, const char *member, const char *key,
                         struct mb_slice value)
 {
     mb_jsonw_object(w);
     mb_jsonw_key(w, "id");
-    mb_jsonw_i64(w, mb_json_i64(get(asset, "id"), 0));
+    mb_jsonw_id(w, asset_id(asset));
     mb_jsonw_key(w, member);
     mb_jsonw_object(w);
     mb_jsonw_key(w, key);
@@ -96,7 +103,7 @@ static int write_assets(const struct mb_bid *bid, struct mb_json_value assets, s
          asset = mb_json_list_next(assets, asset)) {
         const char *member = NULL, *key = NULL;
         struct mb_slice value = value_for(bid, asset, &member, &key);
-        if (mb_slice_empty(value)) {
+        if (mb_slice_empty(value) || !mb_slice_present(asset_id(asset))) {
             if (flag(asset, "required")) {
                 return -1;
             }
@@ -247,7 +254,7 @@ static bool has_required(struct mb_json_value asked, struct mb_json_value given)
         bool found = !flag(a, "required");
         for (struct mb_json_value g = mb_json_list_first(given); g.type != MB_JSON_NONE && !found;
              g = mb_json_list_next(given, g)) {
-            found = mb_json_i64(get(g, "id"), -1) == mb_json_i64(get(a, "id"), -2);
+            found = mb_slice_present(asset_id(a)) && mb_slice_eq(asset_id(g), asset_id(a));
         }
         if (!found) {
             return false;

@@ -138,14 +138,17 @@ static void read_geo(const struct reader *r)
 
 static struct mb_slices segments(const struct reader *r, struct mb_json_value user)
 {
-    struct mb_slice *items = mb_xarena_alloc_raw(r->in->arena, MB_WIRE_LIST_MAX * sizeof *items);
     struct mb_json_value data = get(user, "data");
-    size_t count = 0;
+    size_t count = 0, room = 0;
+    for (struct mb_json_value d = mb_json_list_first(data); d.type != MB_JSON_NONE; d = mb_json_list_next(data, d)) {
+        room += mb_json_list_count(get(d, "segment"));
+    }
+    struct mb_slice *items = mb_xarena_alloc_raw(r->in->arena, room * sizeof *items);
     for (struct mb_json_value d = mb_json_list_first(data); d.type != MB_JSON_NONE;
          d = mb_json_list_next(data, d)) {
         struct mb_json_value list = get(d, "segment");
         for (struct mb_json_value s = mb_json_list_first(list);
-             s.type != MB_JSON_NONE && count < MB_WIRE_LIST_MAX; s = mb_json_list_next(list, s)) {
+             s.type != MB_JSON_NONE; s = mb_json_list_next(list, s)) {
             struct mb_slice segment = mb__exchange_either(id(s, "id"), id(s, "value"));
             if (mb_slice_present(segment)) {
                 items[count++] = segment;

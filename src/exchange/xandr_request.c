@@ -12,7 +12,7 @@
 
 #include "internal.h"
 
-enum { IMPS_MAX = 64 }; /* tags of one request; the exchange's own samples have two */
+enum { IMPS_MAX = 64 }; /* tags of one request, those beyond are left out; the exchange's own samples have two */
 
 struct reader {
     const struct mb_wire_in *in;
@@ -105,11 +105,9 @@ static void read_sizes(const struct reader *r, struct mb_json_value tag, struct 
 static struct mb_slices read_object_ids(const struct reader *r, struct mb_json_value list)
 {
     uint32_t room = mb_json_list_count(list);
-    room = room > MB_WIRE_LIST_MAX ? MB_WIRE_LIST_MAX : room;
     struct mb_slice *items = mb_xarena_array(r->in->arena, room + 1, sizeof *items);
     size_t count = 0;
-    for (struct mb_json_value v = mb_json_list_first(list); v.type != MB_JSON_NONE && count < room;
-         v = mb_json_list_next(list, v)) {
+    for (struct mb_json_value v = mb_json_list_first(list); v.type != MB_JSON_NONE; v = mb_json_list_next(list, v)) {
         struct mb_slice found = v.type == MB_JSON_OBJECT ? id(v, "id") : mb__exchange_filled(mb_json_id(v));
         if (mb_slice_present(found)) {
             items[count++] = found;
@@ -126,11 +124,12 @@ static struct mb_price to_house(const struct reader *r, struct mb_price wire)
                                                              : mb_money_to_house(wire, r->in->endpoint->rate);
 }
 
-static struct mb_price read_price(struct mb_json_value tag, const char *key, const char *old_key)
+/* What the exchange guesses to win, under its name of today or the one of its older samples. */
+static struct mb_price read_estimate(struct mb_json_value tag)
 {
     struct mb_price price = {0};
-    if (!mb_json_price(get(tag, key), &price) && old_key) {
-        mb_json_price(get(tag, old_key), &price);
+    if (!mb_json_price(get(tag, "estimated_clear_price"), &price)) {
+        mb_json_price(get(tag, "ecp"), &price);
     }
     return price.micros > 0 ? price : (struct mb_price){0};
 }
@@ -142,9 +141,9 @@ static void read_imp(const struct reader *r, struct mb_json_value tag, struct mb
     imp->id = id(tag, "auction_id_64");
     imp->format = read_format(r, tag);
     read_sizes(r, tag, imp);
-    imp->floor_wire = read_price(tag, "reserve_price", NULL);
+    imp->floor_wire = mb__exchange_floor(get(tag, "reserve_price"));
     imp->floor = to_house(r, imp->floor_wire);
-    imp->estimated_price = to_house(r, read_price(tag, "estimated_clear_price", "ecp"));
+    imp->estimated_price = to_house(r, read_estimate(tag));
     imp->currency_wire = r->out->currency;
     imp->secure = mb_json_bool(get(r->info, "is_secure"), false);
     imp->tag_id = id(tag, "id");
@@ -163,13 +162,11 @@ static int read_tags(const struct reader *r, struct mb_error *err)
     if (room == 0) {
         return mb_fail(err, MB_EPROTOCOL, "bid_request.tags", "a bid request has at least one tag");
     }
-    if (room > IMPS_MAX) {
-        return mb_fail(err, MB_EPROTOCOL, "bid_request.tags", "%u tags, at most %d are taken", room, IMPS_MAX);
-    }
+    room = room > IMPS_MAX ? IMPS_MAX : room;
     struct mb_slices members = read_object_ids(r, get(r->root, "members"));
     struct mb_imp *imps = mb_xarena_array(r->in->arena, room, sizeof *imps);
     size_t count = 0;
-    for (struct mb_json_value tag = mb_json_list_first(tags); tag.type != MB_JSON_NONE;
+    for (struct mb_json_value tag = mb_json_list_first(tags); tag.type != MB_JSON_NONE && count < room;
          tag = mb_json_list_next(tags, tag)) {
         if (!mb_slice_present(id(tag, "auction_id_64"))) {
             continue;
@@ -195,12 +192,16 @@ static int read_tags(const struct reader *r, struct mb_error *err)
 static struct mb_slices read_categories(const struct reader *r)
 {
     struct mb_json_value audits = get(r->info, "inventory_audits");
-    struct mb_slice *items = mb_xarena_array(r->in->arena, MB_WIRE_LIST_MAX, sizeof *items);
-    size_t count = 0;
+    size_t count = 0, room = 0;
+    for (struct mb_json_value v = mb_json_list_first(audits); v.type != MB_JSON_NONE;
+         v = mb_json_list_next(audits, v)) {
+        room += mb_json_list_count(get(v, "content_categories"));
+    }
+    struct mb_slice *items = mb_xarena_alloc_raw(r->in->arena, room * sizeof *items);
     for (struct mb_json_value v = mb_json_list_first(audits); v.type != MB_JSON_NONE;
          v = mb_json_list_next(audits, v)) {
         struct mb_slices ids = mb__exchange_ids(r->in, get(v, "content_categories"));
-        for (size_t i = 0; i < ids.count && count < MB_WIRE_LIST_MAX; i++) {
+        for (size_t i = 0; i < ids.count; i++) {
             items[count++] = ids.items[i];
         }
     }

@@ -252,6 +252,65 @@ static void films_know_their_break(void **state)
     }
 }
 
+/* Publishers block a thousand domains, a deal may be the five hundredth, and one impression too many is no reason to bid on
+ * none. */
+static void long_lists_are_read_to_their_end(void **state)
+{
+    (void)state;
+    struct mb_buf body = {0};
+    mb_xbuf_add_text(&body, "{\"id\":1,\"badv\":[");
+    for (int i = 0; i < 1000; i++) {
+        mb_xbuf_printf(&body, "\"d%d.example\",", i);
+    }
+    mb_xbuf_add_text(&body, "\"bad.example\"],\"user\":{\"data\":[{\"segment\":[");
+    for (int i = 0; i < 400; i++) {
+        mb_xbuf_printf(&body, "{\"id\":%d},", i);
+    }
+    mb_xbuf_add_text(&body, "{\"id\":\"last\"}]},{\"segment\":{\"id\":\"lone\"}}]},\"imp\":[{\"id\":0,\"banner\":{},\"pmp\":{\"deals\":[");
+    for (int i = 0; i < 500; i++) {
+        mb_xbuf_printf(&body, "{\"id\":\"deal-%d\",\"bidfloor\":%d},", i, i);
+    }
+    mb_xbuf_add_text(&body, "7]}}");
+    for (int i = 1; i < 200; i++) {
+        mb_xbuf_printf(&body, ",{\"id\":%d,\"video\":{}}", i);
+    }
+    mb_xbuf_add_text(&body, "]}");
+    assert_int_equal(decode(mb_buf_slice(&body)), 0);
+    assert_int_equal(request.blocked.domains.count, 1001);
+    IS(request.blocked.domains.items[1000], "bad.example");
+    assert_int_equal(request.user.segments.count, 402);
+    IS(request.user.segments.items[401], "lone");
+    assert_int_equal(request.imps[0].deals.count, 500);
+    IS(request.imps[0].deals.items[499], "deal-499");
+    assert_int_equal(request.imps[0].deal_floors[499].micros, INT64_C(499000000));
+    assert_int_equal(request.n_imps, 128);
+    IS(request.imps[127].id, "127");
+    mb_buf_fini(&body);
+}
+
+/* A floor beyond all prices is how some say that nothing shall be bid; it is not none. */
+static void a_floor_beyond_all_prices_is_not_none(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *floor;
+        int64_t micros;
+    } rows[] = {
+        {"1000000", MB_PRICE_MAX_MICROS}, {"1000000.000001", MB_PRICE_MAX_MICROS}, {"1e300", MB_PRICE_MAX_MICROS},
+        {"1e999", MB_PRICE_MAX_MICROS},   {"1e-999", 0},                         {"-1e300", 0},                           {"-1", 0},
+        {"[9]", 0},                       {"\"x\"", 0},                            {"0.5", 500000},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char body[256];
+        snprintf(body, sizeof body, "{\"id\":1,\"imp\":[{\"id\":1,\"banner\":{},\"bidfloor\":%s}]}", rows[i].floor);
+        assert_int_equal(decode_text(body), 0);
+        if (request.imps[0].floor.micros != rows[i].micros || request.imps[0].floor_is_strange) {
+            fail_msg("%s gave %lld", rows[i].floor, (long long)request.imps[0].floor.micros);
+        }
+        mb_arena_reset(&arena);
+    }
+}
+
 static void ids_keep_every_digit(void **state)
 {
     (void)state;
@@ -610,6 +669,8 @@ int main(void)
         TEST(films_know_their_break),
         TEST(a_second_of_film_has_a_floor),
         TEST(languages_and_apps_are_kept_to),
+        TEST(long_lists_are_read_to_their_end),
+        TEST(a_floor_beyond_all_prices_is_not_none),
         TEST(ids_keep_every_digit),
         TEST(what_is_no_request_is_named),
         TEST(a_bid_that_would_be_refused_is_not_sent),
