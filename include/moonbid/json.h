@@ -155,10 +155,34 @@ static inline bool mb_json_present(struct mb_json_value value)
     return value.type > MB_JSON_NULL;
 }
 
+/* Private: token flag of a string that must be decoded. */
+enum { MB__JSON_ESCAPES = 1 };
+/* Private: mb_json_str and mb_json_id of all but a string without escapes. */
+struct mb_slice mb__json_other_str(struct mb_json_value value);
+struct mb_slice mb__json_other_id(struct mb_json_value value);
+
+/* Private: whether the value is a string that stands in the text as it is, as most; then *plain is that. */
+static inline bool mb__json_is_plain_str(struct mb_json_value value, struct mb_slice *plain)
+{
+    const struct mb_json_token *token;
+
+    if (value.type != MB_JSON_STRING) {
+        return false;
+    }
+    token = &value.doc->tokens[value.token];
+    *plain = (struct mb_slice){value.doc->text.data + token->start, token->end - token->start};
+    return !(token->flags & MB__JSON_ESCAPES);
+}
+
 /* Lenient getters. Each returns `fallback` (absent for slices) for none and null; converts what can be meant
  * (and counts the slip); counts WRONG_TYPE and returns the fallback for the rest.
  * Strings: decoded (may hold zero bytes); a number gives its own text; booleans are WRONG_TYPE. */
-struct mb_slice mb_json_str(struct mb_json_value value);
+static inline struct mb_slice mb_json_str(struct mb_json_value value)
+{
+    struct mb_slice plain;
+
+    return mb__json_is_plain_str(value, &plain) ? plain : mb__json_other_str(value);
+}
 /* Integers: a number with a fraction or exponent is rounded towards zero; "12" is 12; true is 1 and
  * false 0 (counted as WRONG_TYPE). Beyond 64 bits: fallback and WRONG_TYPE. */
 int64_t mb_json_i64(struct mb_json_value value, int64_t fallback);
@@ -171,7 +195,12 @@ bool mb_json_flag(struct mb_json_value value, bool *out);
 /* Doubles, for what is neither money nor an id. Beyond a double's range: fallback and WRONG_TYPE. */
 double mb_json_f64(struct mb_json_value value, double fallback);
 /* An id: the digits of an integer as sent, or a string's text; absent for anything else. No slip either way. */
-struct mb_slice mb_json_id(struct mb_json_value value);
+static inline struct mb_slice mb_json_id(struct mb_json_value value)
+{
+    struct mb_slice plain;
+
+    return mb__json_is_plain_str(value, &plain) ? plain : mb__json_other_id(value);
+}
 /* A price: exact to the micro-unit, from a number or a string that holds one. False, *out unchanged, else. */
 bool mb_json_price(struct mb_json_value value, struct mb_price *out);
 

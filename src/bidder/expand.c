@@ -203,23 +203,31 @@ static void add_value(struct mb_buf *out, struct mb_slice value, enum place plac
     }
 }
 
+/* Where the next '{' at or behind `from` stands, or the end. */
+static size_t next_brace(struct mb_slice text, size_t from)
+{
+    const char *found =
+        from < text.len ? memchr(text.data + from, '{', text.len - from) : NULL;
+
+    return found ? (size_t)(found - text.data) : text.len;
+}
+
 static struct mb_slice expand(struct mb_bidder *b, const struct mb_bid *bid, struct mb_slice text,
                               enum place place)
 {
     bool twice = place == IN_MARKUP || place == IN_JSON;
     struct mb_buf *out = &b->expanded; /* not scratch: looking a token up uses that */
-    size_t at = 0, plain = 0;
+    size_t at, plain = 0;
 
-    if (mb_slice_empty(text) || !memchr(text.data, '{', text.len)) {
+    at = next_brace(text, 0);
+    if (at == text.len) {
         return text;
     }
     mb_buf_clear(out);
-    while (at < text.len) {
+    for (; at < text.len; at = next_brace(text, at)) {
         struct mb_slice name, value;
         bool raw = false;
-        size_t len = text.data[at] != '{' ? 0
-                     : twice              ? parse_double(text, at, &name)
-                                          : parse_token(text, at, &name, &raw);
+        size_t len = twice ? parse_double(text, at, &name) : parse_token(text, at, &name, &raw);
 
         if (len == 0 || !look_up(b, bid, name, &value)) {
             at++;

@@ -41,8 +41,18 @@ struct mb_price mb__exchange_floor(struct mb_json_value value);
 
 /* --- text.c: values as both protocols write them --- */
 
+/* mb__exchange_filled where something is to be trimmed, or nothing there. */
+struct mb_slice mb__exchange_trimmed(struct mb_slice text);
+
 /* Absent where it is empty or only blanks, else trimmed. */
-struct mb_slice mb__exchange_filled(struct mb_slice text);
+static inline struct mb_slice mb__exchange_filled(struct mb_slice text)
+{
+    if (text.len > 0 && (unsigned char)text.data[0] > ' ' &&
+        (unsigned char)text.data[text.len - 1] > ' ') {
+        return text;
+    }
+    return mb__exchange_trimmed(text);
+}
 
 static inline struct mb_slice mb__exchange_either(struct mb_slice first, struct mb_slice second)
 {

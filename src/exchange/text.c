@@ -35,7 +35,7 @@ struct mb_slice mb__exchange_upper(struct mb_slice text, struct mb_arena *arena)
     return mb_slice(out, text.len);
 }
 
-struct mb_slice mb__exchange_filled(struct mb_slice text)
+struct mb_slice mb__exchange_trimmed(struct mb_slice text)
 {
     if (!mb_slice_present(text)) {
         return text;

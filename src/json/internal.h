@@ -16,9 +16,8 @@
 
 #include "moonbid/json.h"
 
-/* mb_json_token.flags */
+/* mb_json_token.flags, beside MB__JSON_ESCAPES */
 enum {
-    MB__JSON_ESCAPES = 1, /* a string that must be decoded */
     MB__JSON_INTEGER = 2, /* a number without fraction and exponent */
     MB__JSON_KEY = 4,     /* a string that is a key */
     MB__JSON_WALK = 8     /* an object whose members are looked for one by one */

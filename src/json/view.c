@@ -221,7 +221,7 @@ static void count_if_string(struct mb_json_value value)
         mb__json_count_slip(value.doc, MB_JSON_SLIP_STRING_FOR_NUMBER);
 }
 
-struct mb_slice mb_json_str(struct mb_json_value value)
+struct mb_slice mb__json_other_str(struct mb_json_value value)
 {
     if (value.type == MB_JSON_STRING)
         return mb__json_string(value.doc, value.token);
@@ -233,10 +233,26 @@ struct mb_slice mb_json_str(struct mb_json_value value)
     return MB_SLICE_NONE;
 }
 
+/* True for digits alone, few enough for 64 bits: what nearly every integer is. */
+static bool read_digits(struct mb_slice text, int64_t *out)
+{
+    enum { DIGITS_MAX = 18 };
+    int64_t number = 0;
+    if (text.len > DIGITS_MAX || text.data[0] == '-')
+        return false;
+    for (size_t i = 0; i < text.len; i++)
+        number = number * 10 + (text.data[i] - '0');
+    *out = number;
+    return true;
+}
+
 int64_t mb_json_i64(struct mb_json_value value, int64_t fallback)
 {
     struct mb_slice text;
     int64_t number;
+    if (mb_json_is_integer(value) &&
+        read_digits(mb__json_raw(value.doc, token_of(value)), &number))
+        return number;
     if (!number_text(value, &text) || !mb__json_number_i64(text, &number)) {
         count_wrong_type(value);
         if (value.type == MB_JSON_TRUE || value.type == MB_JSON_FALSE)
@@ -312,7 +328,7 @@ double mb_json_f64(struct mb_json_value value, double fallback)
     return number;
 }
 
-struct mb_slice mb_json_id(struct mb_json_value value)
+struct mb_slice mb__json_other_id(struct mb_json_value value)
 {
     if (value.type == MB_JSON_STRING)
         return mb__json_string(value.doc, value.token);
