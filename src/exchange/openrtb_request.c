@@ -9,11 +9,24 @@
  */
 #include "fields.h"
 
+/* An object and its `ext`, each looked up once. */
+struct extended {
+    struct mb_json_value own, ext;
+};
+
 struct reader {
     const struct mb_wire_in *in;
     struct mb_json_value root;
+    struct mb_json_value ext, device; /* of the root */
+    struct extended user, regs;       /* of the root */
     struct mb_request *out;
 };
+
+static struct extended get_extended(struct mb_json_value object, const char *key)
+{
+    struct mb_json_value own = get(object, key);
+    return (struct extended){own, get(own, "ext")};
+}
 
 /* A number as it is written; absent for anything else. */
 static struct mb_slice digits(struct mb_json_value object, const char *key)
@@ -30,17 +43,17 @@ static struct mb_json_value object_of(struct mb_json_value parent, const char *k
 }
 
 /* A text where 2.6 has it, else in `ext`, where 2.5 had it. */
-static struct mb_slice moved_text(struct mb_json_value object, const char *key)
+static struct mb_slice moved_text(struct extended object, const char *key)
 {
-    return mb__exchange_either(text(object, key), text(get(object, "ext"), key));
+    return mb__exchange_either(text(object.own, key), text(object.ext, key));
 }
 
 /* A list where 2.6 has it, else in `ext`. */
-static struct mb_json_value moved_list(struct mb_json_value object, const char *key)
+static struct mb_json_value moved_list(struct extended object, const char *key)
 {
-    struct mb_json_value list = get(object, key), none = {.doc = list.doc};
+    struct mb_json_value list = get(object.own, key), none = {.doc = list.doc};
     if (list.type != MB_JSON_ARRAY) {
-        list = get(get(object, "ext"), key);
+        list = get(object.ext, key);
     }
     return list.type == MB_JSON_ARRAY ? list : none;
 }
@@ -52,10 +65,10 @@ static int8_t tristate(struct mb_json_value object, const char *key)
     return mb_json_flag(get(object, key), &said) ? (int8_t)said : -1;
 }
 
-static int8_t moved_tristate(struct mb_json_value object, const char *key)
+static int8_t moved_tristate(struct extended object, const char *key)
 {
-    int8_t said = tristate(object, key);
-    return said >= 0 ? said : tristate(get(object, "ext"), key);
+    int8_t said = tristate(object.own, key);
+    return said >= 0 ? said : tristate(object.ext, key);
 }
 
 /* --- money --- */
@@ -117,14 +130,14 @@ static void read_place(const struct reader *r)
     out->referrer = text(place, "ref");
     out->domain = mb__exchange_host(mb__exchange_either(text(place, "domain"), out->page), r->in->arena);
     out->zone_id = id(get(place, "ext"), "idzone");
-    out->sub = id(get(r->root, "ext"), "sub");
+    out->sub = id(r->ext, "sub");
 }
 
 static void read_geo(const struct reader *r)
 {
-    struct mb_json_value geo = object_of(get(r->root, "device"), "geo");
+    struct mb_json_value geo = object_of(r->device, "geo");
     if (!mb_json_present(geo)) {
-        geo = get(get(r->root, "user"), "geo");
+        geo = get(r->user.own, "geo");
     }
     struct mb_geo_place *out = &r->out->geo;
     struct mb_slice country = mb__exchange_upper(text(geo, "country"), r->in->arena);
@@ -160,7 +173,7 @@ static struct mb_slices segments(const struct reader *r, struct mb_json_value us
 
 static void read_user(const struct reader *r)
 {
-    struct mb_json_value user = get(r->root, "user");
+    struct mb_json_value user = r->user.own;
     struct mb_user *out = &r->out->user;
     int64_t year = mb_json_i64(get(user, "yob"), 0);
     struct mb_slice user_id = id(user, "id");
@@ -170,11 +183,11 @@ static void read_user(const struct reader *r)
     out->gender = text(user, "gender");
     out->year_of_birth = year > 1900 && year < 2200 ? (int32_t)year : 0;
     out->keyword = text(user, "keywords");
-    out->eids = mb__exchange_raw(moved_list(user, "eids"));
+    out->eids = mb__exchange_raw(moved_list(r->user, "eids"));
     out->segments = segments(r, user);
     out->data = mb__exchange_either(text(user, "customdata"),
-                                    mb__exchange_embedded(get(xandr_ext(user), "userdata_json")));
-    out->opted_out = flag(get(r->root, "device"), "dnt") || is_opt_out_id;
+                                    mb__exchange_embedded(get(get(r->user.ext, "appnexus"), "userdata_json")));
+    out->opted_out = flag(r->device, "dnt") || is_opt_out_id;
 }
 
 /* `source.schain` of 2.6, `source.ext.schain` before it; Xandr has it in `ext`. */
@@ -184,20 +197,19 @@ static struct mb_json_value supply_chain(const struct reader *r)
     if (!mb_json_present(chain)) {
         chain = object_of(get(source, "ext"), "schain");
     }
-    return mb_json_present(chain) ? chain : object_of(get(r->root, "ext"), "schain");
+    return mb_json_present(chain) ? chain : object_of(r->ext, "schain");
 }
 
 static void read_rules(const struct reader *r)
 {
-    struct mb_json_value regs = get(r->root, "regs"), user = get(r->root, "user");
     struct mb_blocked *blocked = &r->out->blocked;
     r->out->regs = (struct mb_regs){
-        .gdpr = moved_tristate(regs, "gdpr"),
-        .coppa = tristate(regs, "coppa"),
-        .us_privacy = moved_text(regs, "us_privacy"),
-        .gpp = moved_text(regs, "gpp"),
-        .consent = moved_text(user, "consent"),
-        .gpp_sid = mb__exchange_ids(r->in, moved_list(regs, "gpp_sid")),
+        .gdpr = moved_tristate(r->regs, "gdpr"),
+        .coppa = tristate(r->regs.own, "coppa"),
+        .us_privacy = moved_text(r->regs, "us_privacy"),
+        .gpp = moved_text(r->regs, "gpp"),
+        .consent = moved_text(r->user, "consent"),
+        .gpp_sid = mb__exchange_ids(r->in, moved_list(r->regs, "gpp_sid")),
     };
     blocked->categories = mb__exchange_ids(r->in, get(r->root, "bcat"));
     blocked->domains = mb__exchange_ids(r->in, get(r->root, "badv"));
@@ -253,8 +265,12 @@ int mb__openrtb_decode_request(const struct mb_wire_in *in, struct mb_request *o
     if (rc < 0) {
         return rc;
     }
+    r.ext = get(r.root, "ext");
+    r.device = get(r.root, "device");
+    r.user = get_extended(r.root, "user");
+    r.regs = get_extended(r.root, "regs");
     read_place(&r);
-    mb__openrtb_device(get(r.root, "device"), in->arena, &out->device);
+    mb__openrtb_device(r.device, in->arena, &out->device);
     read_geo(&r);
     read_user(&r);
     read_rules(&r);
