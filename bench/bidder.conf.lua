@@ -14,5 +14,6 @@ return {
       tokens = { zone = 'zone_id', src = 'src_hostname' },
     },
     { name = 'openrtb', path = '/openrtb/bid', exchange = 'openrtb' },
+    { name = 'xandr', path = '/xandr', exchange = 'xandr', member = '4401' },
   },
 }

@@ -3,10 +3,11 @@
  *   client port                             prints a free port of the loopback
  *   client answer PORT PATH BODY            sends one request, prints the raw answer
  *   client load PORT PATH BODY STATUS SECONDS CONNECTIONS PID [RATE]
- *   client notices PORT PATH BODY KEYFILE SECONDS CONNECTIONS PID [RATE]
+ *   client notices PORT PATH BODY KEYFILE TO_PORT SECONDS CONNECTIONS PID [RATE]
  *
  * BODY is a file, PATH where a bid is asked for. `load` sends the same request again and again;
- * `notices` tells of as many bids as it sends notices, modelled on the one that BODY brings.
+ * `notices` tells TO_PORT of as many bids as it sends notices, modelled on the one that BODY brings
+ * from PORT, whose key KEYFILE has.
  * Without RATE, or with 0, each connection sends when it has its answer. Both print
  *
  *   answers seconds cpu_us p50_us p99_us p99.9_us most_us
@@ -45,14 +46,13 @@ static void print_answer(int port, const char *path, const char *body_file)
     fwrite(connection.answer, 1, connection.filled, stdout);
 }
 
-/* The arguments behind what each kind has of its own. */
-static void set_load(struct load *load, int argc, char **argv)
+/* SECONDS CONNECTIONS PID [RATE] */
+static void set_load(struct load *load, char **argv)
 {
-    load->port = atoi(argv[2]);
-    load->seconds = atof(argv[6]);
-    load->connections = atoi(argv[7]);
-    load->pid = atol(argv[8]);
-    load->rate = argc == 10 ? atof(argv[9]) : 0;
+    load->seconds = atof(argv[0]);
+    load->connections = atoi(argv[1]);
+    load->pid = atol(argv[2]);
+    load->rate = argv[3] == NULL ? 0 : atof(argv[3]);
 }
 
 int main(int argc, char **argv)
@@ -64,21 +64,23 @@ int main(int argc, char **argv)
     } else if (argc == 5 && strcmp(argv[1], "answer") == 0) {
         print_answer(atoi(argv[2]), argv[3], argv[4]);
     } else if ((argc == 9 || argc == 10) && strcmp(argv[1], "load") == 0) {
-        set_load(&load, argc, argv);
+        set_load(&load, argv + 6);
+        load.port = atoi(argv[2]);
         make_post(&request, argv[3], argv[4]);
         load.status = atoi(argv[5]);
         load.next = same_request;
         load.user = &request;
         print_figures(&load);
-    } else if ((argc == 9 || argc == 10) && strcmp(argv[1], "notices") == 0) {
-        set_load(&load, argc, argv);
+    } else if ((argc == 10 || argc == 11) && strcmp(argv[1], "notices") == 0) {
+        set_load(&load, argv + 7);
+        load.port = atoi(argv[6]);
         load.status = 200;
         load.next = notices_next;
-        load.user = notices_open(load.port, argv[3], argv[4], argv[5]);
+        load.user = notices_open(atoi(argv[2]), argv[3], argv[4], argv[5]);
         print_figures(&load);
     } else {
         fail("port | answer PORT PATH BODY | load PORT PATH BODY STATUS SECONDS CONNECTIONS PID "
-             "[RATE] | notices PORT PATH BODY KEYFILE SECONDS CONNECTIONS PID [RATE]");
+             "[RATE] | notices PORT PATH BODY KEYFILE TO_PORT SECONDS CONNECTIONS PID [RATE]");
     }
     return 0;
 }

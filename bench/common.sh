@@ -38,10 +38,10 @@ set_up() {
 
 # start SERVER COMMAND...: in the background on the servers' core.
 start() {
-    server=$1
+    started=$1
     shift
-    taskset -c "$server_core" "$@" 2>"$WORK/$server.log" 9>&- &
-    echo $! >"$WORK/$server.pid"
+    taskset -c "$server_core" "$@" 2>"$WORK/$started.log" 9>&- &
+    echo $! >"$WORK/$started.pid"
 }
 
 stop() {
@@ -53,19 +53,21 @@ stop() {
 }
 
 stop_all() {
-    for server in client $all_servers; do
-        stop "$server"
+    for running in client $all_servers; do
+        stop "$running"
     done
 }
 
-# start_bidder SERVER: a bidder of that name, with the data folder $WORK/SERVER.data.
+# start_bidder SERVER [OPTION...]: a bidder of that name, with the data folder $WORK/SERVER.data.
 start_bidder() {
-    "$CLIENT" port >"$WORK/$1.port"
-    "$CLIENT" port >"$WORK/$1.admin"
-    mkdir -p "$WORK/$1.data"
-    start "$1" "$BUILD/moonbid" serve --config bench/bidder.conf.lua --data "$WORK/$1.data" \
-        --set "notice_keys=[\"file:$WORK/notice.key\"]" \
-        --listen "127.0.0.1:$(cat "$WORK/$1.port")" --admin "127.0.0.1:$(cat "$WORK/$1.admin")"
+    started=$1
+    shift
+    "$CLIENT" port >"$WORK/$started.port"
+    "$CLIENT" port >"$WORK/$started.admin"
+    mkdir -p "$WORK/$started.data"
+    start "$started" "$BUILD/moonbid" serve --config bench/bidder.conf.lua --data "$WORK/$started.data" \
+        --set "notice_keys=[\"file:$WORK/notice.key\"]" --listen "127.0.0.1:$(cat "$WORK/$started.port")" \
+        --admin "127.0.0.1:$(cat "$WORK/$started.admin")" "$@"
 }
 
 # answer SERVER PATH BODY: the raw answer; waits until the server listens.

@@ -136,4 +136,33 @@ function decision.openrtb()
   send(#bids > 0 and { id = request.id, seatbid = { { bid = bids } }, cur = 'USD' } or nil)
 end
 
+-- Xandr's platform protocol: strategies/xandr_banner.lua ----------------------------------------------------------
+
+local CREATIVE = { ['300x250'] = 71001, ['728x90'] = 71002 }
+
+local function xandr_bid(info, tag)
+  local country, creative = info.country, CREATIVE[tag.size]
+  if not WORTH[country] or not creative or BAD_DOMAINS[info.domain] then return nil end
+  local price = WORTH[country] * (1 - math.random(0, 10) / 100)
+  if (tag.reserve_price or 0) > price then return nil end
+  price = math.floor(price * 1000 + 0.5) / 1000
+  if not reserve('xandr_banner', price * 1e6) then return nil end
+  local body = notice_body('xandr_banner', tag.auction_id_64, price)
+  return {
+    auction_id_64 = tag.auction_id_64,
+    member_id = 4401,
+    price = price,
+    creative_id = creative,
+    custom_notify_data = ngx.encode_base64(body .. ngx.hmac_sha1(SECRET, 'notify' .. body):sub(1, 8), true) .. '.line=4',
+    custom_macros = { { name = 'CLICK', value = 'https://go.example/c?src=' .. (info.domain or 'unknown') } },
+  }
+end
+
+function decision.xandr()
+  local request = read().bid_request
+  local responses = {}
+  for _, tag in ipairs(request.tags) do responses[#responses + 1] = xandr_bid(request.bid_info, tag) end
+  send { bid_response = #responses > 0 and { responses = responses } or { no_bid = true } }
+end
+
 return decision

@@ -21,7 +21,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BUFFER_BYTES = 16384, EVENTS_MAX = 256, BACKLOG = 1024 };
+enum { BUFFER_BYTES = 32768, EVENTS_MAX = 256, BACKLOG = 1024 };
 
 struct connection {
     int fd;

@@ -1,72 +1,172 @@
---- report.lua RESULTS LATENCIES - medians, spread and ratios of what bench/run measured.
+--- report.lua RESULTS [markdown] - medians, spread and ratios of what bench/run measured, beside the aims.
 --
--- A line of RESULTS: case server requests seconds cpu_us, and times that are not used here. A line of LATENCIES: case
--- server rate requests seconds cpu_us, then microseconds from due to answered: of 50, 99, 99.9 and 100 % of requests.
-local SERVERS = { 'bidder', 'nginx', 'epoll' }
--- What a bid may cost; a no-bid is measured against the bare server alone, since nginx too does next to nothing then.
-local TARGETS = { { server = 'nginx', most = 0.6, bids_only = true }, { server = 'epoll', most = 2.5 } }
+-- A line of RESULTS: table row server figures. Figures of the client: answers seconds cpu_us p50_us p99_us p99.9_us most_us;
+-- of the table `memory`: requests so far, KiB. The n-th lines of two servers in a row are of the same round: ratios are
+-- those of such pairs, so what the machine did meanwhile is in both.
+local markdown = arg[2] == 'markdown'
 
-local function read_results(path)
-  local cases, by_name = {}, {}
+-- What is aimed at, by table, row and server of the ratio.
+local AIMS = {
+  cases = { openrtb_bid = { nginx = 0.40, epoll = 1.6 }, push_nobid = { epoll = 1.3 } },
+  strategies = { bidder_1000 = 1.10, bidder_10000 = 1.25 },
+  latency = { bidder = 2.0, reload = 4.0 },
+  memory_mib = 48,
+}
+
+-- Tables in their order, each a list of rows in theirs: { name, servers = { names }, [server] = { figures of a round } }.
+local function read(path)
+  local tables, by_name = {}, {}
   for line in io.lines(path) do
-    local name, server, requests, seconds, cpu_us = line:match '^(%S+) (%S+) (%S+) (%S+) (%S+)'
-    local case = by_name[name]
-    if not case then
-      case = { name = name }
-      by_name[name] = case
-      cases[#cases + 1] = case
+    local table_name, row_name, server, rest = line:match '^(%S+) (%S+) (%S+) (.*)$'
+    local figures = {}
+    for number in rest:gmatch '%S+' do figures[#figures + 1] = tonumber(number) end
+    local rows = by_name[table_name]
+    if not rows then
+      rows = { name = table_name, by_name = {} }
+      by_name[table_name], tables[#tables + 1] = rows, rows
     end
-    local figures = case[server] or { cpu = {}, rate = {} }
-    case[server] = figures
-    table.insert(figures.cpu, cpu_us / requests)
-    table.insert(figures.rate, requests / seconds)
+    local row = rows.by_name[row_name]
+    if not row then
+      row = { name = row_name, servers = {} }
+      rows.by_name[row_name], rows[#rows + 1] = row, row
+    end
+    if not row[server] then
+      row[server], row.servers[#row.servers + 1] = {}, server
+    end
+    table.insert(row[server], figures)
   end
-  return cases
+  return tables
 end
 
---- Median, least and most.
+--- Median, first and third quartile.
 local function summary(values)
   table.sort(values)
   local n = #values
-  local median = (values[math.floor((n + 1) / 2)] + values[math.ceil((n + 1) / 2)]) / 2
-  return median, values[1], values[n]
+  local function at(share) return values[math.floor(share * (n - 1) + 1.5)] end
+  return (values[math.floor((n + 1) / 2)] + values[math.ceil((n + 1) / 2)]) / 2, at(0.25), at(0.75)
 end
 
-local function print_case(case)
-  for _, server in ipairs(SERVERS) do
-    local figures = case[server]
-    if figures then
-      local cpu, cpu_least, cpu_most = summary(figures.cpu)
-      local rate, rate_least, rate_most = summary(figures.rate)
-      print(('%-12s %-8s %8.2f %7.2f..%-7.2f %10.0f %8.0f..%-8.0f %6d'):format(
-        case.name, server, cpu, cpu_least, cpu_most, rate, rate_least, rate_most, #figures.cpu))
+local function each(rounds, figure)
+  local values = {}
+  for i, figures in ipairs(rounds) do values[i] = figure(figures) end
+  return values
+end
+
+--- Of the rounds that both have.
+local function ratios(rounds, others, figure)
+  local values = {}
+  for i = 1, math.min(#rounds, #others) do values[i] = figure(rounds[i]) / figure(others[i]) end
+  return values
+end
+
+local function cpu(f) return f[3] / f[1] end
+local function rate(f) return f[1] / f[2] end
+
+local function with_spread(format, values)
+  return (format .. ' (' .. format .. '..' .. format .. ')'):format(summary(values))
+end
+
+local function against(aim, value)
+  if not aim then return '' end
+  return ('at most %s: %s'):format(aim, value <= aim and 'yes' or 'NO')
+end
+
+--- Rows of cells; the first one is the head.
+local function print_table(rows)
+  print ''
+  if markdown then
+    for i, cells in ipairs(rows) do
+      print('| ' .. table.concat(cells, ' | ') .. ' |')
+      if i == 1 then print('|' .. ('---|'):rep(#cells)) end
     end
+    return
+  end
+  local width = {}
+  for _, cells in ipairs(rows) do
+    for i, cell in ipairs(cells) do width[i] = math.max(width[i] or 0, #cell) end
+  end
+  for _, cells in ipairs(rows) do
+    local out = {}
+    for i, cell in ipairs(cells) do out[i] = cell .. (' '):rep(width[i] - #cell) end
+    print((table.concat(out, '  '):gsub(' +$', '')))
   end
 end
 
-local function print_ratios(case)
-  for _, target in ipairs(TARGETS) do
-    if case.bidder and case[target.server] then
-      local ratio = summary(case.bidder.cpu) / summary(case[target.server].cpu)
-      local aimed = not (target.bids_only and case.name:match '_nobid$')
-      print(('%-12s bidder / %-6s %6.2f%s'):format(case.name, target.server, ratio, aimed
-        and ('   at most %.1f: %s'):format(target.most, ratio <= target.most and 'yes' or 'NO') or ''))
+local function cases(rows, head)
+  local out = { { head, 'server', 'CPU us a request', 'requests/s', 'CPU, bidder / server', 'aim' } }
+  for _, row in ipairs(rows) do
+    for _, server in ipairs(row.servers) do
+      local cells = { row.name, server, with_spread('%.2f', each(row[server], cpu)),
+                      with_spread('%.0f', each(row[server], rate)), '', '' }
+      if server ~= 'bidder' then
+        local aims = (AIMS[rows.name] or {})[row.name] or {}
+        local values = ratios(row.bidder, row[server], cpu)
+        cells[5], cells[6] = with_spread('%.2f', values), against(aims[server], summary(values))
+      end
+      out[#out + 1] = cells
     end
   end
+  print_table(out)
 end
 
-local cases = read_results(arg[1])
-print(('%-12s %-8s %8s %16s %10s %18s %6s'):format(
-  'case', 'server', 'CPU us', 'least..most', 'requests/s', 'least..most', 'rounds'))
-for _, case in ipairs(cases) do print_case(case) end
-print '\nCPU time a request, ratio of medians:'
-for _, case in ipairs(cases) do print_ratios(case) end
-print '\nTime from when a request was due to its answer, at half the bidder\'s most:'
-print(('%-12s %-8s %10s %10s %8s %8s %8s %8s'):format(
-  'case', 'server', 'due/s', 'answers/s', '50 % us', '99 %', '99.9 %', 'most'))
-for line in io.lines(arg[2]) do
-  local fields = {}
-  for field in line:gmatch '%S+' do fields[#fields + 1] = tonumber(field) or field end
-  print(('%-12s %-8s %10.0f %10.0f %8.0f %8.0f %8.0f %8.0f'):format(
-    fields[1], fields[2], fields[3], fields[4] / fields[5], fields[7], fields[8], fields[9], fields[10]))
+local print_of = {}
+
+function print_of.cases(rows) cases(rows, 'case') end
+
+function print_of.connections(rows) cases(rows, 'connections') end
+
+function print_of.strategies(rows)
+  local out = { { 'strategies', 'CPU us a request', 'requests/s', 'CPU, to that with one', 'aim' } }
+  local row = rows[1]
+  local first = row[row.servers[1]]
+  for _, server in ipairs(row.servers) do
+    local values = ratios(row[server], first, cpu)
+    out[#out + 1] = { server:match '%d+', with_spread('%.2f', each(row[server], cpu)),
+                      with_spread('%.0f', each(row[server], rate)), with_spread('%.3f', values),
+                      against(AIMS.strategies[server], summary(values)) }
+  end
+  print_table(out)
 end
+
+function print_of.latency(rows)
+  local out = { { 'case, strategies', 'server', 'answers/s', '50 % us', '99 % us', '99.9 % us', 'most us',
+                  '99.9 %, to epoll', 'aim' } }
+  for _, row in ipairs(rows) do
+    for _, server in ipairs(row.servers) do
+      local cells = { row.name, server == 'reload' and 'bidder, reload' or server,
+                      ('%.0f'):format((summary(each(row[server], rate)))) }
+      for figure = 4, 7 do
+        local function at(f) return f[figure] end
+        cells[#cells + 1] = figure == 6 and with_spread('%.0f', each(row[server], at))
+          or ('%.0f'):format((summary(each(row[server], at))))
+      end
+      cells[8], cells[9] = '', ''
+      if server ~= 'epoll' then
+        local values = ratios(row[server], row.epoll, function(f) return f[6] end)
+        cells[8], cells[9] = with_spread('%.2f', values), against(AIMS.latency[server], summary(values))
+      end
+      out[#out + 1] = cells
+    end
+  end
+  print_table(out)
+end
+
+--- At the start, and at every tenth of the requests.
+function print_of.memory(rows)
+  local out = { { 'requests', 'worker, MiB', 'aim' } }
+  local all = rows[1].bidder
+  local last, next_tenth, half = all[#all], 0, nil
+  for _, figures in ipairs(all) do
+    local sent, mib = figures[1], figures[2] / 1024
+    half = half or sent * 2 >= last[1] and mib
+    if sent >= next_tenth then
+      out[#out + 1] = { ('%d'):format(sent), ('%.1f'):format(mib), '' }
+      next_tenth = sent + last[1] / 10
+    end
+  end
+  out[#out + 1] = { ('%d'):format(last[1]), ('%.1f'):format(last[2] / 1024), against(AIMS.memory_mib, last[2] / 1024) }
+  print_table(out)
+  print(('\nfrom the half to the end: %+.2f MiB'):format(last[2] / 1024 - half))
+end
+
+for _, rows in ipairs(read(arg[1])) do print_of[rows.name](rows) end
