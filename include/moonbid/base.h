@@ -14,6 +14,7 @@
 #include "moonbid/base/money.h"
 #include "moonbid/base/rows.h"
 #include "moonbid/base/slice.h"
+#include "moonbid/base/stats.h"
 #include "moonbid/base/time.h"
 #include "moonbid/base/zone.h"
 

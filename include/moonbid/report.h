@@ -38,6 +38,12 @@ struct mb_report_row {
     uint64_t paid;   /* booked events whose price the exchange told */
     int64_t paid_sum; /* micro-units over `paid` */
     struct mb_amount overrun; /* booked past limits: of a day the larger of limits.daily and total */
+    /* For what differs between arms (stats.h). Calls that asked for an arm, and their shares by the weights, in millionths, added
+     * up; events with a cost or a revenue, and the squares of these in units of currency. */
+    uint64_t exposures;
+    int64_t shares;
+    uint64_t n_costs, n_revenues;
+    double cost_squares, revenue_squares;
 };
 
 struct mb_report_options {

@@ -93,6 +93,8 @@ struct mb_script_result {
     struct mb_bid *bids;          /* in the arena; prices as given in bid->currency (house where absent) in .price */
     size_t n_bids;
     struct mb_pairs notes;        /* of ctx.note */
+    struct mb_slice arm, experiment; /* of ctx.arm, also where nothing is bid: several joined by '+'; absent: not asked for */
+    double arm_share;             /* how likely the weights made that arm: 0 to 1 */
     bool blameless;               /* of SCRIPT_MEMORY: others have filled the state, the call itself wanted little */
     uint64_t cpu_ns;              /* spent in the call; 0 where nobody measures */
 };

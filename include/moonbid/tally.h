@@ -36,8 +36,16 @@ enum mb_tally_text {
     MB_TALLY_TEXTS
 };
 
-enum mb_tally_kind { MB_TALLY_REQUEST, MB_TALLY_BID, MB_TALLY_NOBID, MB_TALLY_KINDS };
-const char *mb_tally_kind_name(enum mb_tally_kind kind); /* "request", "bid", "nobid" */
+/* An exposure is a call of a strategy that asked for an experiment's arm, whatever it answered. Its price is no price but the arm's
+ * share by the weights, in millionths, and its reason the experiment's name. */
+enum mb_tally_kind {
+    MB_TALLY_REQUEST,
+    MB_TALLY_BID,
+    MB_TALLY_NOBID,
+    MB_TALLY_EXPOSURE,
+    MB_TALLY_KINDS
+};
+const char *mb_tally_kind_name(enum mb_tally_kind kind); /* "request", "bid", "nobid", "exposure" */
 
 enum {
     MB_TALLY_CELLS = 8192,      /* a power of two */

@@ -235,7 +235,7 @@ function Ctx.spend(period) end
 ---@param name string
 ---@param user_key string
 ---@param arms table<string, number> name and weight
----@return string arm the same for the same user
+---@return string arm the same for the same user; counted as an exposure, shown by `moonbid report --by arm`
 function Ctx.arm(name, user_key, arms) end
 ---@param key string
 ---@param value string|number|boolean shown by try

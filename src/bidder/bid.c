@@ -144,6 +144,9 @@ static void call_script(struct mb_bidder *b, const struct mb_codec *codec,
 
     run_script(b, state, strategy, imp, &result);
     note_breach(b, state, strategy, &result);
+    if (mb_slice_present(result.arm)) {
+        mb__bidder_tally_exposure(b, strategy, imp, &result);
+    }
     b->decisions[decision].outcome = result.outcome;
     b->decisions[decision].own_reason = result.own_reason;
     b->decisions[decision].problem = result.problem;

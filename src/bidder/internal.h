@@ -172,6 +172,9 @@ void mb__bidder_count_decision(struct strategy_state *state, const struct mb_dec
 /* tally.c: counts, on the board, what a minute's requests came to. */
 void mb__bidder_tally_generation(struct mb_bidder *b); /* a script was taken */
 void mb__bidder_tally_decision(struct mb_bidder *b, const struct mb_decision *decision);
+/* A strategy asked for an experiment's arm. */
+void mb__bidder_tally_exposure(struct mb_bidder *b, const struct mb_strategy *strategy, const struct mb_imp *imp,
+                               const struct mb_script_result *result);
 void mb__bidder_tally_request(struct mb_bidder *b, enum mb_nobid outcome);
 
 /* trace.c: what an asking came to; with `watch` only. `before`: as things were when it began. */

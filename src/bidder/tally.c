@@ -91,6 +91,33 @@ void mb__bidder_tally_decision(struct mb_bidder *b, const struct mb_decision *d)
     }
 }
 
+/* Counted at the call and not at the bid: an arm that bids less often was shown as often, and only what is counted before the
+ * arm can make a difference tells whether the draw was fair. */
+void mb__bidder_tally_exposure(struct mb_bidder *b, const struct mb_strategy *strategy,
+                               const struct mb_imp *imp, const struct mb_script_result *result)
+{
+    int64_t share_micros = (int64_t)(result->arm_share * 1e6 + 0.5);
+    struct mb_slice texts[MB_TALLY_TEXTS] = {0};
+    uint64_t hash;
+
+    if (!b->options.board || b->request.test || b->request.debug) {
+        return;
+    }
+    hash = mb_tally_mix(b->state_of[strategy->index]->tally_hash, place_of(b, imp));
+    hash = mb_tally_mix(hash, 2 * MB_NOBID_COUNT); /* beyond the outcomes of decisions and of requests */
+    hash = mb_tally_hash(mb_tally_hash(hash, result->arm), result->experiment);
+    hash |= hash == 0;
+    if (mb_tally_count(&b->options.board->tally, hash, share_micros)) {
+        return;
+    }
+    fill_place(b, imp->format, texts);
+    texts[MB_TALLY_STRATEGY] = strategy->name;
+    texts[MB_TALLY_VERSION] = mb_script_version(b->script);
+    texts[MB_TALLY_ARM] = result->arm;
+    texts[MB_TALLY_REASON] = result->experiment;
+    mb_tally_add(&b->options.board->tally, hash, MB_TALLY_EXPOSURE, texts, share_micros);
+}
+
 /* `outcome` of the whole request, MB_NOBID_BID with at least one bid. */
 void mb__bidder_tally_request(struct mb_bidder *b, enum mb_nobid outcome)
 {

@@ -16,7 +16,7 @@ enum { CLI_SETTINGS_MAX = 64, CLI_SPENDS_MAX = 16 };
 struct cli_args {
     const char *config;                        /* --config, or NULL */
     const char *endpoint, *query, *now, *seed; /* of try, or NULL */
-    const char *by, *since, *until, *format;   /* of report, or NULL */
+    const char *by, *since, *until, *format, *control; /* of report, or NULL */
     const char *log_file;                      /* of serve, or NULL */
     bool trace, all, watch;
     enum mb_log_format log_format;

@@ -36,6 +36,7 @@ static const struct flag flags[] = {
     {"by", TEXT, offsetof(struct cli_args, by)},
     {"since", TEXT, offsetof(struct cli_args, since)},
     {"until", TEXT, offsetof(struct cli_args, until)},
+    {"control", TEXT, offsetof(struct cli_args, control)},
     {"format", TEXT, offsetof(struct cli_args, format)},
     {"spend", SPEND, 0},
     {"trace", SWITCH, offsetof(struct cli_args, trace)},

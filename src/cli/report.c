@@ -6,22 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arms.h"
 #include "cli.h"
+#include "figures.h"
 #include "moonbid/json.h"
 
 enum { ROWS_FIRST = 64 };
-
-/* One figure of a row: first counts, then money, then ratios. */
-enum figure {
-    REQUESTS, BIDS, NOBIDS, WINS, LOSSES, BILLINGS, IMPRESSIONS, CLICKS, CONVERSIONS,
-    SPEND, REVENUE, OVERRUN,
-    WIN_RATE, CTR, CPA, ROI, AVERAGE_BID, AVERAGE_PAID, ECPM, FIGURES
-};
-
-static const char *const figure_names[FIGURES] = {
-    "requests", "bids", "nobids", "wins", "losses", "billings", "impressions", "clicks",
-    "conversions", "spend", "revenue", "overrun", "win_rate", "ctr", "cpa", "roi", "average_bid",
-    "average_paid", "ecpm"};
 
 enum format { TEXT, CSV, JSON };
 
@@ -36,111 +26,10 @@ struct report {
     struct mb_arena arena;
     struct mb_slice (*cells)[FIGURES + MB_REPORT_COUNT]; /* but JSON: all rows, for the columns' widths */
     size_t n_rows, room;
+    struct mb_arms *arms; /* NULL where the report is not by arm */
+    const struct mb_experiment *experiments;
+    size_t n_experiments;
 };
-
-/* --- figures --- */
-
-/* Does what the row is made of tell the figure? */
-static bool is_told(const struct report *r, enum figure figure)
-{
-    switch (figure) {
-    case REQUESTS:
-        return !r->gaps.no_bids && !r->gaps.no_requests;
-    case BIDS:
-    case NOBIDS:
-    case WIN_RATE:
-    case AVERAGE_BID:
-        return !r->gaps.no_bids;
-    case OVERRUN:
-        return !r->gaps.no_overrun;
-    default:
-        return true;
-    }
-}
-
-static uint64_t count_of(const struct mb_report_row *row, enum figure figure)
-{
-    const uint64_t counts[] = {row->requests, row->bids,        row->nobids,
-                               row->wins,     row->losses,      row->billings,
-                               row->impressions, row->clicks,   row->conversions};
-
-    return counts[figure];
-}
-
-static struct mb_amount amount_of(const struct mb_report_row *row, enum figure figure)
-{
-    return figure == SPEND ? row->spend : figure == REVENUE ? row->revenue : row->overrun;
-}
-
-__extension__ typedef __int128 wide;
-
-/* part / whole with six digits, rounded half away from zero; nothing where there is nothing to divide by. No
- * floating point: the digits are those of the sums. */
-static void add_ratio(struct mb_buf *text, wide part, wide whole)
-{
-    bool negative = part < 0;
-    wide millionths;
-
-    if (whole <= 0) {
-        return;
-    }
-    millionths = ((negative ? -part : part) * 2000000 + whole) / (2 * whole);
-    mb_xbuf_add_text(text, negative && millionths > 0 ? "-" : "");
-    mb_xbuf_printf(text, "%llu.%06u", (unsigned long long)(millionths / 1000000),
-                   (unsigned)(millionths % 1000000));
-}
-
-enum { NANOS = 1000000000, MICROS = 1000000 };
-
-static void add_figure(struct mb_buf *text, const struct mb_report_row *row, enum figure figure)
-{
-    switch (figure) {
-    case WIN_RATE:
-        add_ratio(text, row->won, row->bids);
-        break;
-    case CTR:
-        add_ratio(text, row->clicks, row->impressions);
-        break;
-    case CPA:
-        add_ratio(text, row->spend.nanos, (wide)row->conversions * NANOS);
-        break;
-    case ROI:
-        add_ratio(text, row->revenue.nanos, row->spend.nanos);
-        break;
-    case AVERAGE_BID:
-        add_ratio(text, row->bid_sum, (wide)row->bids * MICROS);
-        break;
-    case AVERAGE_PAID:
-        add_ratio(text, row->paid_sum, (wide)row->paid * MICROS);
-        break;
-    case ECPM:
-        add_ratio(text, (wide)row->spend.nanos * 1000, (wide)row->impressions * NANOS);
-        break;
-    case SPEND:
-    case REVENUE:
-    case OVERRUN:
-        mb_xbuf_add_amount(text, amount_of(row, figure));
-        break;
-    default:
-        mb_xbuf_add_u64(text, count_of(row, figure));
-    }
-}
-
-static struct mb_slice figure_text(struct report *r, const struct mb_report_row *row,
-                                   enum figure figure)
-{
-    struct mb_buf text = {0};
-    struct mb_slice out = MB_SLICE_NONE;
-
-    if (is_told(r, figure)) {
-        add_figure(&text, row, figure);
-    }
-    if (text.len > 0) {
-        out = mb_xarena_copy(&r->arena, mb_buf_slice(&text));
-    }
-    mb_buf_fini(&text);
-    return out;
-}
 
 /* --- JSON --- */
 
@@ -148,17 +37,17 @@ static struct mb_slice figure_text(struct report *r, const struct mb_report_row 
 static void json_figure(struct report *r, const struct mb_report_row *row, enum figure figure)
 {
     struct mb_json_writer *w = &r->json;
-    struct mb_slice text = figure_text(r, row, figure);
+    struct mb_slice text = figure_text(&r->gaps, row, figure, &r->arena);
     char nanos[32];
 
-    mb_jsonw_key(w, figure_names[figure]);
+    mb_jsonw_key(w, figure_name(figure));
     if (!mb_slice_present(text)) {
         mb_jsonw_null(w);
     } else if (figure >= SPEND && figure <= OVERRUN) {
         mb_jsonw_str(w, text);
-        snprintf(nanos, sizeof(nanos), "%s_nanos", figure_names[figure]);
+        snprintf(nanos, sizeof(nanos), "%s_nanos", figure_name(figure));
         mb_jsonw_key(w, nanos);
-        mb_jsonw_i64(w, amount_of(row, figure).nanos);
+        mb_jsonw_i64(w, figure_amount(row, figure).nanos);
     } else {
         mb_jsonw_raw(w, text);
     }
@@ -216,7 +105,7 @@ static size_t fill_cells(struct report *r, const struct mb_report_row *row, stru
                                                     : MB_SLICE_NONE;
     }
     for (int f = 0; f < FIGURES; f++) {
-        cells[n++] = figure_text(r, row, (enum figure)f);
+        cells[n++] = figure_text(&r->gaps, row, (enum figure)f, &r->arena);
     }
     return n;
 }
@@ -225,6 +114,9 @@ static void on_row(void *user, const struct mb_report_row *row)
 {
     struct report *r = user;
 
+    if (r->arms) {
+        mb_xarms_take(r->arms, row);
+    }
     if (r->format == JSON) {
         json_row(r, row);
         return;
@@ -242,7 +134,7 @@ static void on_row(void *user, const struct mb_report_row *row)
 static struct mb_slice heading(const struct report *r, size_t column)
 {
     return mb_slice_of(column < r->n_keys ? mb_report_key_name(r->keys[column])
-                                          : figure_names[column - r->n_keys]);
+                                          : figure_name((enum figure)(column - r->n_keys)));
 }
 
 static void print_csv(struct report *r)
@@ -252,10 +144,17 @@ static void print_csv(struct report *r)
     for (size_t c = 0; c < n; c++) {
         csv_cell(r, heading(r, c), c == 0);
     }
+    if (r->arms) {
+        cli_arms_csv_headings(&r->out);
+    }
     mb_xbuf_add_text(&r->out, "\r\n");
     for (size_t i = 0; i < r->n_rows; i++) {
         for (size_t c = 0; c < n; c++) {
             csv_cell(r, r->cells[i][c], c == 0);
+        }
+        if (r->arms) {
+            cli_arms_csv_cells(r->experiments, r->n_experiments, r->keys, r->n_keys, r->cells[i],
+                               &r->out);
         }
         mb_xbuf_add_text(&r->out, "\r\n");
     }
@@ -379,6 +278,18 @@ static int take_format(const char *text, enum format *out)
     return text ? cli_say(CLI_USAGE, "--format: expected text, csv or json, not '%s'", text) : CLI_OK;
 }
 
+/* What holds arms against each other, where rows tell them apart. */
+static struct mb_arms *arms_of(const struct report *r, const char *control)
+{
+    for (size_t i = 0; i < r->n_keys; i++) {
+        if (r->keys[i] == MB_REPORT_ARM) {
+            return mb_xarms_new(r->keys, r->n_keys,
+                                control ? mb_slice_of(control) : MB_SLICE_NONE);
+        }
+    }
+    return NULL;
+}
+
 static int print_report(struct report *r, const struct mb_report_options *options)
 {
     struct mb_error err = {.at = -1};
@@ -392,8 +303,14 @@ static int print_report(struct report *r, const struct mb_report_options *option
     if (mb_report_each(options, on_row, r, &err)) {
         return cli_fail(&err);
     }
+    if (r->arms) {
+        r->experiments = mb_arms_compare(r->arms, &r->n_experiments);
+    }
     if (r->format == JSON) {
         mb_jsonw_array_end(&r->json);
+        if (r->arms) {
+            cli_arms_json(r->experiments, r->n_experiments, r->keys, r->n_keys, &r->json);
+        }
         mb_jsonw_object_end(&r->json);
         mb_xbuf_add_char(&r->out, '\n');
     } else if (r->format == CSV) {
@@ -401,6 +318,7 @@ static int print_report(struct report *r, const struct mb_report_options *option
     } else {
         print_text(r);
         print_notes(r);
+        cli_arms_text(r->experiments, r->n_experiments, r->keys, r->n_keys, &r->out);
     }
     fwrite(r->out.data, 1, r->out.len, stdout);
     return fflush(stdout) == 0 ? CLI_OK : cli_say(CLI_ENVIRONMENT, "the output could not be written");
@@ -424,8 +342,10 @@ static int run(const struct cli_args *args)
         options.data_dir = config->data;
         options.n_keys = report.n_keys;
         report.gaps = mb_report_gaps_of(report.keys, report.n_keys);
+        report.arms = arms_of(&report, args->control);
         code = print_report(&report, &options);
     }
+    mb_arms_free(report.arms);
     free(report.cells);
     mb_buf_fini(&report.out);
     mb_arena_fini(&report.arena);
@@ -436,10 +356,10 @@ static int run(const struct cli_args *args)
 const struct cli_command cli_report = {
     .name = "report",
     .summary = "bids, wins, spend, clicks, conversions and rates out of the ledger",
-    .flags = " config data set by since until format ",
+    .flags = " config data set by since until format control ",
     .help =
         "usage: moonbid report [--by KEYS] [--since T] [--until T] [--format text|csv|json]\n"
-        "                      [--data DIR] [--config FILE] [--set KEY=VALUE]\n"
+        "                      [--control ARM] [--data DIR] [--config FILE] [--set KEY=VALUE]\n"
         "\n"
         "Reads beside a running server. Most spend first; test events count nowhere.\n"
         "\n"
@@ -449,6 +369,8 @@ const struct cli_command cli_report = {
         "  --until T     clocks of the config's timezone (Z at its end: UTC); default: all\n"
         "  --format F    text (default), csv, json: {\"rows\":[{...}]}, money as text and as an\n"
         "                integer: spend and spend_nanos, revenue and overrun likewise\n"
+        "  --control ARM by arm: whom the others are held against; default: the arm of the name\n"
+        "                control, else the first by name\n"
         "\n"
         "Days and hours are those of the config's timezone. Sums are exact; ratios have six\n"
         "digits, and - where there is nothing to divide by. Money is in house currency.\n"
@@ -462,6 +384,9 @@ const struct cli_command cli_report = {
         "  average_bid   of all bids; average_paid of those that booked and told a price\n"
         "  ecpm          spend by thousand impressions\n"
         "  overrun       booked past limits, by the strategies' own days\n"
+        "\n"
+        "By arm (ctx.arm) it also shows what arms differ in, with intervals that hold for 95 % of\n"
+        "experiments, and whether exposures fit the weights; docs/strategies.md says how to read it.\n"
         "\n"
         "exit:    0 printed, 2 usage, 3 environment\n"
         "example: moonbid report --by strategy,day --since 7d\n",

@@ -196,8 +196,14 @@ static void take_event(struct reading *r, sqlite3_stmt *statement, int at)
     row->impressions += type == MB_EVENT_IMPRESSION || thousand;
     row->clicks += type == MB_EVENT_CLICK;
     row->conversions += type == MB_EVENT_CONVERSION;
-    add_to(&row->spend.nanos, sqlite3_column_int64(statement, at + 3));
-    add_to(&row->revenue.nanos, sqlite3_column_int64(statement, at + 4));
+    int64_t cost = sqlite3_column_int64(statement, at + 3);
+    int64_t revenue = sqlite3_column_int64(statement, at + 4);
+    add_to(&row->spend.nanos, cost);
+    add_to(&row->revenue.nanos, revenue);
+    row->n_costs += cost != 0;
+    row->cost_squares += (double)cost * (double)cost * 1e-18;
+    row->n_revenues += revenue != 0;
+    row->revenue_squares += (double)revenue * (double)revenue * 1e-18;
     if (books && sqlite3_column_type(statement, at + 5) == SQLITE_INTEGER) {
         row->paid++;
         add_to(&row->paid_sum, sqlite3_column_int64(statement, at + 5));
@@ -233,9 +239,23 @@ static void take_count(struct reading *r, sqlite3_stmt *statement, int at)
         add_to(&row->bid_sum, sqlite3_column_int64(statement, at + 2));
     } else if (strcmp(kind, "nobid") == 0) {
         row->nobids += n;
+    } else if (strcmp(kind, "exposure") == 0) {
+        row->exposures += n;
+        add_to(&row->shares, sqlite3_column_int64(statement, at + 2));
     } else {
         row->requests += n;
     }
+}
+
+/* Exposures are told by arm only; their reason is no reason, so not by that. */
+static bool by_arm(const struct mb_report_options *options)
+{
+    bool arm = false, reason = false;
+    for (size_t i = 0; i < options->n_keys; i++) {
+        arm |= options->keys[i] == MB_REPORT_ARM;
+        reason |= options->keys[i] == MB_REPORT_REASON;
+    }
+    return arm && !reason;
 }
 
 static int read_counts(struct reading *r, const struct mb_report_gaps *gaps, struct mb_error *err)
@@ -244,8 +264,9 @@ static int read_counts(struct reading *r, const struct mb_report_gaps *gaps, str
     mb_xbuf_add_text(&sql, "SELECT ");
     add_columns(r, false, &sql);
     mb_xbuf_printf(&sql,
-                   "kind, count, price_micros FROM bid_counts WHERE span_ms IN (60000, 900000)%s",
-                   gaps->no_requests ? " AND kind IN ('bid', 'nobid')" : "");
+                   "kind, count, price_micros FROM bid_counts WHERE span_ms IN (60000, 900000)%s%s",
+                   gaps->no_requests ? " AND kind != 'request'" : "",
+                   by_arm(r->options) ? "" : " AND kind != 'exposure'");
     add_times(r, "start_ms", &sql);
     return each_row(r, &sql, take_count, err);
 }

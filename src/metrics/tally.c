@@ -10,7 +10,7 @@ enum { MINUTE_MS = 60000, LAST_RESORT = MB_TALLY_MOST - MB_TALLY_KINDS };
 
 const char *mb_tally_kind_name(enum mb_tally_kind kind)
 {
-    static const char *const names[MB_TALLY_KINDS] = {"request", "bid", "nobid"};
+    static const char *const names[MB_TALLY_KINDS] = {"request", "bid", "nobid", "exposure"};
     return (unsigned)kind < MB_TALLY_KINDS ? names[kind] : "";
 }
 

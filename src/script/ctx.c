@@ -204,15 +204,35 @@ static int lua_ctx_spend(lua_State *L)
     return 1;
 }
 
-/* Adds the arm to those of this call; the first comes first. */
-static void remember_arm(struct mb_script *script, struct mb_slice arm)
+static bool has_asked_for(const struct mb__call *call, struct mb_slice experiment)
+{
+    struct mb_slice rest = call->experiment;
+    while (mb_slice_present(rest))
+        if (mb_slice_eq(mb_slice_cut(&rest, '+'), experiment))
+            return true;
+    return false;
+}
+
+/* Adds the arm to those of this call; the first comes first. An experiment asked for again gives the same arm again, and what has
+ * no room is told to nobody. */
+static void remember_arm(struct mb_script *script, struct mb_slice experiment, struct mb_slice arm,
+                         double share)
 {
     struct mb_arena *arena = mb__script_arena(script);
-    struct mb_slice *all = &script->call.arm;
-    if (!all->data)
-        *all = mb_xarena_copy(arena, arm);
-    else if (all->len + 1 + arm.len <= ARMS_BYTES_MAX)
-        *all = mb_xarena_printf(arena, "%.*s+%.*s", MB_SLICE_ARG(*all), MB_SLICE_ARG(arm));
+    struct mb__call *call = &script->call;
+    if (has_asked_for(call, experiment))
+        return;
+    if (!call->arm.data) {
+        call->arm = mb_xarena_copy(arena, arm);
+        call->experiment = mb_xarena_copy(arena, experiment);
+        call->arm_share = share;
+    } else if (call->arm.len + 1 + arm.len <= ARMS_BYTES_MAX) {
+        call->arm =
+            mb_xarena_printf(arena, "%.*s+%.*s", MB_SLICE_ARG(call->arm), MB_SLICE_ARG(arm));
+        call->experiment = mb_xarena_printf(arena, "%.*s+%.*s", MB_SLICE_ARG(call->experiment),
+                                            MB_SLICE_ARG(experiment));
+        call->arm_share *= share;
+    }
 }
 
 /* ctx.arm(name, user_key, {a = 50, b = 50}): the same arm for the same user as long as the weights
@@ -240,18 +260,21 @@ static int lua_ctx_arm(lua_State *L)
     uint64_t hash = mix(hash_bytes(hash_bytes(fnv_start, name) ^ 0xff, user));
     double at = (double)(hash >> 11) * 0x1p-53 * total;
     size_t chosen = 0;
+    double share = 0;
     for (size_t i = 0; i < count; i++) {
         mb__script_push_slice(L, arms[i]);
         lua_rawget(L, 3);
         double weight = lua_tonumber(L, -1);
         lua_pop(L, 1);
-        if (weight > 0)
+        if (weight > 0) {
             chosen = i;
+            share = weight / total;
+        }
         if (at < weight)
             break;
         at -= weight;
     }
-    remember_arm(script, arms[chosen]);
+    remember_arm(script, name, arms[chosen], share);
     mb__script_push_slice(L, arms[chosen]);
     return 1;
 }

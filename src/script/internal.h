@@ -211,7 +211,8 @@ struct mb__call {
     int function_ref;
     struct mb_pair *notes;
     size_t n_notes;
-    struct mb_slice arm;
+    struct mb_slice arm, experiment; /* of ctx.arm, joined */
+    double arm_share;
     bool may_answer; /* a handler's table goes back to the exchange */
 };
 

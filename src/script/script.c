@@ -202,6 +202,9 @@ void mb_script_bid(struct mb_script *script, const struct mb_strategy *strategy,
         log_failure(script, "bid failed");
     }
     out->notes = (struct mb_pairs){call->notes, call->n_notes};
+    out->arm = call->arm;
+    out->experiment = call->experiment;
+    out->arm_share = call->arm_share;
 }
 
 static int find_token(const struct mb__strategy *strategy, struct mb_slice name)

@@ -39,6 +39,7 @@ local OWNER = {
   ['json_doc.h'] = 'json',
   ['limiter.h'] = 'process',
   ['recent.h'] = 'notice',
+  ['arms.h'] = 'ledger',
   ['report.h'] = 'ledger',
   ['tally.h'] = 'metrics',
   ['trace.h'] = 'bidder',
