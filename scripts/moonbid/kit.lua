@@ -288,6 +288,7 @@ function Bidder:notice(answer, kind, query)
   end
   if not url then error(("this bid carries the notice 'billing' only, its exchange knows no '%s'"):format(kind), 2) end
   local path, own = url:match '^https?://[^/]+(/[^?]*)%??(.*)$' -- `own`: the strategy's URL, which travels along
+  own = own:gsub('&%w+=%${[%w_]+}', '') -- macros are the exchange's, hence `query`'s, to fill
   if own ~= '' then query = query and own .. '&' .. query or own end
   return self:send { method = 'GET', path = path, query = query }
 end

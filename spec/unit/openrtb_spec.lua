@@ -182,6 +182,24 @@ describe('on OpenRTB', function()
     assert.same({}, bidder:notice(ask(BANNER, { test = 1 }), 'win').fetches)
   end)
 
+  it("fills every macro of the specification in a bid's own URL, in base64 too", function()
+    load [[return { price = 2, markup = '<b>x</b>', seat = 's&1', ad_id = 'ad 7', win_url = 'https://t.example/w?' .. table.concat({
+      'i=${AUCTION_ID}', 'b=${AUCTION_BID_ID}', 'm=${AUCTION_IMP_ID}', 's=${AUCTION_SEAT_ID}', 'a=${AUCTION_AD_ID}',
+      'p=${AUCTION_PRICE}', 'c=${AUCTION_CURRENCY}', 'l=${AUCTION_LOSS}', 'w=${AUCTION_MIN_TO_WIN}', 'r=${AUCTION_MBR}',
+      'P=${AUCTION_PRICE:B64}', 'S=${AUCTION_SEAT_ID:B64}', 'R=${AUCTION_MBR:B64}', 'x=${OTHER:B64}' }, '&') }]]
+    local answer = ask(BANNER)
+    local url = only_bid(answer).nurl
+    assert.matches('&r=${AUCTION_MBR}&p=${AUCTION_PRICE}', url, 1, true)
+    local told = bidder:notice(answer, 'win', 'p=1.25&c=USD&r=0.5').fetches
+    local filled = 'https://t.example/w?i=r-1&b=%s&m=1&s=s%%261&a=ad%%207&p=1.25&c=USD&l=&w=&r=0.5'
+      .. '&P=MS4yNQ%%3D%%3D&S=cyYx&R=MC41&x='
+    assert.same({ filled:format(only_bid(answer).id) }, told)
+    told = bidder:notice(ask(BANNER), 'win', 'p=1.25&c=USD&r=${AUCTION_MBR}').fetches
+    assert.matches('&r=&', told[1], 1, true)
+    load [[return { price = 2, markup = '<b>x</b>', win_url = 'https://t.example/${AUCTION_PRICE}' }]]
+    assert.is_nil(only_bid(ask(BANNER)).nurl:find('MBR', 1, true))
+  end)
+
   it('sends VAST as it is', function()
     load [[return { price = 2, vast = '<VAST version="3.0"><Ad id="{{imp_id}}"/></VAST>' }]]
     assert.equals('<VAST version="3.0"><Ad id="7"/></VAST>', only_bid(ask { id = '7', video = { w = 640, h = 480 } }).adm)

@@ -90,6 +90,22 @@ void mb_xbuf_add_urlencoded(struct mb_buf *buf, struct mb_slice s)
     }
 }
 
+void mb_xbuf_add_base64(struct mb_buf *out, struct mb_slice text)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    for (size_t i = 0; i < text.len; i += 3) {
+        uint32_t bits = 0;
+        for (size_t k = 0; k < 3; k++) {
+            bits = bits << 8 | (i + k < text.len ? (unsigned char)text.data[i + k] : 0u);
+        }
+        for (size_t k = 0; k < 4; k++) {
+            char letter = letters[bits >> (18 - 6 * k) & 63];
+            mb_xbuf_add_char(out, i + k > text.len ? '=' : letter);
+        }
+    }
+}
+
 static int hex_digit(char c)
 {
     if (c >= '0' && c <= '9')

@@ -5,7 +5,7 @@
  * Such a URL travels inside the engine's own notice URL, bound to its token by a seal, as a click's
  * landing page does. So any worker that gets the notice knows it, also after a restart and days
  * later, and no memory is held for a bid that is never heard of again. Its macros are encoded
- * there: the exchange fills ours, and we fill the trader's with what came.
+ * there: the exchange fills ours, and we fill the trader's with what came, or what the bid knew.
  *
  * Only what the exchange calls can be followed: on ExoClick that is billing_url, on OpenRTB all
  * three. Xandr's platform calls no URL of ours for a bid.
@@ -17,21 +17,91 @@ enum {
     NOTICE_URL_MAX = 2000, /* with ours around it: what no server or proxy on the way cuts */
 };
 
+/* What a macro is filled with: by the bid when the URL is given out, by its notice when it is followed. */
+struct source {
+    struct mb_bidder *bidder;
+    const struct mb_bid *bid;     /* or NULL */
+    const struct mb_event *event; /* or NULL */
+    struct mb_slice query;        /* of the notice */
+};
+
+/* --- macros --- */
+
+/* Sets *out (absent: empty) for the name of a macro; false where it stays as it is. */
+typedef bool value_of_macro(const struct source *source, struct mb_slice name, struct mb_slice *out);
+
+/* Percent-encoded, in base64 before that where the macro asks for it: ${NAME:B64}. */
+static bool add_value(const struct source *source, value_of_macro *value_of, struct mb_slice name,
+                      struct mb_buf *out)
+{
+    bool in_base64 = mb_slice_ends(name, MB_SLICE(":B64"));
+    struct mb_slice value = MB_SLICE_NONE;
+    struct mb_buf *coded = &source->bidder->scratch;
+
+    name.len -= in_base64 ? 4 : 0;
+    if (!value_of(source, name, &value)) {
+        return false;
+    }
+    if (in_base64) {
+        mb_buf_clear(coded);
+        mb_xbuf_add_base64(coded, value);
+        value = mb_buf_slice(coded);
+    }
+    mb_xbuf_add_urlencoded(out, value);
+    return true;
+}
+
+/* The URL with each ${NAME} replaced that has a value. */
+static struct mb_slice fill(const struct source *source, value_of_macro *value_of,
+                            struct mb_slice url)
+{
+    struct mb_buf *out = &source->bidder->expanded;
+    size_t at = 0;
+
+    mb_buf_clear(out);
+    while (at < url.len) {
+        const char *end = url.len - at > 3 && url.data[at] == '$' && url.data[at + 1] == '{'
+                              ? memchr(url.data + at, '}', url.len - at)
+                              : NULL;
+        size_t len = end ? (size_t)(end - url.data) + 1 - at : 0;
+
+        if (end && add_value(source, value_of, mb_slice(url.data + at + 2, len - 3), out)) {
+            at += len;
+        } else {
+            mb_xbuf_add_char(out, url.data[at++]);
+        }
+    }
+    return mb_xarena_copy(&source->bidder->arena, mb_buf_slice(out));
+}
+
 /* --- giving it out --- */
+
+/* Known to us at the bid, and to no notice. */
+static bool value_at_bid(const struct source *source, struct mb_slice name, struct mb_slice *out)
+{
+    bool is_seat = mb_slice_is(name, "AUCTION_SEAT_ID"), is_ad = mb_slice_is(name, "AUCTION_AD_ID");
+
+    *out = is_seat ? source->bid->seat : source->bid->ad_id;
+    return is_seat || is_ad;
+}
 
 static bool is_web_url(struct mb_slice url)
 {
     return mb_slice_starts(url, MB_SLICE("https://")) || mb_slice_starts(url, MB_SLICE("http://"));
 }
 
-/* Adds `own` to the notice URL, which ends with its token. */
-static bool attach(struct mb_bidder *b, struct mb_slice *notice_url, struct mb_slice own)
+/* Adds `own` to the notice URL, which ends with its token. What only the exchange knows and we have no use for is asked
+ * of it where `own` has the macro. */
+static bool attach(struct mb_bidder *b, const struct mb_bid *bid, struct mb_slice *notice_url,
+                   struct mb_slice own)
 {
+    struct source source = {.bidder = b, .bid = bid};
     size_t base = b->options.config->notice_url.len + 3;
     struct mb_slice token = mb_slice(notice_url->data + base, notice_url->len - base);
     struct mb_buf *out = &b->scratch;
     char seal[MB_NOTICE_SEAL_CHARS];
 
+    own = fill(&source, value_at_bid, own);
     if (own.len > URL_MAX || !is_web_url(own)) {
         return false;
     }
@@ -42,6 +112,9 @@ static bool attach(struct mb_bidder *b, struct mb_slice *notice_url, struct mb_s
     mb_xbuf_add(out, seal, sizeof(seal));
     mb_xbuf_add_slice(out, MB_SLICE("&u="));
     mb_xbuf_add_urlencoded(out, own);
+    if (mb_slice_find(own, MB_SLICE("${AUCTION_MBR")) >= 0) {
+        mb_xbuf_add_slice(out, MB_SLICE("&r=${AUCTION_MBR}"));
+    }
     *notice_url = mb_xarena_copy(&b->arena, mb_buf_slice(out));
     return notice_url->len <= NOTICE_URL_MAX;
 }
@@ -60,7 +133,7 @@ enum mb_nobid mb__bidder_attach_urls(struct mb_bidder *b, struct mb_bid *bid, co
 
     for (i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
         if (!mb_slice_empty(urls[i].own) && mb_slice_present(*urls[i].notice_url) &&
-            !attach(b, urls[i].notice_url, urls[i].own)) {
+            !attach(b, bid, urls[i].notice_url, urls[i].own)) {
             *field = urls[i].field;
             return MB_NOBID_INVALID_BID;
         }
@@ -84,10 +157,20 @@ static struct mb_slice price_text(struct mb_bidder *b, bool known, struct mb_pri
     return copy;
 }
 
+/* What the exchange filled in; absent where it left its macro alone. */
+static struct mb_slice told(const struct source *source, struct mb_slice name)
+{
+    struct mb_slice value = mb__bidder_parameter(source->bidder, source->query, name);
+
+    return mb_slice_starts(value, MB_SLICE("${")) ? MB_SLICE_NONE : value;
+}
+
 /* What stands for ${NAME}; absent for what the notice did not tell. Prices are in house currency;
  * the paid one is the bid's where none was told of a bid that was won. */
-static struct mb_slice value_of(struct mb_bidder *b, const struct mb_event *e, struct mb_slice name)
+static struct mb_slice value_told(const struct source *source, struct mb_slice name)
 {
+    struct mb_bidder *b = source->bidder;
+    const struct mb_event *e = source->event;
     struct mb_price paid = e->has_price_paid ? e->price_paid : e->price_bid;
 
     if (mb_slice_is(name, "AUCTION_PRICE")) {
@@ -104,30 +187,15 @@ static struct mb_slice value_of(struct mb_bidder *b, const struct mb_event *e, s
            : mb_slice_is(name, "AUCTION_ID")     ? e->auction_id
            : mb_slice_is(name, "AUCTION_IMP_ID") ? e->imp_id
            : mb_slice_is(name, "AUCTION_BID_ID") ? e->bid_id
+           : mb_slice_is(name, "AUCTION_MBR")    ? told(source, MB_SLICE("r"))
                                                  : MB_SLICE_NONE;
 }
 
-/* The URL with each ${NAME} replaced; one that is unknown becomes empty. */
-static struct mb_slice fill(struct mb_bidder *b, const struct mb_event *e, struct mb_slice url)
+/* One that is unknown becomes empty. */
+static bool value_at_notice(const struct source *source, struct mb_slice name, struct mb_slice *out)
 {
-    struct mb_buf *out = &b->expanded;
-    size_t at = 0;
-
-    mb_buf_clear(out);
-    while (at < url.len) {
-        const char *end = url.len - at > 3 && url.data[at] == '$' && url.data[at + 1] == '{'
-                              ? memchr(url.data + at, '}', url.len - at)
-                              : NULL;
-
-        if (!end) {
-            mb_xbuf_add_char(out, url.data[at++]);
-            continue;
-        }
-        mb_xbuf_add_urlencoded(
-            out, value_of(b, e, mb_slice(url.data + at + 2, (size_t)(end - url.data) - at - 2)));
-        at = (size_t)(end - url.data) + 1;
-    }
-    return mb_xarena_copy(&b->arena, mb_buf_slice(out));
+    *out = value_told(source, name);
+    return true;
 }
 
 /* An altered URL costs the fetch and not the event: what the token says is true all the same. */
@@ -135,6 +203,7 @@ void mb__bidder_follow_up(struct mb_bidder *b, struct mb_slice token, struct mb_
                           struct mb_event *e)
 {
     struct mb_slice url = mb__bidder_parameter(b, query, MB_SLICE("u"));
+    struct source source = {.bidder = b, .event = e, .query = query};
 
     if (mb_slice_empty(url) || e->test) {
         return;
@@ -144,5 +213,5 @@ void mb__bidder_follow_up(struct mb_bidder *b, struct mb_slice token, struct mb_
         b->totals->forged++;
         return;
     }
-    e->fetch_url = fill(b, e, url);
+    e->fetch_url = fill(&source, value_at_notice, url);
 }

@@ -275,9 +275,6 @@ struct mb_slice mb__sim_raw_value(struct mb_slice *rest, const char *key);
  * in braces. */
 bool mb__sim_is_url(struct mb_slice text);
 
-/* Appends the text in base64, with its padding. */
-void mb__sim_add_base64(struct mb_buf *out, struct mb_slice text);
-
 /* The part of a URL that goes to the server: path and query. */
 struct mb_slice mb__sim_path_of(struct mb_slice url);
 

@@ -23,6 +23,7 @@ static const char *const allowed[] = {
 static const char *const macros[] = {
     "${AUCTION_ID}",    "${AUCTION_BID_ID}", "${AUCTION_IMP_ID}",   "${AUCTION_SEAT_ID}",
     "${AUCTION_AD_ID}", "${AUCTION_PRICE}",  "${AUCTION_CURRENCY}", "${AUCTION_PRICE:B64}",
+    "${AUCTION_MBR}",
 };
 
 static const char *const loss_macros[] = {"${AUCTION_LOSS}", "${AUCTION_MIN_TO_WIN}"};

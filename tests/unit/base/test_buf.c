@@ -43,6 +43,28 @@ static void url_encoding_escapes_all_but_the_unreserved(void **state)
     mb_buf_fini(&buf);
 }
 
+/* The vectors of RFC 4648, section 10, and the last two letters. */
+static void base64_is_padded(void **state)
+{
+    (void)state;
+    static const struct {
+        struct mb_slice in;
+        const char *out;
+    } rows[] = {
+        {{"", 0}, ""},           {{"f", 1}, "Zg=="},         {{"fo", 2}, "Zm8="},         {{"foo", 3}, "Zm9v"},
+        {{"foob", 4}, "Zm9vYg=="}, {{"fooba", 5}, "Zm9vYmE="}, {{"foobar", 6}, "Zm9vYmFy"}, {{"\xfb\xff\0", 3}, "+/8A"},
+    };
+    struct mb_buf buf = {0};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        mb_buf_clear(&buf);
+        mb_xbuf_add_base64(&buf, rows[i].in);
+        if (!mb_slice_is(mb_buf_slice(&buf), rows[i].out)) {
+            fail_msg("row %zu: %.*s", i, MB_SLICE_ARG(mb_buf_slice(&buf)));
+        }
+    }
+    mb_buf_fini(&buf);
+}
+
 static void url_decoding_leaves_broken_escapes(void **state)
 {
     (void)state;
@@ -104,6 +126,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_written_digit_for_digit),
         cmocka_unit_test(url_encoding_escapes_all_but_the_unreserved),
+        cmocka_unit_test(base64_is_padded),
         cmocka_unit_test(url_decoding_leaves_broken_escapes),
         cmocka_unit_test(every_byte_survives_encoding_and_decoding),
         cmocka_unit_test(a_buffer_grows_and_keeps_its_memory_over_a_clear),
