@@ -421,6 +421,7 @@ struct mb_event {
     uint64_t frequency_key;          /* whom the bid was shown to, by limits.frequency; 0: no cap */
     uint64_t per_key;                /* what limits.per counts the bid's cost under; 0: nothing */
     bool attributed;                 /* a valid token named the bid */
+    bool recorded;                   /* the recorder has the request of its bid; not in the ledger */
     bool test;
     bool fail;
     int8_t post_pending;             /* -1 absent, 0, 1 */
@@ -451,10 +452,10 @@ enum mb_event_fate {
     MB_EVENT_REPRICED, /* likewise, and this one tells another price: it changes nothing either, but somebody errs */
 };
 
-/* The instant that an event's key begins with: when its bid was made; without one, mb_event_told_ms. Within 0 .. 2^48 - 1. */
+/* The instant that an event's key begins with: when its bid was made; without one, what the exchange says, so that a
+ * repeat gives the same; 0 where neither is known. Within 0 .. 2^48 - 1. */
 int64_t mb_event_key_ms(const struct mb_event *event);
-/* What the exchange says, so that a repeat gives the same whether its bid is known or not. Where it says no time: the hour
- * (UTC) in which the event came, because Xandr's auction ids are unique within one. Likewise. */
+/* What the exchange says, for an event whose key must not depend on whether its bid is known. Likewise. */
 int64_t mb_event_told_ms(const struct mb_event *event);
 
 /* What one strategy has spent and counted in its attributed events, tests left out: sums of a ledger. */

@@ -19,6 +19,7 @@
 #include "moonbid/recent.h"
 #include "moonbid/script.h"
 #include "moonbid/tally.h"
+#include "moonbid/tape.h"
 
 struct mb_bidder;
 struct mb_bidder_board;
@@ -65,6 +66,8 @@ struct mb_bidder_in {
     bool money_unknown; /* nobody can say what has been spent: bids are no-bids, all else goes on */
     bool overloaded; /* this one has waited too long: a bid is a no-bid, a notice 503; clicks are served */
     bool busy;       /* others have, a moment ago: ready says 0 */
+    struct mb_tape *tape; /* of a bid request: gets what was read of guard, clock and places, until the next handle; or
+                             says it where it plays. NULL: neither */
 };
 
 struct mb_bidder_out {

@@ -62,6 +62,7 @@ struct mb_notice {
     int64_t boot_skew_ms; /* mb_event.boot_ms - bid_time_ms: 0 but where a clock was set */
     uint64_t frequency_key, per_key; /* as in mb_event; 0: none */
     bool test; /* books nothing */
+    bool recorded; /* the recorder has its request, and shall have what becomes of it */
     bool watched; /* an image of ours tells of its impression: the booking stands for none */
 };
 

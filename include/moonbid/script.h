@@ -16,6 +16,7 @@
 #include "moonbid/auction.h"
 #include "moonbid/guard.h"
 #include "moonbid/strategy.h"
+#include "moonbid/tape.h"
 
 struct mb_doc;    /* json_doc.h */
 struct mb_bundle; /* bundle.h */
@@ -83,6 +84,7 @@ struct mb_script_call {
     int64_t (*clock_ms)(void *user); /* NULL: time stands still at now_ms (replay, kit) */
     void *clock_user;
     uint64_t seed;       /* of ctx.random */
+    struct mb_tape *tape; /* notes or says what ctx gives of counters, spend, time and arms; NULL: neither */
     struct mb_arena *arena;
 };
 

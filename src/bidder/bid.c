@@ -106,11 +106,6 @@ static void note_breach(struct mb_bidder *b, struct strategy_state *state,
     }
 }
 
-static bool late(const struct mb_bidder *b)
-{
-    return b->options.clock_ms && b->options.clock_ms(b->options.user) >= b->deadline_ms;
-}
-
 /* Runs the script. Every sixteenth call of a strategy is timed, the first among them: two looks at
  * the clock take as long as a small strategy. */
 static void run_script(struct mb_bidder *b, struct strategy_state *state,
@@ -120,7 +115,7 @@ static void run_script(struct mb_bidder *b, struct strategy_state *state,
     bool timed = (state->counts->calls++ & b->untimed) == 0 && b->options.clock_ns;
     int64_t started_ns = timed ? b->options.clock_ns() : 0;
 
-    mb_script_bid(b->script, strategy, imp, result);
+    mb__bidder_call(b, strategy, imp, result);
     if (timed) {
         uint64_t took_ns = (uint64_t)(b->options.clock_ns() - started_ns);
 
@@ -153,7 +148,7 @@ static void call_script(struct mb_bidder *b, const struct mb_codec *codec,
     if (result.outcome != MB_NOBID_BID) {
         return;
     }
-    if (late(b)) {
+    if (mb__bidder_is_late(b, strategy, imp, "called")) {
         b->decisions[decision].outcome = MB_NOBID_DEADLINE;
         return;
     }
@@ -168,22 +163,23 @@ static void call_script(struct mb_bidder *b, const struct mb_codec *codec,
 }
 
 /* Whether the strategy may be asked at all now: MB_NOBID_BID, or why not. */
-static enum mb_nobid may_ask(struct mb_bidder *b, const struct mb_strategy *strategy)
+static enum mb_nobid may_ask(struct mb_bidder *b, const struct mb_strategy *strategy,
+                             const struct mb_imp *imp)
 {
-    if (mb_guard_benched(b->options.guard, strategy->guard_slot) != MB_GUARD_NOT_BENCHED) {
+    if (mb__bidder_is_benched(b, strategy, imp)) {
         return MB_NOBID_BENCHED;
     }
-    if (late(b)) {
+    if (mb__bidder_is_late(b, strategy, imp, "asked")) {
         return MB_NOBID_DEADLINE;
     }
-    return mb_guard_may(b->options.guard, strategy, b->now_ms);
+    return mb__bidder_may(b, strategy, imp);
 }
 
 static void ask(struct mb_bidder *b, const struct mb_codec *codec,
                 const struct mb_strategy *strategy, const struct mb_imp *imp)
 {
     struct strategy_state *state = b->state_of[strategy->index];
-    enum mb_nobid may = may_ask(b, strategy);
+    enum mb_nobid may = may_ask(b, strategy, imp);
 
     if (may == MB_NOBID_BID) {
         may = mb__bidder_caps(b, strategy, imp, NULL);
@@ -288,7 +284,7 @@ static enum mb_nobid finish(struct mb_bidder *b, const struct mb_codec *codec, s
     if (reason == MB_NOBID_BID) {
         reason = codec->check_bid(&b->request, bid, field);
     }
-    if (reason == MB_NOBID_BID && late(b)) {
+    if (reason == MB_NOBID_BID && mb__bidder_is_late(b, bid->strategy, bid->imp, "finished")) {
         reason = MB_NOBID_DEADLINE; /* by strategies that were asked after this one, or by tokens */
     }
     if (reason != MB_NOBID_BID || b->request.test || b->request.debug) {
@@ -298,7 +294,7 @@ static enum mb_nobid finish(struct mb_bidder *b, const struct mb_codec *codec, s
                                     .price = bid->price,
                                     .endpoint = b->request.endpoint->name,
                                     .format = mb_slice_of(mb_format_name(bid->imp->format))};
-    return mb_guard_reserve(b->options.guard, bid->strategy, &offer, b->now_ms);
+    return mb__bidder_reserve(b, bid, &offer);
 }
 
 static size_t choose(struct mb_bidder *b, const struct mb_codec *codec, struct mb_bid **chosen)
@@ -359,6 +355,7 @@ static void decide(struct mb_bidder *b, const struct mb_codec *codec,
                                   .clock_ms = b->options.clock_ms,
                                   .clock_user = b->options.user,
                                   .seed = mb__bidder_draw(b),
+                                  .tape = b->tape,
                                   .arena = &b->arena};
     size_t i;
 

@@ -192,17 +192,12 @@ static void answer_ready(struct mb_bidder *b, bool shut, struct mb_bidder_out *o
 
 /* --- bid requests --- */
 
-/* A script may know that two requests are of one address, not which. */
 static void hide_email(struct mb_bidder *b, struct mb_user *user)
 {
-    char hash[16];
-
-    if (!mb_slice_present(user->email)) {
-        return;
+    if (mb_slice_present(user->email) || b->tape) {
+        user->email_hash = mb__bidder_email_hash(b, user->email);
+        user->email = MB_SLICE_NONE;
     }
-    mb_notice_pseudonym(b->options.keys, user->email, hash);
-    user->email_hash = mb_xarena_copy(&b->arena, mb_slice(hash, sizeof(hash)));
-    user->email = MB_SLICE_NONE;
 }
 
 /* Xandr speaks two protocols; a bidder has one bid URL, and what arrives there says which it is. NULL elsewhere. */
@@ -386,6 +381,10 @@ void mb_bidder_handle(struct mb_bidder *b, const struct mb_bidder_in *in, struct
     }
     b->has_request = false;
     b->tally_imp = NULL;
+    b->tape = in->tape;
+    if (b->tape && !b->tape->plays) {
+        mb_tape_record(b->tape, &b->arena);
+    }
     b->now_ms = in->now_ms;
     b->seed = in->seed;
     out->kind = "error";

@@ -89,17 +89,18 @@ static bool is_due(bool hangs_on_creative, const struct mb_bid *bid)
     return hangs_on_creative == (bid != NULL);
 }
 
-enum mb_nobid mb__bidder_caps(const struct mb_bidder *b, const struct mb_strategy *strategy,
+enum mb_nobid mb__bidder_caps(struct mb_bidder *b, const struct mb_strategy *strategy,
                               const struct mb_imp *imp, const struct mb_bid *bid)
 {
     const struct mb_limits *limits = &strategy->limits;
+    const char *phase = bid ? "creative" : "";
     enum mb_nobid reason = MB_NOBID_BID;
     uint64_t key;
 
     if (has_cap(strategy) && is_due(limits->frequency.keys >> MB_CAP_CREATIVE & 1, bid)) {
         key = frequency_key(b, strategy, imp, bid);
         if (key) {
-            reason = mb_guard_frequency(b->options.guard, strategy, key, b->now_ms);
+            reason = mb__bidder_frequency(b, strategy, imp, phase, key);
         } else if (limits->frequency.missing_is_nobid) {
             reason = MB_NOBID_FREQUENCY;
         }
@@ -108,7 +109,7 @@ enum mb_nobid mb__bidder_caps(const struct mb_bidder *b, const struct mb_strateg
         is_due(limits->per_key == MB_CAP_CREATIVE, bid)) {
         key = per_key(b, strategy, imp, bid);
         if (key) {
-            reason = mb_guard_per(b->options.guard, strategy, key, b->now_ms);
+            reason = mb__bidder_per(b, strategy, imp, phase, key);
         }
     }
     return reason;

@@ -21,7 +21,7 @@ static void fill_place(void *user)
 {
     struct mb_bidder *b = user;
     struct mb_geo_place *place = &b->request.geo;
-    struct mb_geo_answer found = mb_geo_look_up(b->options.geo, b->request.device.ip);
+    struct mb_geo_answer found = mb__bidder_look_up(b, b->request.device.ip);
 
     if (!agree(&place->country, found.country) || !agree(&place->region, found.region) ||
         !agree(&place->city, found.city) || !agree(&place->zip, found.zip)) {

@@ -9,6 +9,7 @@
 #include "moonbid/exchange.h"
 #include "moonbid/index.h"
 #include "moonbid/trace.h"
+#include "moonbid/tape.h"
 
 enum {
     BIDDER_BREACHES_TO_BENCH = 100, /* lua-api.md section 6: in a row */
@@ -50,6 +51,7 @@ struct mb_bidder {
     struct mb_trace traced; /* of the present request; filled with `watch` only */
     uint32_t untimed; /* a call is timed where its number has none of these bits: 15, with `watch` none */
     uint64_t took_ns; /* by the last call that was timed */
+    struct mb_tape *tape; /* of the present request; NULL: the world is asked, and nobody notes what it says */
 
     struct mb_request request;
     struct mb_later device_later, place_later;
@@ -75,6 +77,23 @@ struct mb_bidder {
 void mb__bidder_bid(struct mb_bidder *b, const struct mb_codec *codec, const struct mb_bidder_in *in,
                     struct mb_bidder_out *out);
 
+/* world.c: what the guard, the clock, the limits of a script and the database of places say; with b->tape as noted. */
+enum mb_nobid mb__bidder_may(struct mb_bidder *b, const struct mb_strategy *strategy, const struct mb_imp *imp);
+bool mb__bidder_is_benched(struct mb_bidder *b, const struct mb_strategy *strategy, const struct mb_imp *imp);
+/* Past the deadline? `point`: where in the decision that is asked. */
+bool mb__bidder_is_late(struct mb_bidder *b, const struct mb_strategy *strategy, const struct mb_imp *imp,
+                        const char *point);
+/* `phase`: "" before the script has run, "creative" after it. */
+enum mb_nobid mb__bidder_frequency(struct mb_bidder *b, const struct mb_strategy *strategy, const struct mb_imp *imp,
+                                   const char *phase, uint64_t key);
+enum mb_nobid mb__bidder_per(struct mb_bidder *b, const struct mb_strategy *strategy, const struct mb_imp *imp,
+                             const char *phase, uint64_t key);
+enum mb_nobid mb__bidder_reserve(struct mb_bidder *b, const struct mb_bid *bid, const struct mb_guard_offer *offer);
+void mb__bidder_call(struct mb_bidder *b, const struct mb_strategy *strategy, const struct mb_imp *imp,
+                     struct mb_script_result *result);
+struct mb_geo_answer mb__bidder_look_up(struct mb_bidder *b, struct mb_slice ip);
+struct mb_slice mb__bidder_email_hash(struct mb_bidder *b, struct mb_slice email);
+
 /* derive.c: lets the request's device and place be filled in when somebody first reads them. */
 void mb__bidder_derive_later(struct mb_bidder *b);
 
@@ -90,7 +109,7 @@ enum mb_nobid mb__bidder_sign(struct mb_bidder *b, struct mb_bid *bid, const cha
 
 /* caps.c: what the strategy's frequency cap and per limit say of the impression. MB_NOBID_BID, FREQUENCY or BUDGET. A creative is
  * known with the bid only (`bid` NULL before): what hangs on it is held against it then. */
-enum mb_nobid mb__bidder_caps(const struct mb_bidder *b, const struct mb_strategy *strategy, const struct mb_imp *imp,
+enum mb_nobid mb__bidder_caps(struct mb_bidder *b, const struct mb_strategy *strategy, const struct mb_imp *imp,
                               const struct mb_bid *bid);
 /* The keys that travel with the bid; 0 where there is no such limit, or a value is missing. */
 void mb__bidder_cap_keys(const struct mb_bidder *b, const struct mb_bid *bid, uint64_t *frequency_key, uint64_t *per_key);

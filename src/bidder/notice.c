@@ -5,9 +5,9 @@
  *
  * The key makes an event distinct. It begins with an instant that a repeat has too, because the ledger stays fast only where
  * new keys come behind old ones. Then, with a token: bid id and type (a click also its time: two clicks on one ad are two).
- * Without: all that was told of it. The auction is never the key alone, because Xandr's ids come again after an hour: the time
- * goes with it. The bid is no part of it where the table of recent bids knows it, for a repeat may come when that has
- * forgotten it. Only a win has the bid's key either way: it books, and the same win told with its token must not book again.
+ * Without: endpoint, type, auction, tag, time and member, because Xandr's auction ids come again after an hour; also where
+ * the table of recent bids knows the bid, for a repeat may come when that has forgotten it. Only a win has the bid's key
+ * either way: it books, and the same win told with its token must not book again.
  */
 #include "internal.h"
 
@@ -32,7 +32,8 @@ static void set_key(struct mb_bidder *b, bool of_bid, struct mb_event *e)
 {
     const struct mb_slice parts[] = {e->auction_id,  e->tag_id, e->exchange_time, e->member_id, e->reason,
                                      e->creative_id, e->result, e->user_id};
-    size_t n = !of_bid ? sizeof(parts) / sizeof(parts[0]) : e->type == MB_EVENT_CLICK ? 5 : 0;
+    /* What is about no bid (a pixel, an audit) is told apart by the last three as well. */
+    size_t n = e->type == MB_EVENT_OTHER ? 8 : 5;
     struct mb_buf *key = &b->scratch;
 
     mb_buf_clear(key);
@@ -40,7 +41,7 @@ static void set_key(struct mb_bidder *b, bool of_bid, struct mb_event *e)
     mb_xbuf_add_slice(key, of_bid ? e->bid_id : e->endpoint);
     mb_xbuf_add_char(key, ':');
     mb_xbuf_add_text(key, mb_event_name(e->type));
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && (!of_bid || e->type == MB_EVENT_CLICK); i++) {
         mb_xbuf_add_char(key, ':');
         mb_xbuf_add_slice(key, parts[i]);
     }
@@ -75,6 +76,7 @@ static void attribute(struct mb_bidder *b, struct mb_event *e, const struct mb_e
     e->price_bid = n->price;
     e->rate_millionths = n->rate_millionths;
     e->test = e->test || n->test;
+    e->recorded = n->recorded;
     /* Where nothing tells of impressions the booking event stands for one. */
     e->shown = !e->test && e->type == (n->watched ? MB_EVENT_IMPRESSION : booking_event(endpoint));
     e->country = n->country;

@@ -33,6 +33,7 @@ static void describe(struct mb_bidder *b, struct mb_bid *bid, struct mb_notice *
     n->boot_skew_ms = boot_ms - b->now_ms;
     n->test = r->test || r->debug;
     n->watched = mb__bidder_is_watched(b, bid);
+    n->recorded = b->tape && !b->tape->plays;
     mb__bidder_cap_keys(b, bid, &n->frequency_key, &n->per_key);
 }
 

@@ -4,7 +4,7 @@
  *
  *     version(1) | mask(3) | bid id(16) | model, format, test(1) | fields ... | MAC(8)
  *
- * The mask (little-endian) has a bit for each field that is there. A text is its length (one byte)
+ * The mask (little-endian) has a bit for each field that is there; its highest says that the request was recorded. A text is its length (one byte)
  * and its bytes; a number is a varint: seven bits a byte, lowest first. The MAC covers the kind of
  * notice and all before itself. Fields stand in the order of the two tables below, which is part of
  * the format: whatever changes it takes a new version, for tokens live a day and more in other
@@ -26,6 +26,8 @@ enum {
     WATCHED_FLAG = 0x04,
     MODEL_MASK = 0x03,
 };
+
+#define RECORDED_BIT (UINT32_C(1) << 23) /* of the mask: the model's byte is full */
 
 /* What to do with a text beyond its size: `cut` ids still serve to find things, the rest would
  * mislead. */
@@ -67,7 +69,7 @@ enum {
     NUMBERS = sizeof numbers / sizeof numbers[0],
 };
 
-static_assert(TEXTS + NUMBERS <= 24, "the mask has three bytes");
+static_assert(TEXTS + NUMBERS <= 23, "the mask has three bytes, one bit of which is a flag");
 static_assert((int)MB_MODEL_COUNT <= MODEL_MASK + 1, "model, format and flags share a byte");
 static_assert(((int)MB_FORMAT_COUNT - 1) << FORMAT_SHIFT <= FORMAT_MASK, "and so does the format");
 
@@ -131,7 +133,7 @@ int mb_notice_encode(const struct mb_notice *notice, struct mb_buf *body)
 {
     uint8_t out[BODY_MAX];
     size_t len = HEAD_BYTES;
-    uint32_t mask = 0;
+    uint32_t mask = notice->recorded ? RECORDED_BIT : 0;
     struct mb_notice n = *notice;
 
     if (!fit_texts(&n)) {
@@ -247,6 +249,7 @@ static bool decode(struct mb_slice body, struct mb_notice *out)
     memcpy(out->bid_id, head + 4, sizeof out->bid_id);
     out->test = head[20] & TEST_FLAG;
     out->watched = head[20] & WATCHED_FLAG;
+    out->recorded = mask & RECORDED_BIT;
     out->model = (enum mb_model)model;
     out->format = (enum mb_format)format;
     for (size_t i = 0; i < TEXTS; i++) {
@@ -260,7 +263,7 @@ static bool decode(struct mb_slice body, struct mb_notice *out)
         }
     }
     return !r.failed && r.at == r.end && model < MB_MODEL_COUNT &&
-           format < MB_FORMAT_COUNT && mask >> (TEXTS + NUMBERS) == 0;
+           format < MB_FORMAT_COUNT && (mask & ~RECORDED_BIT) >> (TEXTS + NUMBERS) == 0;
 }
 
 int mb_notice_decode(struct mb_slice body, struct mb_arena *arena, struct mb_notice *out)

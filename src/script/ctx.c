@@ -144,16 +144,54 @@ static int lua_ctx_date(lua_State *L)
     return 1;
 }
 
+/* --- what a tape notes, and says again --- */
+
+/* NULL: none, or no request is open (a handler runs). */
+static struct mb_tape *tape_of(const struct mb_script *script)
+{
+    return script->open ? script->request.tape : NULL;
+}
+
+static struct mb_tape_at tape_at(const struct mb_script *script, enum mb_tape_kind kind,
+                                 struct mb_slice key)
+{
+    return (struct mb_tape_at){kind, (uint16_t)script->call.imp->index,
+                               script->call.strategy->plain.name, key};
+}
+
+/* What was said, on its way to the script. */
+static int64_t noted(struct mb_script *script, enum mb_tape_kind kind, struct mb_slice key,
+                     int64_t said)
+{
+    struct mb_tape *tape = tape_of(script);
+    if (tape) {
+        struct mb_tape_at at = tape_at(script, kind, key);
+        mb_tape_note_value(tape, &at, said);
+    }
+    return said;
+}
+
+static int64_t played(struct mb_script *script, enum mb_tape_kind kind, struct mb_slice key,
+                      int64_t fallback)
+{
+    struct mb_tape_at at = tape_at(script, kind, key);
+    return mb_tape_play_value(tape_of(script), &at, fallback);
+}
+
+static int64_t time_left(struct mb_script *script)
+{
+    const struct mb_script_call *call = &script->request;
+    if (mb_tape_plays(call->tape))
+        return played(script, MB_TAPE_TIME_LEFT, MB_SLICE(""), call->deadline_ms - call->now_ms);
+    int64_t now_ms = call->clock_ms ? call->clock_ms(call->clock_user) : call->now_ms;
+    return noted(script, MB_TAPE_TIME_LEFT, MB_SLICE(""), call->deadline_ms - now_ms);
+}
+
 static int lua_ctx_time_left(lua_State *L)
 {
     struct mb_script *script = mb__script_of(L);
-    if (!script->open) {
-        lua_pushnumber(L, (lua_Number)HUGE_VAL); /* nobody waits for a handler */
-        return 1;
-    }
-    const struct mb_script_call *call = &script->request;
-    int64_t now_ms = call->clock_ms ? call->clock_ms(call->clock_user) : call->now_ms;
-    lua_pushnumber(L, (lua_Number)(call->deadline_ms - now_ms));
+    /* Nobody waits for a handler. */
+    lua_pushnumber(L, script->open ? (lua_Number)time_left(script) : (lua_Number)HUGE_VAL);
     return 1;
 }
 
@@ -175,8 +213,13 @@ static int lua_ctx_incr(lua_State *L)
         return luaL_argerror(L, 3, "a duration such as '24h' is expected");
     if (!script->guard)
         return luaL_error(L, "there are no counters here");
-    lua_pushnumber(L, (lua_Number)mb_guard_incr(script->guard, counter_owner(script, key), key,
-                                                (int64_t)n, window_ms, script->call.now_ms));
+    int64_t count =
+        mb_tape_plays(tape_of(script))
+            ? played(script, MB_TAPE_INCR, key, (int64_t)n)
+            : noted(script, MB_TAPE_INCR, key,
+                    mb_guard_incr(script->guard, counter_owner(script, key), key, (int64_t)n,
+                                  window_ms, script->call.now_ms));
+    lua_pushnumber(L, (lua_Number)count);
     return 1;
 }
 
@@ -185,8 +228,12 @@ static int lua_ctx_get(lua_State *L)
     struct mb_script *script = mb__script_of(L);
     struct mb_slice key = check_slice(L, 1);
     int64_t count = 0;
-    if (script->guard)
-        count = mb_guard_get(script->guard, counter_owner(script, key), key, script->call.now_ms);
+    if (mb_tape_plays(tape_of(script)))
+        count = played(script, MB_TAPE_GET, key, 0);
+    else if (script->guard)
+        count = noted(
+            script, MB_TAPE_GET, key,
+            mb_guard_get(script->guard, counter_owner(script, key), key, script->call.now_ms));
     lua_pushnumber(L, (lua_Number)count);
     return 1;
 }
@@ -196,10 +243,15 @@ static int lua_ctx_spend(lua_State *L)
     static const char *const names[] = {"hour", "day", "total", NULL};
     struct mb_script *script = mb__script_of(L);
     enum mb_guard_period period = (enum mb_guard_period)luaL_checkoption(L, 1, "day", names);
+    struct mb_slice key = mb_slice_of(names[period]);
     struct mb_amount spent = {0};
-    if (script->guard)
+    if (mb_tape_plays(tape_of(script))) {
+        spent.nanos = played(script, MB_TAPE_SPEND, key, 0);
+    } else if (script->guard) {
         spent = mb_guard_spent(script->guard, script->call.strategy->plain.guard_slot, period,
                                script->call.now_ms);
+        (void)noted(script, MB_TAPE_SPEND, key, spent.nanos);
+    }
     lua_pushnumber(L, mb_money_amount_to_double(spent));
     return 1;
 }
@@ -233,6 +285,25 @@ static void remember_arm(struct mb_script *script, struct mb_slice experiment, s
                                             MB_SLICE_ARG(experiment));
         call->arm_share *= share;
     }
+}
+
+/* The arm that the tape says, where it is still one of them: the user that it hangs on may have been masked. */
+static size_t taped_arm(struct mb_script *script, struct mb_slice name,
+                        const struct mb_slice *arms, size_t count, size_t chosen)
+{
+    struct mb_tape *tape = tape_of(script);
+    if (!tape)
+        return chosen;
+    struct mb_tape_at at = tape_at(script, MB_TAPE_ARM, name);
+    if (!tape->plays) {
+        mb_tape_note_text(tape, &at, arms[chosen]);
+        return chosen;
+    }
+    struct mb_slice arm = mb_tape_play_text(tape, &at);
+    for (size_t i = 0; i < count; i++)
+        if (mb_slice_eq(arms[i], arm))
+            return i;
+    return chosen;
 }
 
 /* ctx.arm(name, user_key, {a = 50, b = 50}): the same arm for the same user as long as the weights
@@ -274,6 +345,7 @@ static int lua_ctx_arm(lua_State *L)
             break;
         at -= weight;
     }
+    chosen = taped_arm(script, name, arms, count, chosen);
     remember_arm(script, name, arms[chosen], share);
     mb__script_push_slice(L, arms[chosen]);
     return 1;

@@ -5,7 +5,7 @@
 --
 -- Left of the colon a module (a folder under src, or the owner of a header), right of it the modules whose headers
 -- it may include beside its own. docs/architecture.md gives the reasons where this is more than the design says.
-local EVERYTHING_BELOW = 'base json metrics auction exchange guard index notice geo script'
+local EVERYTHING_BELOW = 'base json metrics auction exchange guard index notice geo tape script'
 
 local MAY_USE = {
   base = '',
@@ -18,12 +18,15 @@ local MAY_USE = {
   ledger = 'base auction metrics json',
   notice = 'base auction',
   geo = 'base',
-  script = 'base auction guard metrics json',
+  tape = 'base',
+  script = 'base auction guard metrics json tape',
   net = 'base metrics',
   fetch = 'base metrics',
   bidder = EVERYTHING_BELOW,
-  process = EVERYTHING_BELOW .. ' ledger net fetch bidder',
-  cli = EVERYTHING_BELOW .. ' ledger net fetch bidder process',
+  recorder = EVERYTHING_BELOW .. ' bidder',
+  process = EVERYTHING_BELOW .. ' ledger net fetch bidder recorder',
+  replay = EVERYTHING_BELOW .. ' bidder recorder',
+  cli = EVERYTHING_BELOW .. ' ledger net fetch bidder recorder process replay',
   kit = EVERYTHING_BELOW .. ' bidder',
   simulator = 'base json net',
 }
@@ -52,7 +55,7 @@ local THIRD_PARTY = {
   ['sqlite3.h'] = 'ledger',
   ['sodium.h'] = 'notice',
   ['maxminddb.h'] = 'geo',
-  ['zlib.h'] = 'net',
+  ['zlib.h'] = 'net recorder replay',
   ['curl/curl.h'] = 'fetch',
   ['uv.h'] = 'net process simulator',
   ['llhttp.h'] = 'net',
