@@ -124,4 +124,12 @@ return {
     hard_ms = 250, -- of one call that nothing can stop: then its worker is killed and replaced
     memory_mb = 64, -- of one Lua state; four times its size after load if that is more
   },
+
+  -- Live requests, what became of them, and what was read meanwhile, for `moonbid replay`; in the folder `recordings` of the data.
+  recorder = {
+    rate = 0.01, -- share of bid requests; 0: none
+    max_mb = 1024, -- of all recordings together: then the oldest goes
+    ip = 'cut', -- addresses to their networks (/24, /48); or 'drop', 'keep'
+    ids = 'hash', -- of users and devices: pseudonyms that hold until the next start; or 'drop', 'keep'
+  },
 }

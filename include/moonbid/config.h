@@ -11,14 +11,14 @@
 struct mb_doc;
 
 /* Every key by its path, and what a reload does with another value: LIVE takes it; RESTART keeps the value that the server
- * was started with; UNUSED has no effect in this version. docs/config.md says the same to operators, and a spec compares. */
+ * was started with. docs/config.md says the same to operators, and a spec compares. */
 #define MB_CONFIG_KEY_MAP(XX)                                                                          \
     XX("listen", RESTART) XX("admin", RESTART) XX("admin_token", LIVE) XX("workers", RESTART)          \
     XX("user", RESTART) XX("scripts", RESTART) XX("data", RESTART) XX("timezone", RESTART)             \
     XX("currency", RESTART) XX("rates", LIVE) XX("notice_url", LIVE) XX("click_url", LIVE)             \
     XX("pixel_url", LIVE) XX("notice_keys", LIVE) XX("geoip", LIVE) XX("silence", LIVE)              \
     XX("fetch.allow", LIVE) XX("fetch.timeout", LIVE) XX("fetch.retry", LIVE)                          \
-    XX("trusted_proxies", LIVE) XX("log_level", LIVE) XX("recorder", UNUSED)                           \
+    XX("trusted_proxies", LIVE) XX("log_level", LIVE) XX("recorder.rate", LIVE) XX("recorder.max_mb", LIVE) XX("recorder.ip", LIVE) XX("recorder.ids", LIVE)                           \
     XX("endpoints[].name", RESTART) XX("endpoints[].exchange", RESTART)                                \
     XX("endpoints[].dialect", RESTART) XX("endpoints[].books_on", RESTART)                             \
     XX("endpoints[].currency", RESTART) XX("endpoints[].path", LIVE) XX("endpoints[].tokens", LIVE)    \
@@ -46,6 +46,22 @@ struct mb_doc;
     XX("xml", EXOCLICK, "elements", "refuse", refuses_xml)            \
     XX("tests", NONE, "answered", "declined", declines_tests)         \
     XX("notice_retries", NONE, "expected", "none", notices_come_once)
+
+/* What becomes of personal data in a recording. */
+#define MB_RECORDER_MASK_MAP(XX) XX(KEEP, "keep") XX(CUT, "cut") XX(HASH, "hash") XX(DROP, "drop")
+enum mb_recorder_mask {
+#define XX(name, text) MB_RECORDER_##name,
+    MB_RECORDER_MASK_MAP(XX)
+#undef XX
+};
+const char *mb_recorder_mask_name(enum mb_recorder_mask mask);
+
+struct mb_recorder_settings {
+    double rate;        /* share of requests, 0 to 1 */
+    uint64_t max_bytes; /* of all segments together */
+    enum mb_recorder_mask ip;  /* KEEP, CUT (to the network), DROP */
+    enum mb_recorder_mask ids; /* of users and devices: KEEP, HASH, DROP */
+};
 
 struct mb_config {
     struct mb_arena arena;
@@ -77,6 +93,7 @@ struct mb_config {
     enum mb_log_level log_level;
     const char *user;             /* whom to become when everything is bound, or NULL: nobody else */
     uint32_t script_cpu_ms, script_memory_mb, script_hard_ms;
+    struct mb_recorder_settings recorder;
 };
 
 /* What `http-api.md` section 3 calls the defaults. Owns: mb_config_free. Aborts without memory. */

@@ -104,6 +104,58 @@ static int take_fetch(struct mb__table *outer)
     return c->fetch_timeout_ms > 0 ? 0 : mb__wrong(&t, "timeout", "expected more than nothing");
 }
 
+static const char *const mask_names[] = {
+#define XX(name, text) text,
+    MB_RECORDER_MASK_MAP(XX)
+#undef XX
+};
+
+const char *mb_recorder_mask_name(enum mb_recorder_mask mask)
+{
+    return mask_names[mask];
+}
+
+/* `own`: the one beside 'keep' and 'drop' that this kind of data knows. */
+static int take_mask(struct mb__table *t, const char *key, enum mb_recorder_mask own, enum mb_recorder_mask *out)
+{
+    const enum mb_recorder_mask known[] = {MB_RECORDER_KEEP, own, MB_RECORDER_DROP};
+    const char *text = NULL;
+    int rc = mb__take_text(t, key, &text);
+    size_t i;
+
+    for (i = 0; !rc && text && i < sizeof(known) / sizeof(known[0]); i++) {
+        if (strcmp(text, mask_names[known[i]]) == 0) {
+            *out = known[i];
+            return 0;
+        }
+    }
+    return rc || !text ? rc : mb__wrong(t, key, "expected '%s', 'keep' or 'drop'", mask_names[own]);
+}
+
+static int take_recorder(struct mb__table *outer)
+{
+    struct mb__table t = mb__inner(outer, "recorder");
+    struct mb_recorder_settings *r = &outer->config->recorder;
+    uint32_t max_mb = (uint32_t)(r->max_bytes >> 20);
+    const struct mb_doc *rate = mb_doc_get(t.node, "rate");
+    int rc;
+
+    if (!t.node) {
+        return 0;
+    }
+    if ((rc = mb__refuse_unknown(&t)) || (rc = mb__take_u32(&t, "max_mb", 1, 1 << 20, &max_mb)) ||
+        (rc = take_mask(&t, "ip", MB_RECORDER_CUT, &r->ip)) ||
+        (rc = take_mask(&t, "ids", MB_RECORDER_HASH, &r->ids))) {
+        return rc;
+    }
+    r->max_bytes = (uint64_t)max_mb << 20;
+    r->rate = mb_doc_number(rate, r->rate);
+    if ((rate && !mb_doc_is_number(rate)) || !(r->rate >= 0 && r->rate <= 1)) {
+        return mb__wrong(&t, "rate", "expected a share of requests from 0 to 1, such as 0.01");
+    }
+    return 0;
+}
+
 static int take_workers(struct mb__table *t)
 {
     const struct mb_doc *value = mb_doc_get(t->node, "workers");
@@ -175,10 +227,10 @@ static int take_top(struct mb__table *t)
         (rc = mb__take_text(t, "geoip", &c->geoip)) || (rc = take_log_level(t)) ||
         (rc = mb__take_duration(t, "silence", &c->silence_ms)) ||
         (rc = mb__take_networks(t, "trusted_proxies", 0, &c->trusted_proxies)) || (rc = mb__take_endpoints(t)) ||
-        (rc = take_limits(t)) || (rc = take_script(t)) || (rc = take_fetch(t))) {
+        (rc = take_limits(t)) || (rc = take_script(t)) || (rc = take_fetch(t)) ||
+        (rc = take_recorder(t))) {
         return rc;
     }
-    mb__warn_unused(t, "recorder");
     return check_whole(t);
 }
 
@@ -249,6 +301,10 @@ struct mb_config *mb_xconfig_default(void)
     c->script_cpu_ms = 5;
     c->script_memory_mb = 64;
     c->script_hard_ms = 250;
+    c->recorder = (struct mb_recorder_settings){.rate = 0.01,
+                                                .max_bytes = UINT64_C(1024) << 20,
+                                                .ip = MB_RECORDER_CUT,
+                                                .ids = MB_RECORDER_HASH};
     set_default_endpoints(c);
     return c;
 }

@@ -202,6 +202,17 @@ static void set_fetch(struct mb_doc *root, const struct mb_config *c)
     mb_doc_set(root, "fetch", fetch);
 }
 
+static void set_recorder(struct mb_doc *root, const struct mb_recorder_settings *recorder)
+{
+    struct mb_doc *node = mb_doc_object();
+
+    mb_doc_set(node, "rate", mb_doc_num(recorder->rate));
+    mb_doc_set(node, "max_mb", mb_doc_num((double)(recorder->max_bytes >> 20)));
+    set_text(node, "ip", mb_recorder_mask_name(recorder->ip));
+    set_text(node, "ids", mb_recorder_mask_name(recorder->ids));
+    mb_doc_set(root, "recorder", node);
+}
+
 struct mb_doc *mb_xconfig_to_doc(const struct mb_config *c)
 {
     struct mb_doc *root = mb_doc_object(), *endpoints = mb_doc_array();
@@ -232,12 +243,13 @@ struct mb_doc *mb_xconfig_to_doc(const struct mb_config *c)
     mb_doc_set(root, "endpoints", endpoints);
     set_limits(root, c);
     set_fetch(root, c);
+    set_recorder(root, &c->recorder);
     return root;
 }
 
 /* --- comparing --- */
 
-enum change { LIVE, RESTART, UNUSED };
+enum change { LIVE, RESTART };
 
 static const struct {
     const char *path;
@@ -298,7 +310,7 @@ static void merge_key(const struct merging *m, struct mb_doc *merged, const stru
 {
     const struct mb_doc *value = mb_doc_get(fresh, key);
 
-    if (change == UNUSED || same(mb_doc_get(merged, key), value)) {
+    if (same(mb_doc_get(merged, key), value)) {
         return;
     }
     note(change == LIVE ? m->live : m->restart, table, name, key);

@@ -196,11 +196,3 @@ struct mb__table mb__inner(const struct mb__table *outer, const char *key)
     snprintf(t.path, sizeof(t.path), "%.64s%s%.48s", outer->path, outer->path[0] ? "." : "", key);
     return t;
 }
-
-void mb__warn_unused(const struct mb__table *t, const char *key)
-{
-    if (mb_doc_get(t->node, key)) {
-        mb_log(MB_LOG_WARN, "config", "key has no effect in this version", "key=%s%s%s", t->path,
-               t->path[0] ? "." : "", key);
-    }
-}

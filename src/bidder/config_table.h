@@ -43,9 +43,6 @@ int mb__take_duration(struct mb__table *t, const char *key, uint32_t *out_ms);
 /* Networks such as '10.0.0.0/8'; at least `least` of them. */
 int mb__take_networks(struct mb__table *t, const char *key, int least, struct mb_cidrs *out);
 
-/* A key of the contract whose work is not in this version: said in the log, so that nobody relies on it. */
-void mb__warn_unused(const struct mb__table *t, const char *key);
-
 /* `endpoints`. */
 int mb__take_endpoints(struct mb__table *outer);
 

@@ -10,7 +10,7 @@
 
 enum cli_exit { CLI_OK = 0, CLI_NO = 1, CLI_USAGE = 2, CLI_ENVIRONMENT = 3 };
 
-enum { CLI_SETTINGS_MAX = 64, CLI_SPENDS_MAX = 16 };
+enum { CLI_OPERANDS_MAX = 1024, CLI_SETTINGS_MAX = 64, CLI_SPENDS_MAX = 16 };
 
 /* What the flags and the arguments of a command came to. */
 struct cli_args {
@@ -20,7 +20,10 @@ struct cli_args {
     const char *log_file;                      /* of serve, or NULL */
     bool trace, all, watch;
     enum mb_log_format log_format;
+    const char *against, *threads;                /* of replay, or NULL */
     const char *operand;                          /* the one argument that is no flag, or NULL */
+    const char *operands[CLI_OPERANDS_MAX];       /* all of them, of a command that takes several */
+    size_t n_operands;
     const char *spends[CLI_SPENDS_MAX];           /* --spend of try: NAME=AMOUNT each */
     size_t n_spends;
     struct mb_setting settings[CLI_SETTINGS_MAX]; /* --set, and the flags that stand for a key */
@@ -33,11 +36,12 @@ struct cli_command {
     const char *summary; /* one line of `moonbid --help` */
     const char *help;    /* usage, flags, an example */
     const char *flags;   /* names that it takes, each between blanks: " config scripts " */
-    const char *operand; /* name of its argument, in brackets where it may be absent; NULL: none */
+    const char *operand; /* name of its argument, in brackets where it may be absent, with three dots where it may be
+                            several; NULL: none */
     int (*run)(const struct cli_args *args);
 };
 
-extern const struct cli_command cli_new, cli_report, cli_serve, cli_check, cli_try, cli_reload, cli_pause, cli_resume,
+extern const struct cli_command cli_new, cli_replay, cli_report, cli_serve, cli_check, cli_try, cli_reload, cli_pause, cli_resume,
     cli_endpoints, cli_ledger, cli_version;
 
 /* Reads argv (behind the command's name). CLI_OK, or CLI_USAGE having said why. */

@@ -39,6 +39,8 @@ static const struct flag flags[] = {
     {"control", TEXT, offsetof(struct cli_args, control)},
     {"format", TEXT, offsetof(struct cli_args, format)},
     {"spend", SPEND, 0},
+    {"against", TEXT, offsetof(struct cli_args, against)},
+    {"threads", TEXT, offsetof(struct cli_args, threads)},
     {"trace", SWITCH, offsetof(struct cli_args, trace)},
     {"all", SWITCH, offsetof(struct cli_args, all)},
     {"watch", SWITCH, offsetof(struct cli_args, watch)},
@@ -247,6 +249,21 @@ static int parse_flag(const struct cli_command *command, int argc, char **argv, 
     return take(flag, value, out);
 }
 
+static int add_operand(const struct cli_command *command, const char *text, struct cli_args *out)
+{
+    bool several = command->operand && strstr(command->operand, "...");
+
+    if (!command->operand || (out->operand && !several)) {
+        return cli_say(CLI_USAGE, "'%s' is not expected; see `moonbid %s --help`", text, command->name);
+    }
+    if (out->n_operands == CLI_OPERANDS_MAX) {
+        return cli_say(CLI_USAGE, "at most %d files; a folder is taken as a whole", CLI_OPERANDS_MAX);
+    }
+    out->operand = out->operand ? out->operand : text;
+    out->operands[out->n_operands++] = text;
+    return CLI_OK;
+}
+
 int cli_parse(const struct cli_command *command, int argc, char **argv, struct cli_args *out)
 {
     int i;
@@ -259,11 +276,8 @@ int cli_parse(const struct cli_command *command, int argc, char **argv, struct c
             if (code != CLI_OK) {
                 return code;
             }
-        } else if (command->operand && !out->operand) {
-            out->operand = argv[i];
-        } else {
-            return cli_say(CLI_USAGE, "'%s' is not expected; see `moonbid %s --help`", argv[i],
-                           command->name);
+        } else if ((code = add_operand(command, argv[i], out)) != CLI_OK) {
+            return code;
         }
     }
     if (command->operand && command->operand[0] != '[' && !out->operand) {

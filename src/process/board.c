@@ -149,6 +149,20 @@ void mb__boards_fetches(const struct mb__boards *boards, struct mb_fetch_counts 
     }
 }
 
+void mb__boards_records(const struct mb__boards *boards, struct mb_recorder_counts *out)
+{
+    uint32_t i;
+
+    memset(out, 0, sizeof(*out));
+    for (i = 0; i < boards->count; i++) {
+        const struct mb_recorder_counts *from = &mb__boards_at(boards, i)->records;
+
+#define XX(name, help) out->name += mb_metrics_read(&from->name);
+        MB_RECORDER_COUNT_MAP(XX)
+#undef XX
+    }
+}
+
 uint64_t mb__boards_lua_bytes(const struct mb__boards *boards)
 {
     uint64_t sum = 0;

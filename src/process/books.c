@@ -109,6 +109,9 @@ static void on_fate(void *user, void *ticket, const struct mb_event *event, enum
     struct waiting *waiting = ticket;
 
     mb_bidder_settle(worker->bidder, event, fate, mb_time_now_ms());
+    if (fate == MB_EVENT_NEW) {
+        mb_recorder_outcome(worker->recorder, event);
+    }
     if (fate == MB_EVENT_NEW && mb_slice_present(event->fetch_url)) {
         mb_fetch_add(worker->fetch, event->fetch_url);
     }

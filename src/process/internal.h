@@ -17,6 +17,7 @@
 #include "moonbid/ledger.h"
 #include "moonbid/metrics.h"
 #include "moonbid/net.h"
+#include "moonbid/recorder.h"
 #include "supervisor.h"
 
 struct mb__worker;
@@ -223,6 +224,7 @@ struct mb__worker {
     struct mb_bidder *bidder;
     struct mb__books books;
     struct mb_fetch *fetch;
+    struct mb_recorder *recorder;
     struct mb__reload reload;
     struct mb__chance chance;
     bool draining, drained, stopping;

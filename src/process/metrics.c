@@ -291,6 +291,16 @@ static void write_odd_prices(const struct mb_bidder_counts *n, struct mb_buf *ou
     }
 }
 
+static void write_records(const struct mb__boards *boards, struct mb_buf *out)
+{
+    struct mb_recorder_counts n;
+
+    mb__boards_records(boards, &n);
+#define XX(name, help) single(out, "moonbid_recorder_" #name "_total", "counter", help, n.name);
+    MB_RECORDER_COUNT_MAP(XX)
+#undef XX
+}
+
 void mb__pages_metrics(const struct mb__worker *worker, struct mb_buf *out)
 {
     const struct mb__boards *boards = worker->options->boards;
@@ -312,6 +322,7 @@ void mb__pages_metrics(const struct mb__worker *worker, struct mb_buf *out)
            "Events that a spool made safe while the ledger took none.",
            mb__boards_spooled(boards));
     write_fetches(boards, out);
+    write_records(boards, out);
     mb__boards_totals(boards, &totals);
     single(out, "moonbid_ledger_duplicates_total", "counter", "Events that were recorded before.",
            totals.duplicates);

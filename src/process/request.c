@@ -73,6 +73,7 @@ void mb__request_handle(void *user, struct mb_http_exchange *exchange,
         worker->busy_until_ms = in.now_ms + BUSY_MS;
     }
     in.busy = in.now_ms < worker->busy_until_ms;
+    in.tape = mb_recorder_tape(worker->recorder, in.seed);
 
     mb_bidder_handle(worker->bidder, &in, &out);
     count(worker, &out, started_ns);
@@ -88,6 +89,9 @@ void mb__request_handle(void *user, struct mb_http_exchange *exchange,
         if (out.n_events > 0) {
             mb__books_note(worker, &out);
         }
+    }
+    if (in.tape) {
+        mb_recorder_take(worker->recorder, worker->bidder, &in, &out);
     }
     mb__reload_replace_if_spent(worker);
 }

@@ -6,8 +6,10 @@
 #include "supervisor.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <time.h>
 
 static size_t bytes_of(uint32_t n_seats)
@@ -27,6 +29,10 @@ int mb__shared_map(uint32_t n_seats, struct mb__shared **out, struct mb_error *e
     shared->n_seats = n_seats;
     shared->started_ms = mb_time_now_ms();
     atomic_store(&shared->generation, 1);
+    if (getrandom(shared->recorder_key, sizeof(shared->recorder_key), 0) !=
+        (ssize_t)sizeof(shared->recorder_key)) {
+        abort(); /* the kernel has promised so few */
+    }
     *out = shared;
     return 0;
 }

@@ -20,6 +20,7 @@
 #include "moonbid/json.h"
 #include "moonbid/metrics.h"
 #include "moonbid/net.h"
+#include "moonbid/recorder.h"
 #include "books.h"
 #include "moonbid/process.h"
 
@@ -38,12 +39,9 @@ const char *mb__reload_outcome_name(enum mb__reload_outcome outcome);
 
 enum mb__seat_state { MB__SEAT_EMPTY, MB__SEAT_STARTING, MB__SEAT_SERVING, MB__SEAT_DRAINING };
 
-enum { MB__CACHE_LINE = 64 };
-
-/* One worker's place. It outlives the worker: the next one takes the same. Cache lines of its own,
- * for its worker writes here with every call of a script. */
+/* One worker's place. It outlives the worker: the next one takes the same. */
 struct mb__seat {
-    _Alignas(MB__CACHE_LINE) _Atomic uint64_t heartbeat_ms; /* mb__shared_clock_ms; 0: nobody serves here */
+    _Atomic uint64_t heartbeat_ms; /* mb__shared_clock_ms; 0: nobody serves here */
     struct mb_script_beacon beacon;
     _Atomic uint32_t state; /* enum mb__seat_state */
     _Atomic int32_t pid;    /* 0: none */
@@ -75,6 +73,7 @@ struct mb__shared {
     _Atomic uint32_t last_version; /* of `last`: odd while it is written */
     struct mb__last_reload last;
     struct mb__books_page books;
+    uint8_t recorder_key[MB_RECORDER_KEY_BYTES]; /* of this start's pseudonyms */
     /* Of each strategy's file, by the guard's slot; 0: none yet. Written by who tries a generation. */
     _Atomic uint64_t file_hashes[MB_GUARD_SLOTS_MAX];
     struct mb__seat seats[];
@@ -104,6 +103,7 @@ struct mb__board {
     struct mb_histogram request_time; /* of bid requests */
     uint64_t spooled; /* events that the spool made safe */
     struct mb_fetch_counts fetches; /* of strategies' own notice URLs */
+    struct mb_recorder_counts records;
     struct mb_bidder_board bidder;
     struct mb__endpoint_counts {
         uint64_t outcomes[MB__OUTCOME_COUNT];
@@ -128,6 +128,7 @@ void mb__boards_totals(const struct mb__boards *boards, struct mb_bidder_counts 
 void mb__boards_strategy(const struct mb__boards *boards, uint32_t slot,
                          struct mb_strategy_counts *out);
 void mb__boards_fetches(const struct mb__boards *boards, struct mb_fetch_counts *out);
+void mb__boards_records(const struct mb__boards *boards, struct mb_recorder_counts *out);
 void mb__boards_http(const struct mb__boards *boards, struct mb_http_counters *out); /* `open` too */
 uint64_t mb__boards_outcome(const struct mb__boards *boards, size_t endpoint, int outcome);
 uint64_t mb__boards_slips(const struct mb__boards *boards, size_t endpoint, enum mb_json_slip slip);

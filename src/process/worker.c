@@ -180,10 +180,28 @@ static int start_listening(struct mb__worker *worker, struct mb_error *err)
     return rc;
 }
 
+static struct mb_recorder *open_recorder(struct mb__worker *worker)
+{
+    struct mb_buf folder = {0};
+    struct mb_recorder_options options = {.worker = worker->options->seat + 1,
+                                          .settings = worker->config->recorder,
+                                          .counts = &worker->board->records};
+    struct mb_recorder *recorder;
+
+    mb_xbuf_printf(&folder, "%s/recordings%c", worker->config->data, '\0');
+    options.folder = folder.data;
+    memcpy(options.key, worker->shared->recorder_key, sizeof(options.key));
+    recorder = mb_xrecorder_open(&options);
+    mb_buf_fini(&folder);
+    return recorder;
+}
+
 static int start(struct mb__worker *worker, struct mb_error *err)
 {
     struct mb_fetch_settings fetch = fetching(worker->config);
     int rc;
+
+    worker->recorder = open_recorder(worker);
 
     worker->fetch = mb_xfetch_new(&fetch, &worker->board->fetches);
     if ((rc = make_bidder(worker, err)) || (rc = mb_limiter_start(err)) ||
@@ -203,6 +221,9 @@ void mb__worker_use_config(struct mb__worker *worker)
     struct mb_fetch_settings fetch = fetching(worker->config);
 
     mb_script_set_limit_ms(worker->config->script_cpu_ms);
+    if (worker->recorder) {
+        mb_recorder_set(worker->recorder, &worker->config->recorder);
+    }
     if (worker->fetch) {
         mb_fetch_set(worker->fetch, &fetch);
     }
@@ -234,6 +255,7 @@ static void fini(struct mb__worker *worker)
     mb_limiter_stop();
     mb__books_close(worker);
     mb_fetch_stop(worker->fetch, FETCH_GRACE_MS);
+    mb_recorder_close(worker->recorder);
     mb_bidder_free(worker->bidder);
     mb__reload_close(worker);
     close(worker->options->channel);

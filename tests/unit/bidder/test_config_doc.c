@@ -194,7 +194,7 @@ static void what_differs_is_named(void **state)
         {"{\"endpoints\":[{" NAME_B "}]}", "{\"endpoints\":[{" NAME_B ",\"books_on\":\"win\"}]}", "",
          "endpoints.b.books_on"},
         {"{\"endpoints\":[{" NAME_A "}]}", "{\"endpoints\":[{" NAME_B "}]}", "", "endpoints.b endpoints.a"},
-        {"{}", "{\"recorder\":{\"rate\":1}}", "", ""}, /* has no effect anyway */
+        {"{}", "{\"recorder\":{\"rate\":1,\"ip\":\"keep\"}}", "recorder.rate recorder.ip", ""},
     };
 
     (void)state;

@@ -1,0 +1,238 @@
+/* recorder.c - the owner's side, and the thread that writes.
+ *
+ *     owner: [request, decided] -> pack -> ring            thread: ring -> mask, JSON -> deflate ->
+ * file
+ *
+ * The thread looks into the ring some times a second and is not woken: that would be a system call
+ * of the owner. It starts with the first record, so a worker that records nothing has none.
+ */
+#include "internal.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "moonbid/metrics.h"
+
+enum {
+    RING_BYTES = 8 << 20,
+    LOOK_MS = 25,
+    FLUSH_MS = 1000,
+    NICE = 10,
+};
+
+struct mb_recorder {
+    struct mb_recorder_options options;
+    char *folder;
+    uint64_t threshold; /* seeds below it, mixed, are recorded; UINT64_MAX: all */
+    bool records;
+    struct mb_tape tape;
+    struct mb__ring *ring;
+    pthread_t thread;
+    bool started;
+    _Atomic bool stopping;
+    /* settings as the thread reads them */
+    _Atomic uint64_t max_bytes;
+    _Atomic int ip, ids;
+
+    /* the thread's own */
+    struct mb__masker masker;
+    struct mb__segments *segments;
+    struct mb_buf line;
+    int64_t flushed_ms;
+};
+
+/* --- the thread --- */
+
+static void take_settings(struct mb_recorder *r)
+{
+    r->masker.ip = (enum mb_recorder_mask)atomic_load_explicit(&r->ip, memory_order_relaxed);
+    r->masker.ids = (enum mb_recorder_mask)atomic_load_explicit(&r->ids, memory_order_relaxed);
+    mb__segments_limit(r->segments, atomic_load_explicit(&r->max_bytes, memory_order_relaxed));
+}
+
+static void begin_segment(struct mb_recorder *r, int64_t now_ms)
+{
+    struct mb_recorder_settings settings = {.ip = r->masker.ip, .ids = r->masker.ids};
+
+    mb_buf_clear(&r->line);
+    mb__line_of_segment(r->options.worker, now_ms, &settings, &r->line);
+    mb__segments_add(r->segments, mb_buf_slice(&r->line));
+}
+
+/* Writes all that is in the ring; true where there was something. */
+static bool drain(struct mb_recorder *r)
+{
+    int64_t now_ms = mb_time_now_ms();
+    struct mb_slice record;
+    bool any = false, fresh;
+
+    while (mb_slice_present(record = mb__ring_first(r->ring))) {
+        if (!mb__segments_ready(r->segments, now_ms, &fresh)) {
+            mb_metrics_add(&r->options.counts->failed, 1);
+        } else {
+            if (fresh) {
+                begin_segment(r, now_ms);
+            }
+            mb_buf_clear(&r->line);
+            mb__line_of_record(record, &r->masker, &r->line);
+            mb__segments_add(r->segments, mb_buf_slice(&r->line));
+        }
+        mb__ring_drop(r->ring);
+        any = true;
+    }
+    return any;
+}
+
+static void *run(void *user)
+{
+    struct mb_recorder *r = user;
+    struct timespec pause = {.tv_nsec = LOOK_MS * 1000000};
+    bool stopping, unflushed = false;
+
+    (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid),
+                      NICE); /* of this thread: Linux's way */
+    do {
+        int64_t now_ms = mb_time_boot_ns() / 1000000;
+
+        stopping = atomic_load(&r->stopping); /* first: what was put before it is written */
+        take_settings(r);
+        unflushed = drain(r) || unflushed;
+        if (unflushed && now_ms - r->flushed_ms >= FLUSH_MS) {
+            mb__segments_flush(r->segments, mb_time_now_ms());
+            r->flushed_ms = now_ms;
+            unflushed = false;
+        }
+        if (!stopping) {
+            nanosleep(&pause, NULL);
+        }
+    } while (!stopping);
+    return NULL;
+}
+
+static void start(struct mb_recorder *r)
+{
+    sigset_t all, before;
+
+    r->ring = mb__xring_new(RING_BYTES);
+    r->segments = mb__xsegments_new(r->folder, r->options.worker, r->options.counts);
+    mb__masker_init(&r->masker, r->options.key);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    r->started = pthread_create(&r->thread, NULL, run, r) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!r->started) {
+        mb_log(MB_LOG_ERROR, "recorder", "no thread: nothing is recorded", NULL);
+        r->records = false;
+    }
+}
+
+/* --- the owner --- */
+
+struct mb_recorder *mb_xrecorder_open(const struct mb_recorder_options *options)
+{
+    struct mb_recorder *r = calloc(1, sizeof(*r));
+
+    if (!r || !(r->folder = strdup(options->folder))) {
+        abort();
+    }
+    r->options = *options;
+    mb_recorder_set(r, &options->settings);
+    return r;
+}
+
+void mb_recorder_set(struct mb_recorder *r, const struct mb_recorder_settings *settings)
+{
+    r->records = settings->rate > 0;
+    r->threshold = settings->rate >= 1 ? UINT64_MAX : (uint64_t)(settings->rate * 0x1p64);
+    atomic_store(&r->max_bytes, settings->max_bytes);
+    atomic_store(&r->ip, settings->ip);
+    atomic_store(&r->ids, settings->ids);
+}
+
+void mb_recorder_close(struct mb_recorder *r)
+{
+    if (!r) {
+        return;
+    }
+    if (r->started) {
+        atomic_store(&r->stopping, true);
+        pthread_join(r->thread, NULL);
+    }
+    if (r->ring) {
+        mb__segments_free(r->segments);
+        mb__masker_fini(&r->masker);
+        mb__ring_free(r->ring);
+    }
+    mb_buf_fini(&r->line);
+    free(r->folder);
+    free(r);
+}
+
+/* Another mix than the draws of the decision have, lest those of recorded requests be unlike the
+ * rest. */
+static bool is_chosen(const struct mb_recorder *r, uint64_t seed)
+{
+    uint64_t z = (seed ^ (seed >> 32)) * UINT64_C(0xd6e8feb86659fd93);
+
+    return ((z ^ (z >> 32)) * UINT64_C(0xd6e8feb86659fd93)) <= r->threshold;
+}
+
+struct mb_tape *mb_recorder_tape(struct mb_recorder *r, uint64_t seed)
+{
+    if (!r || !r->records || !is_chosen(r, seed)) {
+        return NULL;
+    }
+    r->tape.plays = false;
+    return &r->tape;
+}
+
+static char *room(struct mb_recorder *r, size_t bytes)
+{
+    char *at;
+
+    if (!r->ring) {
+        start(r);
+    }
+    at = r->started ? mb__ring_room(r->ring, bytes) : NULL;
+    if (!at) {
+        mb_metrics_add(&r->options.counts->dropped, 1);
+    }
+    return at;
+}
+
+void mb_recorder_take(struct mb_recorder *r, const struct mb_bidder *bidder,
+                      const struct mb_bidder_in *in, const struct mb_bidder_out *out)
+{
+    const struct mb_request *request = mb_bidder_request(bidder);
+    char *at;
+
+    if (strcmp(out->kind, "bid") != 0 || !request) {
+        return;
+    }
+    (void)mb_later(request->geo.later, &request->geo.country); /* other scripts may want it */
+    at = room(r, mb__pack_request_max(bidder, in));
+    if (at) {
+        mb__ring_put(r->ring, mb__pack_request(bidder, in, out, at));
+        mb_metrics_add(&r->options.counts->requests, 1);
+    }
+}
+
+void mb_recorder_outcome(struct mb_recorder *r, const struct mb_event *event)
+{
+    char *at;
+
+    if (!r || !event->recorded || mb_slice_empty(event->bid_id)) {
+        return;
+    }
+    at = room(r, mb__pack_outcome_max(event));
+    if (at) {
+        mb__ring_put(r->ring, mb__pack_outcome(event, at));
+        mb_metrics_add(&r->options.counts->outcomes, 1);
+    }
+}

@@ -1,0 +1,222 @@
+/* sums.c - what one thread counts, and what all came to.
+ *
+ * A strategy may have several bids on an impression, so decisions meet in their order among those
+ * of the same strategy and impression.
+ */
+#include "internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct mb_replay_strategy *strategy_of(struct mb__sums *sums, struct mb_slice name)
+{
+    struct mb_replay_strategy *s = mb_map_get(&sums->strategies, name);
+
+    if (!s) {
+        s = calloc(1, sizeof(*s));
+        if (!s) {
+            abort();
+        }
+        s->name = mb_xarena_copy(&sums->result.arena, name);
+        mb_xmap_put(&sums->strategies, s->name, s);
+    }
+    return s;
+}
+
+void mb__sums_fini(struct mb__sums *sums)
+{
+    const struct mb_map_entry *entry;
+    size_t at = 0;
+
+    while ((entry = mb_map_next(&sums->strategies, &at))) {
+        free(entry->value);
+    }
+    mb_map_fini(&sums->strategies);
+    mb_arena_fini(&sums->result.arena);
+}
+
+/* --- one request --- */
+
+static const struct mb_replay_did *find(const struct mb_replay_did *list, size_t count,
+                                        const struct mb_replay_did *what, size_t ordinal)
+{
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        if (list[i].imp == what->imp && mb_slice_eq(list[i].strategy, what->strategy) &&
+            ordinal-- == 0) {
+            return &list[i];
+        }
+    }
+    return NULL;
+}
+
+static size_t ordinal_of(const struct mb_replay_did *list, size_t place)
+{
+    size_t i, ordinal = 0;
+
+    for (i = 0; i < place; i++) {
+        ordinal +=
+            list[i].imp == list[place].imp && mb_slice_eq(list[i].strategy, list[place].strategy);
+    }
+    return ordinal;
+}
+
+static void say(const struct mb_replay_did *did, char *out, size_t size)
+{
+    struct mb_buf price = {0};
+
+    if (!did) {
+        snprintf(out, size, "not asked");
+    } else if (did->outcome == MB_NOBID_BID) {
+        mb_xbuf_add_price(&price, did->price);
+        snprintf(out, size, "bid %s %.*s", mb_model_name(did->model),
+                 MB_SLICE_ARG(mb_buf_slice(&price)));
+    } else if (did->outcome == MB_NOBID_SCRIPT) {
+        snprintf(out, size, "no bid: %.*s", MB_SLICE_ARG(did->own));
+    } else {
+        snprintf(out, size, "no bid: %s",
+                 did->outcome < MB_NOBID_COUNT ? mb_nobid_name(did->outcome) : "?");
+    }
+    mb_buf_fini(&price);
+}
+
+static void keep_example(struct mb__sums *sums, struct mb_replay_strategy *s,
+                         const struct mb_replay_did *before, const struct mb_replay_did *after,
+                         size_t file, uint64_t line)
+{
+    struct mb_replay_example *example;
+    char was[100], is[100];
+
+    if (s->n_examples == MB_REPLAY_EXAMPLES) {
+        return;
+    }
+    example = &s->examples[s->n_examples++];
+    example->file = mb_slice_of(sums->paths[file]);
+    example->line = line;
+    say(before, was, sizeof(was));
+    say(after, is, sizeof(is));
+    snprintf(example->text, sizeof(example->text), "%s -> %s", was, is);
+}
+
+/* True: no difference. */
+static bool count_one(struct mb__sums *sums, const struct mb_replay_did *before,
+                      const struct mb_replay_did *after, size_t file, uint64_t line)
+{
+    struct mb_replay_strategy *s = strategy_of(sums, before ? before->strategy : after->strategy);
+    bool follows;
+    enum mb_replay_change change = mb_replay_compare(before, after, &follows);
+
+    s->decisions++;
+    s->same += change == MB_REPLAY_SAME;
+    if (change == MB_REPLAY_SAME) {
+        return true;
+    }
+    if (follows) {
+        s->followed++;
+    } else {
+        s->changes[change]++;
+        keep_example(sums, s, before, after, file, line);
+    }
+    return false;
+}
+
+void mb__sums_add(struct mb__sums *sums, const struct mb_replay_record *record,
+                  const struct mb_replay_did *again, size_t n_again, size_t file, uint64_t line)
+{
+    bool same = true;
+    size_t i;
+
+    for (i = 0; i < record->n_did; i++) {
+        const struct mb_replay_did *after =
+            find(again, n_again, &record->did[i], ordinal_of(record->did, i));
+
+        same = count_one(sums, &record->did[i], after, file, line) && same;
+        sums->result.bids += record->did[i].outcome == MB_NOBID_BID;
+    }
+    for (i = 0; i < n_again; i++) {
+        if (!find(record->did, record->n_did, &again[i], ordinal_of(again, i))) {
+            same = count_one(sums, NULL, &again[i], file, line) && same;
+        }
+    }
+    sums->result.requests++;
+    sums->result.decisions += record->n_did;
+    sums->result.identical += same;
+    sums->result.other_scripts += !mb_slice_eq(record->scripts, sums->version);
+}
+
+/* --- all threads --- */
+
+static struct mb_replay_strategy *place_of(struct mb_replay_result *into, struct mb_slice name)
+{
+    struct mb_replay_strategy *list;
+    size_t i = 0;
+
+    while (i < into->n_strategies && !mb_slice_eq(into->strategies[i].name, name)) {
+        i++;
+    }
+    if (i < into->n_strategies) {
+        return &into->strategies[i];
+    }
+    list = realloc(into->strategies, (i + 1) * sizeof(*list));
+    if (!list) {
+        abort();
+    }
+    into->strategies = list;
+    memset(&list[i], 0, sizeof(list[i]));
+    list[i].name = mb_xarena_copy(&into->arena, name);
+    into->n_strategies++;
+    return &list[i];
+}
+
+static void merge_strategy(struct mb_replay_strategy *into, const struct mb_replay_strategy *from)
+{
+    size_t i;
+
+    into->decisions += from->decisions;
+    into->same += from->same;
+    into->followed += from->followed;
+    for (i = 0; i < MB_REPLAY_CHANGES; i++) {
+        into->changes[i] += from->changes[i];
+    }
+    for (i = 0; i < from->n_examples && into->n_examples < MB_REPLAY_EXAMPLES; i++) {
+        into->examples[into->n_examples++] = from->examples[i];
+    }
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct mb_replay_strategy *left = a, *right = b;
+
+    return strcmp(left->name.data, right->name.data);
+}
+
+void mb__sums_merge(struct mb_replay_result *into, const struct mb__sums *from)
+{
+    const struct mb_map_entry *entry;
+    size_t at = 0;
+
+    into->requests += from->result.requests;
+    into->bids += from->result.bids;
+    into->decisions += from->result.decisions;
+    into->outcomes += from->result.outcomes;
+    into->identical += from->result.identical;
+    into->other_scripts += from->result.other_scripts;
+    into->no_endpoint += from->result.no_endpoint;
+    into->bad_lines += from->result.bad_lines;
+    into->cpu_ns += from->result.cpu_ns;
+    while ((entry = mb_map_next(&from->strategies, &at))) {
+        struct mb_replay_strategy *s = entry->value;
+
+        merge_strategy(place_of(into, s->name), s);
+    }
+    if (into->n_strategies > 1) {
+        qsort(into->strategies, into->n_strategies, sizeof(*into->strategies), by_name);
+    }
+}
+
+void mb_replay_result_fini(struct mb_replay_result *result)
+{
+    free(result->strategies);
+    mb_arena_fini(&result->arena);
+}
