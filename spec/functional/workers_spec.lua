@@ -102,7 +102,7 @@ describe('three workers', function()
     assert.is_true(totals.requests >= counts.s200, ('%d of %d counted'):format(totals.requests, counts.s200))
   end)
 
-  it('leave the port to the next server when the supervisor is killed, with all spend', function()
+  it('leave the port to the next server when the supervisor is killed, with all spend and every pause', function()
     local path = dkjson.decode(bid().body).bid.bUrl:match '^https?://[^/]+(/.*)$'
     assert.equal(200, server:get(path).status)
     server:signal 'KILL'
@@ -112,6 +112,15 @@ describe('three workers', function()
     assert.equal(200, server:get(path).status)
     assert.equal(500000, status().strategies[1].spend_nanos)
     for _ = 1, 30 do assert.equal(0.5, price()) end
+    local name = status().strategies[1].name
+    assert.equal(200, server:admin('POST', '/strategies/' .. name .. '/pause').status)
+    server:signal 'KILL'
+    server:wait_exit(2)
+    server:spawn()
+    assert.is_true(status().strategies[1].paused)
+    for _ = 1, 10 do assert.equal(204, bid().status) end
+    assert.equal(200, server:admin('POST', '/strategies/' .. name .. '/resume').status)
+    assert.equal(200, bid().status)
   end)
 end)
 
