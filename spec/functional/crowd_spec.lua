@@ -91,7 +91,7 @@ describe('a crowd of callers', function()
       Server.poll(kind .. ' have timed out', 10, function()
         return (metric 'moonbid_http_timeouts_total' or 0) >= before + 100
       end)
-      Server.poll(kind .. ' are gone', 10, function() return metric 'moonbid_connections' <= 1 end)
+      Server.poll(kind .. ' are gone', 10, function() return metric 'moonbid_connections' == 0 end)
       assert.equal(0, others.leave(), kind)
     end
   end)

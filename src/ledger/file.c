@@ -10,9 +10,11 @@
  * have been deleted.
  */
 #include "internal.h"
+#include "pages.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,7 +22,6 @@
 #define DAMAGED "the ledger is damaged (%s): `moonbid ledger salvage` saves what can be read of it"
 
 enum {
-    PAGE_BYTES = 4096,
     APPLICATION_ID = 0x6d6f6f6e, /* "moon" */
     BUSY_MS = 2000,              /* another's write lock, such as that of a shell */
     CACHE_KIB = 16384,
@@ -131,17 +132,6 @@ static int query_number(struct mb__ledger_file *file, const char *sql, int64_t *
 
 /* --- opening --- */
 
-/* Made here rather than by SQLite, so that only the owner's group may read what visitors did. */
-static int make_file(const char *path, struct mb_error *err)
-{
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    if (fd < 0) {
-        return mb_fail(err, MB_EIO, path, "cannot open the ledger: %s", strerror(errno));
-    }
-    close(fd);
-    return 0;
-}
-
 static int connect(struct mb__ledger_file *file, const char *path, int flags, struct mb_error *err)
 {
     *file = (struct mb__ledger_file){0};
@@ -157,18 +147,19 @@ static int connect(struct mb__ledger_file *file, const char *path, int flags, st
     return 0;
 }
 
-/* A file that was cut within its last page: SQLite would take the rest for zeros. With a log beside
- * it that is the trace of a kill, and the log has the whole page. */
+/* SQLite would take an empty file for a new one, and throw its log away; and the rest of a page that was cut for zeros, which
+ * is the trace of a kill where a log is there, for that has the whole page. */
 static int check_length(const char *path, struct mb_error *err)
 {
     char log[PATH_MAX + sizeof "-wal"];
     struct stat of_file, of_log;
     snprintf(log, sizeof log, "%s-wal", path);
-    if (stat(path, &of_file) == 0 && of_file.st_size % PAGE_BYTES != 0 &&
-        (stat(log, &of_log) != 0 || of_log.st_size == 0)) {
-        return mb_fail(err, MB_ESYNTAX, path, DAMAGED, "its end is missing");
-    }
-    return 0;
+    bool has_file = stat(path, &of_file) == 0, has_log = stat(log, &of_log) == 0 && of_log.st_size > 0;
+    const char *how = !has_file && has_log                             ? "it is gone, and its log is there"
+                      : has_file && of_file.st_size == 0               ? "it is empty"
+                      : has_file && of_file.st_size % MB__PAGE_BYTES && !has_log ? "its end is missing"
+                                                                       : NULL;
+    return how ? mb_fail(err, MB_ESYNTAX, path, DAMAGED, how) : 0;
 }
 
 /* Ours, and not of a later version? *version is how many steps it has been through. */
@@ -213,7 +204,7 @@ static int set_up(struct mb__ledger_file *file, struct mb_error *err)
              "cache_size=-%d;"
              "PRAGMA journal_size_limit=%d; PRAGMA cell_size_check=ON;"
              "PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY",
-             PAGE_BYTES, CACHE_KIB, LOG_KEPT_BYTES);
+             MB__PAGE_BYTES, CACHE_KIB, LOG_KEPT_BYTES);
     int rc = mb__ledger_exec(file, settings, err);
     if (rc || (rc = mb__ledger_prepare(file, "PRAGMA journal_mode=WAL", &mode, err))) {
         return rc;
@@ -229,11 +220,57 @@ static int set_up(struct mb__ledger_file *file, struct mb_error *err)
     return rc ? rc : take_steps(file, err);
 }
 
+/* Only the owner's group may read what visitors did, so SQLite does not make the file. What a kill has left is begun anew. */
+static int make_file(const char *path, struct mb_error *err)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+    if (fd < 0) {
+        return mb_fail(err, MB_EIO, path, "cannot make the ledger: %s", strerror(errno));
+    }
+    close(fd);
+    return 0;
+}
+
+static int sync_folder_of(const char *path, struct mb_error *err)
+{
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%s", path);
+    int fd = open(dirname(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = fd >= 0 && fsync(fd) == 0 ? 0 : mb_fail(err, MB_EIO, path, "cannot make the ledger: %s", strerror(errno));
+    if (fd >= 0) {
+        close(fd);
+    }
+    return rc;
+}
+
+/* A ledger comes to its name with all its tables, so that an empty file of that name is damage and never a beginning. */
+static int make_ledger(const char *path, struct mb_error *err)
+{
+    struct mb__ledger_file draft = {0};
+    char name[PATH_MAX + 8];
+    snprintf(name, sizeof name, "%s.new", path);
+    int rc = make_file(name, err);
+    if (rc == 0 && (rc = connect(&draft, name, SQLITE_OPEN_READWRITE, err)) == 0) {
+        rc = set_up(&draft, err);
+    }
+    mb__ledger_file_close(&draft);
+    if (rc == 0 && rename(name, path) != 0) {
+        rc = mb_fail(err, MB_EIO, path, "cannot make the ledger: %s", strerror(errno));
+    }
+    if (rc && err) { /* whatever its draft is called */
+        snprintf(err->where, sizeof err->where, "%.190s", path);
+    }
+    return rc ? rc : sync_folder_of(path, err);
+}
+
 int mb__ledger_file_open(struct mb__ledger_file *file, const char *path, struct mb_error *err)
 {
     *file = (struct mb__ledger_file){0};
-    int rc = make_file(path, err);
-    if (rc == 0 && (rc = check_length(path, err)) == 0) {
+    int rc = check_length(path, err);
+    if (rc == 0 && access(path, F_OK) != 0) {
+        rc = make_ledger(path, err);
+    }
+    if (rc == 0) {
         rc = connect(file, path, SQLITE_OPEN_READWRITE, err);
     }
     if (rc == 0 && (rc = set_up(file, err)) == 0) {

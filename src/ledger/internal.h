@@ -4,7 +4,7 @@
  *        between processes; rows.c the same as rows of a table; file.c opens the database; ledger.c
  *        queues and commits; sums.c tells spend; notes.c keeps what the guard knows; counts.c what
  *        bids and no-bids came to; import.c takes over the file of an earlier version; report.c with
- *        groups.c, arms.c, read.c and salvage.c are for commands.
+ *        groups.c, arms.c, read.c, and salvage.c with pages.c are for commands.
  */
 #ifndef MB_LEDGER_INTERNAL_H
 #define MB_LEDGER_INTERNAL_H
