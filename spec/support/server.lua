@@ -251,7 +251,7 @@ function Server:reload()
   end
   local before = outcomes()
   self:signal 'HUP'
-  poll('the reload ends', 10, function() return outcomes() > before end)
+  poll('the reload ends', 60, function() return outcomes() > before end)
 end
 
 return Server

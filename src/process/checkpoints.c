@@ -12,18 +12,15 @@
  * for ever. The owner's would be felt if it came with each of the others: it syncs two files while
  * notices wait.
  */
-#include "books.h"
+#include "supervisor.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum {
     LITTLE_PAGES = 64,
     PASSES_MAX = 8,  /* a reader may hold a part of the log back for as long as it reads */
     AGAIN_MS = 1000, /* then the next try comes after so long */
-    NICE = 10,       /* commits first, also where they share a core with it */
 };
 
 static void *run(void *user)
@@ -31,8 +28,7 @@ static void *run(void *user)
     struct mb__checkpoints *c = user;
     int passes_left = c->all ? PASSES_MAX : 1;
 
-    errno = 0;
-    (void)nice(NICE); /* of this thread; where it may not, it is only less kind */
+    mb__give_way();
     while (passes_left-- > 0 && mb_ledger_checkpoint(c->ledger) > LITTLE_PAGES) {
         continue;
     }

@@ -210,6 +210,7 @@ static void be_checker(void *user)
 {
     struct mb__supervisor *supervisor = user;
 
+    mb__give_way();
     mb__crew_be_child(supervisor);
     close(supervisor->lock_fd);
     mb__bookseat_close(&supervisor->bookseat);

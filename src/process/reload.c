@@ -83,6 +83,7 @@ static void build(uv_work_t *work)
     struct mb__reload *reload = &worker->reload;
     struct mb_error err;
 
+    mb__give_way();
     if (mb_limiter_start(&err)) {
         mb_log(MB_LOG_ERROR, "process", "no limit of time while loading", "error=%s", err.what);
     }
@@ -103,6 +104,7 @@ static void bury(uv_work_t *work)
 {
     struct burial *burial = (struct burial *)work;
 
+    mb__give_way();
     mb_script_free(burial->script);
     mb__settings_close(&burial->settings);
 }

@@ -5,8 +5,8 @@
  *           worker that is stuck in a script; checks.c has the checker (checker.c) look at what is
  *           new; generations.c passes it on, tidings.c tells the outcome; sockets.c binds; edits.c
  *           sees edits of the scripts; probation.c compares strategies before and after a swap;
- *           folder.c locks; bookseat.c has the bookkeeper (books.h); shared.c, board.c, channel.c and parcel.c are used on all
- *           sides.
+ *           folder.c locks; bookseat.c has the bookkeeper (books.h); shared.c, board.c, channel.c, parcel.c and
+ *           courtesy.c are used on all sides.
  */
 #ifndef MB_PROCESS_SUPERVISOR_H
 #define MB_PROCESS_SUPERVISOR_H
@@ -473,6 +473,10 @@ void mb__supervisor_read(struct mb__supervisor *supervisor, uint32_t seat);
 int mb__watch_scripts(struct mb__supervisor *supervisor, uint64_t now_ms);
 /* CPU time of a process's first thread. False where it has gone. */
 bool mb__process_cpu_ms(pid_t pid, uint64_t *out);
+
+/* courtesy.c: from now on the calling thread takes a core from nobody who bids or commits. For good:
+ * only a privileged process could take it back. */
+void mb__give_way(void);
 
 /* tidings.c: how a generation ended, in the shared page and the log, and to who asked for it. */
 void mb__tidings_spread(struct mb__supervisor *supervisor);
