@@ -31,6 +31,16 @@ void mb__exchange_count_slips(const struct mb_wire_in *in, const struct mb_json 
  * ones are left out. */
 struct mb_slices mb__exchange_ids(const struct mb_wire_in *in, struct mb_json_value list);
 
+static inline bool mb__exchange_lists(struct mb_slices list, struct mb_slice item)
+{
+    for (size_t i = 0; i < list.count; i++) {
+        if (mb_slice_eq(list.items[i], item)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A string's text, or an object or array as it stands: how exchanges send a document inside a document. */
 struct mb_slice mb__exchange_embedded(struct mb_json_value value);
 
@@ -156,6 +166,11 @@ void mb__openrtb_encode_answer(const struct mb_request *request, struct mb_bid *
 
 /* OpenRTB's number (list of no-bid reason codes) for a reason of ours. */
 int mb__openrtb_no_bid_reason(enum mb_nobid reason);
+
+/* openrtb_blocked.c: the field of the bid that the publisher has blocked, or NULL; and whether it takes the language,
+ * where "de" takes "de-AT". */
+const char *mb__openrtb_blocked(const struct mb_request *request, const struct mb_bid *bid);
+bool mb__openrtb_takes_language(const struct mb_request *request, struct mb_slice language);
 
 /* openrtb_markup.c: what goes into `adm`. NULL, or the field that is missing for the impression's format. */
 const char *mb__openrtb_check_markup(const struct mb_request *request, const struct mb_bid *bid);

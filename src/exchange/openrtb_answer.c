@@ -8,16 +8,6 @@
 /* Xandr refuses more (error 450 and on). */
 enum { XANDR_BIDS_MAX = 15 };
 
-static bool contains(struct mb_slices list, struct mb_slice item)
-{
-    for (size_t i = 0; i < list.count; i++) {
-        if (mb_slice_eq(list.items[i], item)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* The seat to bid for where the strategy named none: the request's only one, else the endpoint's member. */
 static bool settle_seat(const struct mb_request *request, struct mb_bid *bid)
 {
@@ -29,8 +19,8 @@ static bool settle_seat(const struct mb_request *request, struct mb_bid *bid)
     if (mb_slice_empty(bid->seat)) {
         return request->seats.count == 0 && request->endpoint->dialect != MB_DIALECT_XANDR;
     }
-    return (request->seats.count == 0 || contains(request->seats, bid->seat)) &&
-           !contains(request->blocked.seats, bid->seat) && mb__exchange_encodable(bid->seat, false);
+    return (request->seats.count == 0 || mb__exchange_lists(request->seats, bid->seat)) &&
+           !mb__exchange_lists(request->blocked.seats, bid->seat) && mb__exchange_encodable(bid->seat, false);
 }
 
 static bool is_deal_possible(const struct mb_bid *bid)
@@ -38,59 +28,7 @@ static bool is_deal_possible(const struct mb_bid *bid)
     if (mb_slice_empty(bid->deal_id)) {
         return !bid->imp->deals_only;
     }
-    return contains(bid->imp->deals, bid->deal_id);
-}
-
-/* "Pub.Example" is blocked where "pub.example" or "example" is listed. */
-static bool is_domain_blocked(struct mb_slices blocked, struct mb_slice domain)
-{
-    for (size_t i = 0; i < blocked.count; i++) {
-        struct mb_slice tail = blocked.items[i], end = domain;
-        if (domain.len < tail.len) {
-            continue;
-        }
-        end.data += domain.len - tail.len;
-        end.len = tail.len;
-        if (mb_slice_eq_nocase(end, tail) && (domain.len == tail.len || end.data[-1] == '.')) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool is_advertiser_allowed(const struct mb_request *request, const struct mb_bid *bid,
-                                  const char **field)
-{
-    for (size_t i = 0; i < bid->advertiser_domains.count; i++) {
-        if (is_domain_blocked(request->blocked.domains, bid->advertiser_domains.items[i])) {
-            *field = "advertiser_domains";
-            return false;
-        }
-    }
-    if (!mb_slice_empty(bid->bundle) && contains(request->blocked.apps, bid->bundle)) {
-        *field = "bundle";
-        return false;
-    }
-    for (size_t i = 0; i < bid->categories.count; i++) {
-        if (contains(request->blocked.categories, bid->categories.items[i])) {
-            *field = "categories";
-            return false;
-        }
-    }
-    return true;
-}
-
-/* "de-AT" is taken where "de" is listed. */
-static bool is_language_taken(const struct mb_request *request, struct mb_slice language)
-{
-    for (size_t i = 0; i < request->languages.count; i++) {
-        struct mb_slice listed = request->languages.items[i];
-        if (mb_slice_eq_nocase(mb_slice(language.data, language.len < listed.len ? language.len : listed.len), listed) &&
-            (language.len == listed.len || language.data[listed.len] == '-')) {
-            return true;
-        }
-    }
-    return request->languages.count == 0 || mb_slice_empty(language);
+    return mb__exchange_lists(bid->imp->deals, bid->deal_id);
 }
 
 /* The length and protocol of a film are those of its VAST table where the strategy does not say. */
@@ -182,11 +120,11 @@ enum mb_nobid mb__openrtb_check_bid(const struct mb_request *request, struct mb_
         culprit = "seat";
     } else if (!is_deal_possible(bid)) {
         culprit = "deal_id";
-    } else if (!is_language_taken(request, bid->language)) {
+    } else if (!mb__openrtb_takes_language(request, bid->language)) {
         culprit = "language";
     } else if (!are_lists_numbers(bid, &culprit)) {
         /* told */
-    } else if (!is_advertiser_allowed(request, bid, &culprit)) {
+    } else if ((culprit = mb__openrtb_blocked(request, bid))) {
         *field = culprit;
         return MB_NOBID_BLOCKED; /* by the publisher */
     } else {

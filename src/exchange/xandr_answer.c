@@ -8,16 +8,6 @@
 /* The exchange refuses it in names and values of macros. */
 enum { MACRO_RESERVED = '^', MACRO_VALUE_MAX = 550 };
 
-static bool contains(struct mb_slices list, struct mb_slice item)
-{
-    for (size_t i = 0; i < list.count; i++) {
-        if (mb_slice_eq(list.items[i], item)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Sets the member to bid for where the strategy named none: the request's only one, else the endpoint's. */
 static bool settle_member(const struct mb_request *request, struct mb_bid *bid)
 {
@@ -26,7 +16,7 @@ static bool settle_member(const struct mb_request *request, struct mb_bid *bid)
         bid->member_id = members.count == 1 ? members.items[0] : request->endpoint->member;
     }
     /* The sandbox and some mobile supply list nobody: then any member goes. */
-    bool is_listed = members.count == 0 || contains(members, bid->member_id);
+    bool is_listed = members.count == 0 || mb__exchange_lists(members, bid->member_id);
     return is_listed && mb__exchange_is_integer(bid->member_id);
 }
 
@@ -42,7 +32,7 @@ static bool is_deal_possible(const struct mb_bid *bid)
 {
     return mb_slice_empty(bid->deal_id) ||
            (mb__exchange_is_integer(bid->deal_id) &&
-            (bid->imp->deals.count == 0 || contains(bid->imp->deals, bid->deal_id)));
+            (bid->imp->deals.count == 0 || mb__exchange_lists(bid->imp->deals, bid->deal_id)));
 }
 
 static bool is_macro_text(struct mb_slice text)
