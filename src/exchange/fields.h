@@ -34,6 +34,24 @@ INLINE bool flag(struct mb_json_value object, const char *key)
     return said;
 }
 
+/* The object of the media type that the impression is of; absent where it was not decoded from OpenRTB. */
+static inline struct mb_json_value media_of(const struct mb_imp *imp)
+{
+    struct mb_json_value object = {imp->raw.doc, imp->raw.token, imp->raw.type};
+    switch (imp->format) {
+    case MB_FORMAT_BANNER:
+        return get(object, "banner");
+    case MB_FORMAT_VIDEO:
+        return get(object, "video");
+    case MB_FORMAT_AUDIO:
+        return get(object, "audio");
+    case MB_FORMAT_NATIVE:
+        return get(object, "native");
+    default:
+        return (struct mb_json_value){.doc = object.doc};
+    }
+}
+
 /* What Xandr adds to an object of the specification. */
 INLINE struct mb_json_value xandr_ext(struct mb_json_value object)
 {

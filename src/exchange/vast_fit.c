@@ -8,13 +8,6 @@
 #include "moonbid/strategy.h"
 #include "vast.h"
 
-/* `video` or `audio` of the impression; absent where it was not decoded from OpenRTB. */
-static struct mb_json_value media_of(const struct mb_imp *imp)
-{
-    struct mb_json_value object = {imp->raw.doc, imp->raw.token, imp->raw.type};
-    return get(object, imp->format == MB_FORMAT_AUDIO ? "audio" : "video");
-}
-
 static bool has_number(struct mb_json_value list, int64_t number)
 {
     for (struct mb_json_value v = mb_json_list_first(list); v.type != MB_JSON_NONE;

@@ -474,6 +474,33 @@ static void languages_and_apps_are_kept_to(void **state)
     assert_string_equal(refused(&bid), "tactic");
 }
 
+static void categories_and_attributes_are_kept_to(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *category, *attribute, *culprit;
+        size_t imp;
+    } rows[] = {
+        {"IAB25", "1", "categories", 0},  {"IAB25-3", "1", "categories", 0}, {"IAB7-39", "1", "categories", 0},
+        {"IAB7", "1", "", 0},             {"IAB7-3", "1", "", 0},            {"IAB2", "1", "", 0},
+        {"IAB2", "13", "attributes", 0},  {"IAB2", "3", "", 0},              {"IAB2", "7", "attributes", 0},
+        {"IAB2", "13", "", 1},            {"IAB2", "9", "attributes", 1},
+    };
+    assert_int_equal(decode_text("{\"id\":1,\"bcat\":[\"IAB25\",\"IAB7-39\"],\"imp\":[{\"id\":1,\"banner\":{\"battr\":[13,\"7\",[],null]}},"
+                                 "{\"id\":2,\"native\":{\"battr\":9,\"request\":\"{\\\"assets\\\":[{\\\"id\\\":1,"
+                                 "\\\"img\\\":{}}]}\"}}]}"),
+                     0);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct mb_slice category = mb_slice_of(rows[i].category), attribute = mb_slice_of(rows[i].attribute);
+        struct mb_bid bid = bid_on(rows[i].imp);
+        bid.categories = (struct mb_slices){&category, 1};
+        bid.attributes = (struct mb_slices){&attribute, 1};
+        if (strcmp(refused(&bid), rows[i].culprit) != 0) {
+            fail_msg("row %zu: %s", i, refused(&bid));
+        }
+    }
+}
+
 static void answers_hold_what_the_exchange_needs(void **state)
 {
     (void)state;
@@ -669,6 +696,7 @@ int main(void)
         TEST(films_know_their_break),
         TEST(a_second_of_film_has_a_floor),
         TEST(languages_and_apps_are_kept_to),
+        TEST(categories_and_attributes_are_kept_to),
         TEST(long_lists_are_read_to_their_end),
         TEST(a_floor_beyond_all_prices_is_not_none),
         TEST(ids_keep_every_digit),

@@ -9,7 +9,7 @@ local everything = strategy {
       price = imp.floor + 5.25, creative_id = 'creative-1', ad_id = '29681', campaign_id = 'campaign-1', deal_id = deal,
       seat = req.raw.wseat and req.raw.wseat[1] or deal and 'seat-1' or nil,
       advertiser_domains = { 'shop.example' }, categories = { 'IAB3-1', 'IAB19' },
-      attributes = { 1, 2 }, expires = 300,
+      attributes = { 16, 17 }, expires = 300, -- no request blocks these
       language = 'en', tactic = 't-1', bundle = 'com.tea.example', apis = { 3, 5 },
       media_rating = 1,
       category_taxonomy = 1, width_ratio = 6, height_ratio = 5, slot_in_pod = 1, ext = { note = 'own' },
