@@ -9,6 +9,8 @@
  */
 #include "internal.h"
 
+enum { TOLD_PARTS = 64 };
+
 void mb_guard_set_silence(struct mb_guard *guard, int64_t silence_ms)
 {
     atomic_store(&guard->shared->silence_ms, silence_ms);
@@ -42,7 +44,9 @@ static void raise(const struct mb_guard *guard, struct mb__slot *slot, uint32_t 
     }
 }
 
-/* After a pause of bidding the clock starts anew: a night without traffic is no silence. */
+/* After a pause of bidding the clock starts anew: a night without traffic is no silence. The last
+ * bid is told to a part of the silence and not with each, for all processes write it to one cache
+ * line. */
 void mb__alarm_bid(struct mb_guard *guard, struct mb__slot *slot, int64_t now_ms)
 {
     int64_t silence_ms = atomic_load_explicit(&guard->shared->silence_ms, memory_order_relaxed);
@@ -51,7 +55,10 @@ void mb__alarm_bid(struct mb_guard *guard, struct mb__slot *slot, int64_t now_ms
     if (silence_ms == 0) {
         return;
     }
-    last_ms = atomic_exchange(&slot->last_bid_ms, now_ms);
+    last_ms = atomic_load_explicit(&slot->last_bid_ms, memory_order_relaxed);
+    if (now_ms - last_ms >= silence_ms / TOLD_PARTS || now_ms < last_ms) {
+        atomic_store(&slot->last_bid_ms, now_ms);
+    }
     if (atomic_load(&slot->unanswered_ms) == 0 || now_ms - last_ms > silence_ms) {
         atomic_store(&slot->unanswered_ms, now_ms);
     }

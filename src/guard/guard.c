@@ -56,6 +56,10 @@ static int open_all(const struct mb_guard_options *options, struct mb_guard *gua
     uint32_t frequency_max = options->frequency_max ? options->frequency_max : FREQUENCY_MAX;
     int rc = make_shared(&guard->shared, err);
 
+    guard->own_traffic = calloc(MB_GUARD_SLOTS_MAX, sizeof(*guard->own_traffic));
+    if (rc == 0 && !guard->own_traffic) {
+        rc = mb_fail(err, MB_ENOMEM, NULL, "no memory for the guard");
+    }
     if (rc == 0) {
         rc = open_table(options->counters_path, options->counters_max, &guard->counters, err);
     }
@@ -100,6 +104,7 @@ void mb_guard_close(struct mb_guard *guard)
     close_table(guard->counters);
     close_table(guard->frequency);
     close_table(guard->per);
+    free(guard->own_traffic);
     if (guard->shared) {
         munmap(guard->shared, sizeof(*guard->shared));
     }

@@ -82,13 +82,20 @@ struct mb__traffic {
     _Atomic uint32_t pass;                /* part of impressions that may bid, of 2^32 - 1 */
     _Atomic int64_t plan_ms;              /* when the last plan was made */
     _Atomic int64_t due;                  /* billionths of the day's money that are due by then */
-    _Atomic uint64_t asked, passed, draws; /* impressions; those let through; chance */
+    _Atomic uint64_t asked, passed;       /* impressions; those let through */
     _Atomic int64_t laid;                  /* nanos that the bids of those held */
     /* The same when the quarter began, and at the last plan. */
     _Atomic uint64_t asked_before, asked_at, passed_at;
     _Atomic int64_t laid_at;
     _Atomic int64_t a_quarter, worth; /* means: asked in a quarter; thousandths of nanos laid by
                                          one that passed */
+};
+
+/* What this process has seen of a slot's traffic and not yet told the others. */
+struct mb__own_traffic {
+    int64_t told_ms;
+    uint32_t asked, passed;
+    uint64_t draws; /* chance */
 };
 
 /* What one strategy has spent, holds and counted. */
@@ -230,6 +237,7 @@ struct mb_guard {
     struct mb__counters *counters;
     struct mb__counters *frequency; /* impressions by key and part of the window */
     struct mb__counters *per;       /* nanos booked by strategy and key; rebuilt at start */
+    struct mb__own_traffic *own_traffic; /* by slot */
 };
 
 /* The guard's own clock at a wall time: it counts from boot, so nobody sets it. */
@@ -243,7 +251,7 @@ struct mb__slot *mb__guard_slot(const struct mb_guard *guard, uint32_t slot);
 const struct mb_zone *mb__guard_zone(const struct mb_guard *guard, const struct mb__slot *slot);
 
 /* Counts an impression; with even pacing, whether it is too early for it to bid. */
-bool mb__traffic_ahead(struct mb__slot *slot, const struct mb_zone *zone,
+bool mb__traffic_ahead(struct mb_guard *guard, struct mb__slot *slot, const struct mb_zone *zone,
                        const struct mb_limits *limits, int64_t now_ms);
 /* What even pacing compares: the day's money so far, and what is due by now. */
 void mb__traffic_stand(const struct mb__slot *slot, const struct mb_zone *zone,

@@ -104,7 +104,7 @@ static enum mb_nobid slot_limit(struct mb_guard *guard, struct mb__slot *slot,
                                 const struct mb_limits *limits, int64_t now_ms)
 {
     const struct mb_zone *zone = mb__guard_zone(guard, slot);
-    bool ahead = mb__traffic_ahead(slot, zone, limits, now_ms);
+    bool ahead = mb__traffic_ahead(guard, slot, zone, limits, now_ms);
     enum mb_nobid reason;
 
     reason = count_limit(slot, limits);

@@ -77,12 +77,15 @@ enum mb__pay mb__cell_pay(const struct mb__slot *slot, uint32_t cell)
     return (enum mb__pay)(atomic_load(&slot->cell_keys[cell]) & 1);
 }
 
-/* All who claim the same cell would say the same length of its steps. */
+/* All who claim the same cell would say the same length of its steps. Looked at first: an exchange
+ * takes the cache line from the other processes even where it changes nothing. */
 static uint32_t claimed(struct mb__slot *slot, uint32_t cell, int64_t step_ms)
 {
     int64_t none = 0;
 
-    atomic_compare_exchange_strong(&slot->step_ms[cell], &none, step_ms);
+    if (atomic_load_explicit(&slot->step_ms[cell], memory_order_relaxed) == 0) {
+        atomic_compare_exchange_strong(&slot->step_ms[cell], &none, step_ms);
+    }
     return cell;
 }
 
@@ -110,7 +113,9 @@ static uint32_t shared_cell(struct mb__slot *slot, enum mb__pay pay)
     uint32_t i = MB__CELLS - MB__PAYS + pay;
     uint64_t none = 0;
 
-    atomic_compare_exchange_strong(&slot->cell_keys[i], &none, 2 + pay);
+    if (atomic_load_explicit(&slot->cell_keys[i], memory_order_relaxed) == 0) {
+        atomic_compare_exchange_strong(&slot->cell_keys[i], &none, 2 + pay);
+    }
     return claimed(slot, i, (usual_hold_ms[pay] + MB__STEPS - 1) / MB__STEPS);
 }
 

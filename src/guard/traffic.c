@@ -17,13 +17,21 @@
  * fiftieth of the day's money is spent ahead of the curve.
  *
  * On a day with a change of clocks the curve is laid along the hours that the day really has.
- * Numbers here are no money: what two processes do at once may count a little too much or too few.
+ * Numbers here are no money: what two processes do at once may count a little too much or too few,
+ * and each keeps its counts to itself for a tenth of a second, or all would write to one cache line
+ * with every impression.
  */
 #include "internal.h"
 
 __extension__ typedef __int128 wide;
 
-enum { PLAN_MS = 10000, QUARTER_MS = 15 * 60 * 1000, CURVE_UNIT = 16, DAY_QUARTERS_MAX = 128 };
+enum {
+    PLAN_MS = 10000,
+    TELL_MS = 100,
+    QUARTER_MS = 15 * 60 * 1000,
+    CURVE_UNIT = 16,
+    DAY_QUARTERS_MAX = 128
+};
 
 #define BILLION INT64_C(1000000000)
 #define PASS_ALL UINT32_MAX
@@ -170,7 +178,7 @@ static int64_t due_by_now(const struct mb__slot *slot, int64_t daily)
            daily / 50;
 }
 
-static bool draw(struct mb__traffic *t)
+static bool draw(const struct mb__traffic *t, struct mb__own_traffic *own)
 {
     uint32_t pass = atomic_load_explicit(&t->pass, memory_order_relaxed);
     uint64_t n;
@@ -178,20 +186,33 @@ static bool draw(struct mb__traffic *t)
     if (pass == PASS_ALL) {
         return true;
     }
-    n = atomic_fetch_add_explicit(&t->draws, 1, memory_order_relaxed) *
-        UINT64_C(0x9e3779b97f4a7c15);
+    n = own->draws++ * UINT64_C(0x9e3779b97f4a7c15);
     n = (n ^ n >> 32) * UINT64_C(0xd6e8feb86659fd93);
     return (uint32_t)(n >> 32) < pass;
 }
 
-bool mb__traffic_ahead(struct mb__slot *slot, const struct mb_zone *zone,
+/* Adds to the shared counts what this process has kept to itself. */
+static void tell(struct mb__traffic *t, struct mb__own_traffic *own, int64_t now_ms)
+{
+    atomic_fetch_add_explicit(&t->asked, own->asked, memory_order_relaxed);
+    atomic_fetch_add_explicit(&t->passed, own->passed, memory_order_relaxed);
+    own->asked = own->passed = 0;
+    own->told_ms = now_ms;
+}
+
+bool mb__traffic_ahead(struct mb_guard *guard, struct mb__slot *slot, const struct mb_zone *zone,
                        const struct mb_limits *limits, int64_t now_ms)
 {
     struct mb__traffic *t = &slot->traffic;
+    struct mb__own_traffic *own = &guard->own_traffic[slot - guard->shared->slots];
     int64_t seen = atomic_load_explicit(&t->plan_ms, memory_order_relaxed);
     bool even = limits->pacing == MB_PACING_EVEN && limits->daily.nanos > 0;
+    bool due = now_ms - seen >= PLAN_MS || now_ms < seen;
 
-    if (now_ms - seen >= PLAN_MS || now_ms < seen) {
+    if (due || now_ms - own->told_ms >= TELL_MS || now_ms < own->told_ms) {
+        tell(t, own, now_ms);
+    }
+    if (due) {
         if (atomic_compare_exchange_strong(&t->plan_ms, &seen, now_ms)) {
             turn_quarter(t, local_quarter(zone, now_ms));
             if (even) {
@@ -199,14 +220,14 @@ bool mb__traffic_ahead(struct mb__slot *slot, const struct mb_zone *zone,
             }
         }
     }
-    atomic_fetch_add_explicit(&t->asked, 1, memory_order_relaxed);
+    own->asked++;
     if (!even) {
         return false;
     }
-    if (committed(slot, zone, now_ms) > due_by_now(slot, limits->daily.nanos) || !draw(t)) {
+    if (committed(slot, zone, now_ms) > due_by_now(slot, limits->daily.nanos) || !draw(t, own)) {
         return true;
     }
-    atomic_fetch_add_explicit(&t->passed, 1, memory_order_relaxed);
+    own->passed++;
     return false;
 }
 

@@ -39,9 +39,12 @@ const char *mb__reload_outcome_name(enum mb__reload_outcome outcome);
 
 enum mb__seat_state { MB__SEAT_EMPTY, MB__SEAT_STARTING, MB__SEAT_SERVING, MB__SEAT_DRAINING };
 
-/* One worker's place. It outlives the worker: the next one takes the same. */
+enum { MB__CACHE_LINE = 64 };
+
+/* One worker's place. It outlives the worker: the next one takes the same. Cache lines of its own,
+ * for its worker writes here with every call of a script. */
 struct mb__seat {
-    _Atomic uint64_t heartbeat_ms; /* mb__shared_clock_ms; 0: nobody serves here */
+    _Alignas(MB__CACHE_LINE) _Atomic uint64_t heartbeat_ms; /* mb__shared_clock_ms; 0: nobody serves here */
     struct mb_script_beacon beacon;
     _Atomic uint32_t state; /* enum mb__seat_state */
     _Atomic int32_t pid;    /* 0: none */

@@ -114,7 +114,7 @@ static void add_object(unsigned *seed, unsigned depth)
 static void a_look_up_finds_what_a_walk_finds(void **state)
 {
     (void)state;
-    for (unsigned round = 0; round < 800; round++) {
+    for (unsigned round = 0; round < 250; round++) {
         unsigned seed = round;
         mb_buf_clear(&text);
         add_object(&seed, 0);
