@@ -452,10 +452,10 @@ enum mb_event_fate {
     MB_EVENT_REPRICED, /* likewise, and this one tells another price: it changes nothing either, but somebody errs */
 };
 
-/* The instant that an event's key begins with: when its bid was made; without one, what the exchange says, so that a
- * repeat gives the same; 0 where neither is known. Within 0 .. 2^48 - 1. */
+/* The instant that an event's key begins with: when its bid was made; without one, mb_event_told_ms. Within 0 .. 2^48 - 1. */
 int64_t mb_event_key_ms(const struct mb_event *event);
-/* What the exchange says, for an event whose key must not depend on whether its bid is known. Likewise. */
+/* What the exchange says, so that a repeat gives the same whether its bid is known or not. Where it says no time: the hour
+ * (UTC) in which the event came, because Xandr's auction ids are unique within one. Likewise. */
 int64_t mb_event_told_ms(const struct mb_event *event);
 
 /* What one strategy has spent and counted in its attributed events, tests left out: sums of a ledger. */

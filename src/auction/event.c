@@ -32,8 +32,11 @@ static int64_t within_48_bits(int64_t ms)
 
 int64_t mb_event_told_ms(const struct mb_event *event)
 {
+    enum { HOUR_MS = 3600 * 1000 };
     int64_t ms = 0;
-    (void)mb_time_parse_utc(event->exchange_time, &ms);
+    if (!mb_time_parse_utc(event->exchange_time, &ms)) {
+        ms = event->time_ms - event->time_ms % HOUR_MS;
+    }
     return within_48_bits(ms);
 }
 

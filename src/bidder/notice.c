@@ -5,9 +5,9 @@
  *
  * The key makes an event distinct. It begins with an instant that a repeat has too, because the ledger stays fast only where
  * new keys come behind old ones. Then, with a token: bid id and type (a click also its time: two clicks on one ad are two).
- * Without: endpoint, type, auction, tag, time and member, because Xandr's auction ids come again after an hour; also where
- * the table of recent bids knows the bid, for a repeat may come when that has forgotten it. Only a win has the bid's key
- * either way: it books, and the same win told with its token must not book again.
+ * Without: all that was told of it. The auction is never the key alone, because Xandr's ids come again after an hour: the time
+ * goes with it. The bid is no part of it where the table of recent bids knows it, for a repeat may come when that has
+ * forgotten it. Only a win has the bid's key either way: it books, and the same win told with its token must not book again.
  */
 #include "internal.h"
 
@@ -32,8 +32,7 @@ static void set_key(struct mb_bidder *b, bool of_bid, struct mb_event *e)
 {
     const struct mb_slice parts[] = {e->auction_id,  e->tag_id, e->exchange_time, e->member_id, e->reason,
                                      e->creative_id, e->result, e->user_id};
-    /* What is about no bid (a pixel, an audit) is told apart by the last three as well. */
-    size_t n = e->type == MB_EVENT_OTHER ? 8 : 5;
+    size_t n = !of_bid ? sizeof(parts) / sizeof(parts[0]) : e->type == MB_EVENT_CLICK ? 5 : 0;
     struct mb_buf *key = &b->scratch;
 
     mb_buf_clear(key);
@@ -41,7 +40,7 @@ static void set_key(struct mb_bidder *b, bool of_bid, struct mb_event *e)
     mb_xbuf_add_slice(key, of_bid ? e->bid_id : e->endpoint);
     mb_xbuf_add_char(key, ':');
     mb_xbuf_add_text(key, mb_event_name(e->type));
-    for (size_t i = 0; i < n && (!of_bid || e->type == MB_EVENT_CLICK); i++) {
+    for (size_t i = 0; i < n; i++) {
         mb_xbuf_add_char(key, ':');
         mb_xbuf_add_slice(key, parts[i]);
     }

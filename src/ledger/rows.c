@@ -182,9 +182,8 @@ static int compare_origin(struct mb__ledger_file *file, const struct mb_event *e
     bool same = code == SQLITE_ROW && origin.sender != 0 &&
                 sqlite3_column_int64(file->origin, 0) == origin.sender &&
                 sqlite3_column_int64(file->origin, 1) == origin.sequence;
-    *fate = same                                                          ? MB_LEDGER_RESENT
-            : code == SQLITE_ROW && is_repriced(file->origin, event) ? MB_LEDGER_REPRICED
-                                                                     : MB_LEDGER_DUPLICATE;
+    bool repriced = code == SQLITE_ROW && is_repriced(file->origin, event);
+    *fate = same ? MB_LEDGER_RESENT : repriced ? MB_LEDGER_REPRICED : MB_LEDGER_DUPLICATE;
     (void)sqlite3_reset(file->origin);
     return code == SQLITE_ROW ? 0 : mb__ledger_failed(file, code, err);
 }

@@ -135,10 +135,68 @@ static void events_that_differ_behind_a_zero_byte_have_keys_of_their_own(void **
     free(first);
 }
 
+/* The key of the one event of a call without a token, told at `now_ms`. */
+static struct mb_slice told_key(const char *head, const char *tag, int64_t now_ms)
+{
+    struct mb_bidder_in in = {.method = MB_BIDDER_POST, .path = MB_SLICE("/xandr/notify"), .now_ms = now_ms};
+    struct mb_bidder_out out;
+
+    mb_buf_clear(&text);
+    mb_xbuf_printf(&text, "{\"notify_request\":{%s\"tags\":[{%s}],\"responses\":[{\"result\":\"ok\"}]}}", head, tag);
+    in.body = mb_buf_slice(&text);
+    mb_bidder_handle(bidder, &in, &out);
+    assert_int_equal(out.status, 200);
+    assert_int_equal(out.n_events, 1);
+    return out.events[0].key;
+}
+
+/* What is not recorded for it is lost, what is recorded again is counted twice: an event is known by all that was told of it. */
+static void what_has_no_token_is_told_apart_by_all_that_was_told(void **state)
+{
+    static const char first_head[] = "\"timestamp\":\"2026-03-02 09:00:00\",";
+    static const char first_tag[] = "\"notify_type\":\"lost\",\"auction_id_64\":7,\"id\":1";
+    static const int64_t nine = 1772442000000, hour = 3600000;
+    static const struct {
+        const char *head, *tag;
+        int64_t now_ms;
+        bool same; /* as the first; for the rows without a time, as what came at nine */
+    } rows[] = {
+        {first_head, first_tag, nine + 1, true},
+        {first_head, first_tag, nine + 5 * hour, true}, /* sent again, however late */
+        {"\"timestamp\":\"2026-03-02 09:00:01\",", first_tag, nine, false},
+        {"\"timestamp\":\"2026-03-02 10:00:00\",", first_tag, nine + hour, false}, /* the id came again */
+        {first_head, "\"notify_type\":\"pending\",\"auction_id_64\":7,\"id\":1", nine, false},
+        {first_head, "\"notify_type\":\"lost\",\"auction_id_64\":8,\"id\":1", nine, false},
+        {first_head, "\"notify_type\":\"lost\",\"auction_id_64\":7,\"id\":2", nine, false},
+        {first_head, "\"notify_type\":\"lost\",\"auction_id_64\":7,\"id\":1,\"member_id\":6", nine, false},
+        {first_head, "\"notify_type\":\"lost\",\"auction_id_64\":7,\"id\":1,\"creative_id\":6", nine, false},
+        {first_head, "\"notify_type\":\"lost\",\"auction_id_64\":7,\"id\":1,\"user_id_64\":6", nine, false},
+        {"", first_tag, nine + hour - 1, true},
+        {"", first_tag, nine + hour, false}, /* ids are unique within an hour only */
+        {"", first_tag, nine + 24 * hour, false},
+        {"\"timestamp\":\"\",", first_tag, nine + 1, true},
+    };
+    char first[256];
+    size_t len;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        bool timed = strstr(rows[i].head, "2026") != NULL;
+        struct mb_slice key = told_key(timed ? first_head : "", first_tag, nine);
+
+        assert_true(key.len <= sizeof(first));
+        memcpy(first, key.data, len = key.len);
+        if (mb_slice_eq(mb_slice(first, len), told_key(rows[i].head, rows[i].tag, rows[i].now_ms)) != rows[i].same) {
+            fail_msg("row %zu", i);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_token_attributes_the_win_of_its_own_auction_only, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_has_no_token_is_told_apart_by_all_that_was_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(events_that_differ_behind_a_zero_byte_have_keys_of_their_own, set_up,
                                         tear_down),
     };
