@@ -83,6 +83,16 @@ describe('a crowd of callers', function()
     end)
   end
 
+  -- Sockets of the listener's port that the kernel holds answers for: not the listeners (0A), nor what only waits for the
+  -- caller's own end (FIN_WAIT2, TIME_WAIT).
+  local function held()
+    local count = 0
+    for port, state in Server.read_file '/proc/net/tcp':gmatch '\n%s*%d+: %x+:(%x+) %x+:%x+ (%x+)' do
+      if tonumber(port, 16) == server.port and state ~= '0A' and state ~= '05' and state ~= '06' then count = count + 1 end
+    end
+    return count
+  end
+
   it('that is too slow is sent away', function()
     start "header = '300ms', body = '300ms', write = '300ms', idle = '300ms'"
     for _, kind in ipairs { 'headers', 'body', 'reader', 'connect' } do
@@ -92,7 +102,9 @@ describe('a crowd of callers', function()
         return (metric 'moonbid_http_timeouts_total' or 0) >= before + 100
       end)
       Server.poll(kind .. ' are gone', 10, function() return metric 'moonbid_connections' == 0 end)
-      assert.equal(0, others.leave(), kind)
+      Server.poll('the kernel holds nothing for ' .. kind, 10, function() return held() == 0 end)
+      -- A reset that lies beyond a full window is not seen before the caller speaks again.
+      if kind ~= 'reader' then assert.equal(0, others.leave(), kind) end
     end
   end)
 
