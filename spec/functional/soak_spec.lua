@@ -24,7 +24,8 @@ describe('a soak', function()
   local server
   before_each(function()
     -- What a sanitizer keeps of freed memory, 256 MB of it, would pass for growth.
-    server = Server.start { strategies = STRATEGIES, shell = 'export ASAN_OPTIONS="quarantine_size_mb=8:$ASAN_OPTIONS"', config = "limits = { header = '2s', body = '2s', idle = '5s' }," }
+    server = Server.start { strategies = STRATEGIES, config = "limits = { header = '2s', body = '2s', idle = '5s' },",
+      shell = 'export ASAN_OPTIONS="quarantine_size_mb=8:$ASAN_OPTIONS"' }
     server:expect_error 'strategy=broken'
     server:expect_error 'strategy=greedy'
   end)
