@@ -129,7 +129,7 @@ struct mb_strategy_counts {
 const struct mb_strategy_counts *mb_bidder_counts(const struct mb_bidder *bidder, struct mb_slice strategy);
 
 struct mb_bidder_counts {
-    uint64_t requests, bids, nobids, bad_requests, notices, forged, unattributed, duplicates, token_failures;
+    uint64_t requests, bids, nobids, bad_requests, notices, forged, expired, unattributed, duplicates, token_failures;
     /* Events with a price that is not as it should be: */
     uint64_t unpriced;   /* booked at the bid's price, for none could be read where the exchange tells one */
     uint64_t overpriced; /* told more than the bid: booked at the bid's price */

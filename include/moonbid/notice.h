@@ -15,8 +15,11 @@ enum {
     MB_NOTICE_TOKEN_MAX = 400, /* characters; longer `data` or ids do not fit and are refused */
     MB_NOTICE_KEYS_MAX = 8,
     MB_NOTICE_KEY_BYTES = 16,
-    MB_NOTICE_DATA_MAX = 64
+    MB_NOTICE_DATA_MAX = 64,
 };
+
+/* What comes later than this after its bid is refused: no exchange bills, and hardly a visitor buys, so long after. */
+#define MB_NOTICE_LIFE_MS (INT64_C(90) * 24 * 3600 * 1000)
 
 struct mb_notice_keys; /* first signs, all verify; kept out of core dumps */
 
@@ -61,6 +64,8 @@ struct mb_notice {
     int64_t boot_id;      /* as in mb_event; below 65,536, for it has to be short */
     int64_t boot_skew_ms; /* mb_event.boot_ms - bid_time_ms: 0 but where a clock was set */
     uint64_t frequency_key, per_key; /* as in mb_event; 0: none */
+    enum mb_exchange exchange; /* as it was for the bid, whatever the config says since; MB_EXCHANGE_NONE: the token does not say */
+    bool books_on_win;         /* likewise: a win books, else its billing notice */
     bool test; /* books nothing */
     bool recorded; /* the recorder has its request, and shall have what becomes of it */
     bool watched; /* an image of ours tells of its impression: the booking stands for none */

@@ -151,13 +151,13 @@ static void record_click(struct mb_bidder *b, struct mb_slice token, struct mb_b
     struct mb_notice notice;
 
     if (mb_notice_verify(b->options.keys, MB_EVENT_CLICK, token, &b->arena, &notice) ||
-        !(endpoint = mb_config_endpoint(b->options.config, notice.endpoint))) {
-        return; /* of an endpoint that is no more: the visitor goes on all the same */
+        !(endpoint = mb__bidder_endpoint_of(b, &notice)) || mb__bidder_is_expired(b, &notice)) {
+        return; /* the visitor goes on all the same */
     }
     mb__bidder_own_event(b, MB_EVENT_CLICK, &notice, endpoint, e);
     e->key = mb_xarena_printf(&b->arena, "%012llx:%.*s:click",
                               (unsigned long long)mb_event_key_ms(e), MB_SLICE_ARG(e->bid_id));
-    out->endpoint = endpoint;
+    out->endpoint = mb_config_endpoint(b->options.config, notice.endpoint);
     out->events = e;
     out->n_events = 1;
     b->totals->notices++;

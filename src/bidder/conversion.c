@@ -53,9 +53,13 @@ void mb__bidder_conversion(struct mb_bidder *b, const struct mb_bidder_in *in,
 
     out->kind = "conversion";
     if (mb_notice_verify(b->options.keys, MB_EVENT_CONVERSION, token, &b->arena, &notice) ||
-        !(endpoint = mb_config_endpoint(b->options.config, notice.endpoint))) {
+        !(endpoint = mb__bidder_endpoint_of(b, &notice))) {
         b->totals->forged++;
         mb__bidder_refuse(b, out, 404, "no such click", -1);
+        return;
+    }
+    if (mb__bidder_is_expired(b, &notice)) {
+        mb__bidder_refuse(b, out, 404, "this conversion comes too late", -1);
         return;
     }
     mb__bidder_own_event(b, MB_EVENT_CONVERSION, &notice, endpoint, e);
@@ -64,7 +68,7 @@ void mb__bidder_conversion(struct mb_bidder *b, const struct mb_bidder_in *in,
         return;
     }
     set_key(b, mb_pairs_get(query, MB_SLICE("id")), e);
-    out->endpoint = endpoint;
+    out->endpoint = mb_config_endpoint(b->options.config, notice.endpoint);
     out->status = 200;
     out->events = e;
     out->n_events = 1;

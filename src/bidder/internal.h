@@ -140,6 +140,11 @@ void mb__bidder_exchange_notice(struct mb_bidder *b, const struct mb_codec *code
                                 const struct mb_endpoint *endpoint, enum mb_wire_path path,
                                 const struct mb_bidder_in *in, struct mb_bidder_out *out);
 
+/* notice.c: where the bid of a token was made, as it was then; NULL where neither token nor config knows. Not of the config, so
+ * not for out->endpoint, where it was taken out or books on another event since. */
+const struct mb_endpoint *mb__bidder_endpoint_of(struct mb_bidder *b, const struct mb_notice *notice);
+/* notice.c: is it too late for what the token tells of? Counts it then. */
+bool mb__bidder_is_expired(struct mb_bidder *b, const struct mb_notice *notice);
 /* notice.c: the engine's own events start so: kind, time, endpoint, what the token knows. */
 void mb__bidder_own_event(struct mb_bidder *b, enum mb_event_type type, const struct mb_notice *notice,
                           const struct mb_endpoint *endpoint, struct mb_event *e);

@@ -189,6 +189,33 @@ void mb__bidder_own_event(struct mb_bidder *b, enum mb_event_type type,
     attribute(b, e, endpoint, notice);
 }
 
+/* What books is said when the bid is made: were it the config's word of today, a bid that was made before `books_on` was changed
+ * could book with both of its notices, or with none, and the win of an endpoint that was renamed would be lost. */
+const struct mb_endpoint *mb__bidder_endpoint_of(struct mb_bidder *b, const struct mb_notice *n)
+{
+    const struct mb_endpoint *known = mb_config_endpoint(b->options.config, n->endpoint);
+    struct mb_endpoint *then;
+
+    if (n->exchange == MB_EXCHANGE_NONE ||
+        (known && known->exchange == n->exchange && known->books_on_win == n->books_on_win)) {
+        return known;
+    }
+    then = mb_xarena_alloc(&b->arena, sizeof(*then));
+    *then = known ? *known : (struct mb_endpoint){.rate = {1000000}};
+    then->name = n->endpoint;
+    then->exchange = n->exchange;
+    then->books_on_win = n->books_on_win;
+    return then;
+}
+
+bool mb__bidder_is_expired(struct mb_bidder *b, const struct mb_notice *n)
+{
+    bool expired = b->now_ms - n->bid_time_ms > MB_NOTICE_LIFE_MS;
+
+    b->totals->expired += expired;
+    return expired;
+}
+
 void mb__bidder_own_notice(struct mb_bidder *b, const struct mb_bidder_in *in,
                            struct mb_bidder_out *out)
 {
@@ -200,9 +227,13 @@ void mb__bidder_own_notice(struct mb_bidder *b, const struct mb_bidder_in *in,
 
     out->kind = "notice";
     if (!verify(b, token, &b->arena, &notice, &type) ||
-        !(endpoint = mb_config_endpoint(b->options.config, notice.endpoint))) {
+        !(endpoint = mb__bidder_endpoint_of(b, &notice))) {
         b->totals->forged++;
         mb__bidder_refuse(b, out, 404, "no such notice", -1);
+        return;
+    }
+    if (mb__bidder_is_expired(b, &notice)) {
+        mb__bidder_refuse(b, out, 404, "this notice comes too late", -1);
         return;
     }
     if (in->overloaded && !endpoint->notices_come_once) {
@@ -215,7 +246,7 @@ void mb__bidder_own_notice(struct mb_bidder *b, const struct mb_bidder_in *in,
                        (endpoint->exchange != MB_EXCHANGE_EXOCLICK || endpoint->burl_asks_price);
     set_cost(e, endpoint);
     set_key(b, true, e);
-    out->endpoint = endpoint;
+    out->endpoint = mb_config_endpoint(b->options.config, notice.endpoint);
     b->totals->notices++;
     events_out(out, e, 1);
     if (type == MB_EVENT_IMPRESSION) {
@@ -232,6 +263,13 @@ static bool is_of_auction(const struct mb_notice *n, const struct mb_event *e)
     struct mb_slice own = mb_slice_present(n->imp_id) ? n->imp_id : n->auction_id;
 
     return !mb_slice_present(e->auction_id) || mb_slice_eq(e->auction_id, own);
+}
+
+/* Another endpoint's token does not belong here, unless that endpoint is no more: then it was renamed to this one. */
+static bool is_of_endpoint(const struct mb_bidder *b, const struct mb_notice *n, const struct mb_event *e)
+{
+    return mb_slice_eq(n->endpoint, e->endpoint) ||
+           (n->exchange == MB_EXCHANGE_XANDR && !mb_config_endpoint(b->options.config, n->endpoint));
 }
 
 /* custom_notify_data is "TOKEN" or "TOKEN.the trader's own text"; anything else is not ours. Without
@@ -251,8 +289,11 @@ static bool attribute_to_bid(struct mb_bidder *b, const struct mb_endpoint *endp
     }
     token = mb_slice_cut(&rest, '.');
     if (mb_notice_verify(b->options.keys, MB_EVENT_WIN, token, &b->arena, &notice) ||
-        !mb_slice_eq(notice.endpoint, e->endpoint) || !is_of_auction(&notice, e)) {
+        !is_of_endpoint(b, &notice, e) || !is_of_auction(&notice, e)) {
         b->totals->forged++;
+        return false;
+    }
+    if (mb__bidder_is_expired(b, &notice)) {
         return false;
     }
     e->custom_data = rest;

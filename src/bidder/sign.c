@@ -31,6 +31,8 @@ static void describe(struct mb_bidder *b, struct mb_bid *bid, struct mb_notice *
     n->bid_time_ms = b->now_ms;
     n->boot_id = mb_guard_boot(b->options.guard, b->now_ms, &boot_ms);
     n->boot_skew_ms = boot_ms - b->now_ms;
+    n->exchange = r->endpoint->exchange;
+    n->books_on_win = r->endpoint->books_on_win;
     n->test = r->test || r->debug;
     n->watched = mb__bidder_is_watched(b, bid);
     n->recorded = b->tape && !b->tape->plays;

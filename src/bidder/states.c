@@ -101,6 +101,7 @@ void mb_bidder_add_totals(struct mb_bidder_counts *into, const struct mb_bidder_
     into->bad_requests += mb_metrics_read(&from->bad_requests);
     into->notices += mb_metrics_read(&from->notices);
     into->forged += mb_metrics_read(&from->forged);
+    into->expired += mb_metrics_read(&from->expired);
     into->unattributed += mb_metrics_read(&from->unattributed);
     into->duplicates += mb_metrics_read(&from->duplicates);
     into->token_failures += mb_metrics_read(&from->token_failures);

@@ -4,7 +4,8 @@
  *
  *     version(1) | mask(3) | bid id(16) | model, format, test(1) | fields ... | MAC(8)
  *
- * The mask (little-endian) has a bit for each field that is there; its highest says that the request was recorded. A text is its length (one byte)
+ * The mask (little-endian) has a bit for each field that is there; its highest four say that the request was recorded, which
+ * event books, and which exchange it was. A text is its length (one byte)
  * and its bytes; a number is a varint: seven bits a byte, lowest first. The MAC covers the kind of
  * notice and all before itself. Fields stand in the order of the two tables below, which is part of
  * the format: whatever changes it takes a new version, for tokens live a day and more in other
@@ -27,7 +28,11 @@ enum {
     MODEL_MASK = 0x03,
 };
 
-#define RECORDED_BIT (UINT32_C(1) << 23) /* of the mask: the model's byte is full */
+/* Of the mask: the model's byte is full. */
+#define RECORDED_BIT (UINT32_C(1) << 23)
+#define WIN_BOOKS_BIT (UINT32_C(1) << 22)
+#define EXCHANGE_SHIFT 20
+#define EXCHANGE_BITS (UINT32_C(3) << EXCHANGE_SHIFT)
 
 /* What to do with a text beyond its size: `cut` ids still serve to find things, the rest would
  * mislead. */
@@ -69,7 +74,8 @@ enum {
     NUMBERS = sizeof numbers / sizeof numbers[0],
 };
 
-static_assert(TEXTS + NUMBERS <= 23, "the mask has three bytes, one bit of which is a flag");
+static_assert(TEXTS + NUMBERS <= EXCHANGE_SHIFT, "the mask has three bytes, four bits of which are no field's");
+static_assert((int)MB_EXCHANGE_COUNT <= 4, "two bits name the exchange");
 static_assert((int)MB_MODEL_COUNT <= MODEL_MASK + 1, "model, format and flags share a byte");
 static_assert(((int)MB_FORMAT_COUNT - 1) << FORMAT_SHIFT <= FORMAT_MASK, "and so does the format");
 
@@ -133,7 +139,8 @@ int mb_notice_encode(const struct mb_notice *notice, struct mb_buf *body)
 {
     uint8_t out[BODY_MAX];
     size_t len = HEAD_BYTES;
-    uint32_t mask = notice->recorded ? RECORDED_BIT : 0;
+    uint32_t mask = (notice->recorded ? RECORDED_BIT : 0) | (notice->books_on_win ? WIN_BOOKS_BIT : 0) |
+                    (uint32_t)notice->exchange << EXCHANGE_SHIFT;
     struct mb_notice n = *notice;
 
     if (!fit_texts(&n)) {
@@ -250,6 +257,8 @@ static bool decode(struct mb_slice body, struct mb_notice *out)
     out->test = head[20] & TEST_FLAG;
     out->watched = head[20] & WATCHED_FLAG;
     out->recorded = mask & RECORDED_BIT;
+    out->books_on_win = mask & WIN_BOOKS_BIT;
+    out->exchange = (enum mb_exchange)((mask & EXCHANGE_BITS) >> EXCHANGE_SHIFT);
     out->model = (enum mb_model)model;
     out->format = (enum mb_format)format;
     for (size_t i = 0; i < TEXTS; i++) {
@@ -263,7 +272,7 @@ static bool decode(struct mb_slice body, struct mb_notice *out)
         }
     }
     return !r.failed && r.at == r.end && model < MB_MODEL_COUNT &&
-           format < MB_FORMAT_COUNT && (mask & ~RECORDED_BIT) >> (TEXTS + NUMBERS) == 0;
+           format < MB_FORMAT_COUNT && (mask & ~(RECORDED_BIT | WIN_BOOKS_BIT | EXCHANGE_BITS)) >> (TEXTS + NUMBERS) == 0;
 }
 
 int mb_notice_decode(struct mb_slice body, struct mb_arena *arena, struct mb_notice *out)

@@ -327,6 +327,7 @@ void mb__pages_metrics(const struct mb__worker *worker, struct mb_buf *out)
     single(out, "moonbid_ledger_duplicates_total", "counter", "Events that were recorded before.",
            totals.duplicates);
     single(out, "moonbid_forged_total", "counter", "Notices and clicks whose signature did not hold.", totals.forged);
+    single(out, "moonbid_expired_total", "counter", "Notices that came more than 90 days after their bid.", totals.expired);
     single(out, "moonbid_unattributed_total", "counter", "Events that nobody's bid could be found for.",
            totals.unattributed);
     write_odd_prices(&totals, out);

@@ -139,6 +139,7 @@ static void write_totals(struct mb_json_writer *w, const struct mb_bidder_counts
     key_u64(w, "notices", n->notices);
     key_u64(w, "duplicates", n->duplicates);
     key_u64(w, "forged", n->forged);
+    key_u64(w, "expired", n->expired);
     key_u64(w, "unattributed", n->unattributed);
     key_u64(w, "unpriced", n->unpriced);
     key_u64(w, "overpriced", n->overpriced);

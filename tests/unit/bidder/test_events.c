@@ -175,6 +175,79 @@ static void a_token_is_good_for_its_key_kind_and_endpoint(void **state)
     }
 }
 
+/* The path of a notice of a bid that was made at an endpoint as it then was, `age_ms` ago. */
+static char *path_of_bid(enum mb_event_type kind, const char *endpoint, enum mb_exchange exchange, bool books_on_win, int64_t age_ms)
+{
+    struct mb_notice n = {.bid_id = "sixteen bytes id", .strategy = MB_SLICE("a"), .endpoint = mb_slice_of(endpoint),
+                          .auction_id = MB_SLICE("7"), .price = {1000000}, .price_wire = {1000000}, .model = MB_MODEL_CPM,
+                          .exchange = exchange, .books_on_win = books_on_win, .bid_time_ms = NOW_MS - age_ms};
+    struct mb_buf body = {0}, path = {0};
+
+    assert_int_equal(mb_notice_encode(&n, &body), 0);
+    mb_xbuf_add_text(&path, kind == MB_EVENT_CONVERSION ? "/c/" : "/n/");
+    mb_notice_sign(keys, kind, mb_buf_slice(&body), &path);
+    mb_xbuf_add(&path, "", 1);
+    mb_buf_fini(&body);
+    return path.data;
+}
+
+/* Were it what the config says when the notice comes, a bid could book twice, or never, or be unknown. */
+static void what_books_is_what_the_bid_was_made_under(void **state)
+{
+#define ENDPOINT(name, books_on) \
+    "{\"endpoints\":[{\"name\":\"" name "\",\"path\":\"/o\",\"exchange\":\"openrtb\",\"books_on\":\"" books_on "\"}]}"
+    static const char *const configs[] = {ENDPOINT("o", "billing"), ENDPOINT("o", "win"), ENDPOINT("renamed", "billing"),
+                                          ENDPOINT("renamed", "win")};
+#undef ENDPOINT
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(configs); i++) {
+        open_bidder(configs[i]);
+        for (int on_win = 0; on_win <= 1; on_win++) {
+            for (int win = 0; win <= 1; win++) {
+                enum mb_event_type kind = win ? MB_EVENT_WIN : MB_EVENT_BILLING;
+                char *path = path_of_bid(kind, "o", MB_EXCHANGE_OPENRTB, on_win, 1000);
+                const struct mb_event *e;
+
+                get(path, NULL);
+                assert_int_equal(out.status, 200);
+                e = only_event();
+                if (e->books != (win == on_win) || e->cost.nanos != (win == on_win ? 1000000 : 0) || !mb_slice_is(e->endpoint, "o") ||
+                    !mb_slice_is(e->exchange, "openrtb") || (out.endpoint != NULL) != (i < 2)) {
+                    fail_msg("%s: bid on_win %d, win %d: books %d", configs[i], on_win, win, e->books);
+                }
+                free(path);
+            }
+        }
+    }
+}
+
+static void what_comes_months_late_is_refused_and_counted(void **state)
+{
+    static const int64_t day = INT64_C(24) * 3600 * 1000;
+    static const struct {
+        enum mb_event_type kind;
+        int64_t age_ms;
+        int status;
+    } rows[] = {
+        {MB_EVENT_BILLING, 90 * day, 200},    {MB_EVENT_BILLING, 90 * day + 1, 404}, {MB_EVENT_WIN, 91 * day, 404},
+        {MB_EVENT_CONVERSION, 90 * day, 200}, {MB_EVENT_CONVERSION, 91 * day, 404},  {MB_EVENT_BILLING, -day, 200},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct mb_bidder_counts before = *mb_bidder_totals(bidder);
+        char *path = path_of_bid(rows[i].kind, "openrtb", MB_EXCHANGE_OPENRTB, false, rows[i].age_ms);
+
+        get(path, NULL);
+        if (out.status != rows[i].status || mb_bidder_totals(bidder)->expired - before.expired != (rows[i].status == 404) ||
+            mb_bidder_totals(bidder)->forged != before.forged) {
+            fail_msg("row %zu: %d", i, out.status);
+        }
+        free(path);
+    }
+}
+
 /* Whose exchange would not call again is not put off. */
 static void overload_puts_off_what_comes_again(void **state)
 {
@@ -574,6 +647,8 @@ int main(void)
         T(the_billing_url_tells_all_of_its_bid),
         T(an_altered_token_is_unknown),
         T(a_token_is_good_for_its_key_kind_and_endpoint),
+        T(what_books_is_what_the_bid_was_made_under),
+        T(what_comes_months_late_is_refused_and_counted),
         T(overload_puts_off_what_comes_again),
         T(a_notice_costs_what_was_paid_and_never_more_than_the_bid),
         T(a_price_below_nothing_is_no_price),

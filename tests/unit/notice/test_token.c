@@ -60,6 +60,8 @@ static struct mb_notice usual_notice(void)
         .format = MB_FORMAT_EMAIL_CLICK,
         .bid_time_ms = 1772442000123,
         .boot_id = 65535,
+        .exchange = MB_EXCHANGE_OPENRTB,
+        .books_on_win = true,
         .test = true,
     };
 }
@@ -97,6 +99,8 @@ static void assert_same(const struct mb_notice *a, const struct mb_notice *b)
     assert_int_equal(a->boot_skew_ms, b->boot_skew_ms);
     assert_int_equal(a->rate_millionths, b->rate_millionths);
     assert_int_equal(a->test, b->test);
+    assert_int_equal(a->exchange, b->exchange);
+    assert_int_equal(a->books_on_win, b->books_on_win);
 }
 
 /* Whatever of its three bytes the body's end leaves over for the MAC. */
