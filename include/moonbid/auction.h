@@ -431,6 +431,7 @@ struct mb_event {
     int64_t bid_time_ms;             /* when the bid was made, from the token; 0: unknown */
     int64_t boot_id, boot_ms;        /* the same by a clock that nobody sets: see mb_guard_set_clock; 0: unknown */
     struct mb_slice format;          /* mb_format_name of the impression that was bid on */
+    struct mb_size size;             /* of it; 0x0: none */
     struct mb_slice reason, result, error, error_name;
     struct mb_slice payment_rule_id, creative_id, member_id, user_id, referrer, user_agent;
     struct mb_slice userdata_json;   /* JSON text, whether it came as string or object */

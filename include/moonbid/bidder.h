@@ -14,6 +14,7 @@
 #include "moonbid/config.h"
 #include "moonbid/geo.h"
 #include "moonbid/guard.h"
+#include "moonbid/market.h"
 #include "moonbid/metrics.h"
 #include "moonbid/notice.h"
 #include "moonbid/recent.h"
@@ -35,6 +36,7 @@ struct mb_bidder_options {
     int64_t (*clock_ns)(void);          /* monotonic, to time scripts; NULL: they are not timed */
     int64_t (*clock_ms)(void *user);    /* for ctx.time_left and deadlines; NULL: time stands still */
     void *user;
+    bool learns;                        /* the market from its own bids at once, for want of a board from which another process takes them */
     bool booked_elsewhere;              /* settle leaves the guard's money alone: another process books it */
     struct mb_bidder_board *board;      /* where it counts, going on from what is there; NULL: in memory of its own */
 };
@@ -142,6 +144,7 @@ const struct mb_bidder_counts *mb_bidder_totals(const struct mb_bidder *bidder);
 struct mb_bidder_board {
     struct mb_bidder_counts totals;
     struct mb_strategy_counts strategies[MB_GUARD_SLOTS_MAX]; /* by guard slot; memory of those that nobody touches costs nothing */
+    struct mb_market_ring market; /* bids for the market's memory, which who books takes */
     struct mb_tally tally; /* decisions and requests by where they were; the owner calls mb_tally_turn */
     struct mb_histogram script_time; /* of timed calls, all strategies together */
 };

@@ -132,6 +132,11 @@ int mb_ledger_count(struct mb_ledger *ledger, const struct mb_ledger_count_mark 
 int mb_ledger_each(const char *data_dir, bool (*on_event)(void *user, const struct mb_event *event),
                    void *user, struct mb_error *err) MB_MUST_USE;
 
+/* The same for the guard's states: name and bytes, by name. */
+int mb_ledger_each_state(const char *data_dir,
+                         void (*on_state)(void *user, struct mb_slice name, struct mb_slice bytes),
+                         void *user, struct mb_error *err) MB_MUST_USE;
+
 /* Writes all events that can be read in a damaged DATA/ledger.db into a new DATA/ledger.salvaged.db
  * and counts them. Needs room for two copies. Changes nothing that was there.
  * Fails: MB_ENOTFOUND without a ledger, MB_EBUSY where ledger.salvaged.db is there already,

@@ -60,6 +60,7 @@ struct mb_notice {
     int64_t rate_millionths;    /* what one unit of the wire's currency was worth; 0: the house's own */
     enum mb_model model;
     enum mb_format format;
+    int64_t size;         /* of the impression: width in the higher half of 32 bits, height in the lower; 0: none */
     int64_t bid_time_ms;
     int64_t boot_id;      /* as in mb_event; below 65,536, for it has to be short */
     int64_t boot_skew_ms; /* mb_event.boot_ms - bid_time_ms: 0 but where a clock was set */

@@ -35,6 +35,7 @@
     XX(GET, "get")             /* key: the counter's */                                            \
     XX(INCR, "incr")           /* likewise */                                                      \
     XX(SPEND, "spend")         /* nano-units; key: the period */                                   \
+    XX(MARKET, "market")       /* of ctx.win_rate and ctx.price_for: millionths, micro-units or -1; key: what was asked */ \
     XX(ARM, "arm")             /* text: the arm; key: the experiment */                            \
     XX(PLACE, "place")         /* text: derived from the address; key: country, region ... */      \
     XX(EMAIL, "email")         /* text: the hash that scripts see */

@@ -180,6 +180,11 @@ local OPTIONS = {
     for _, name in ipairs(good and value or {}) do good = good and type(name) == 'string' end
     return not good and ('a list of names, 1 to %d'):format(ONLY_MAX) or nil
   end,
+  market = function(value)
+    local good = type(value) == 'table'
+    for _, row in ipairs(good and value or {}) do good = good and type(row) == 'table' and type(row.rates) == 'table' end
+    return not good and "a list such as { { endpoint = 'exo', format = 'banner', rates = { [0.5] = 0.3 } } }" or nil
+  end,
   geo = function(value)
     if type(value) ~= 'table' then return "a table such as { ['192.0.2.10'] = 'DE' }" end
     for address, country in pairs(value) do
@@ -203,9 +208,9 @@ local function check_options(options)
   end
 end
 
---- Loads strategies. Options: `scripts` (folder), `only` (names), `now`, `seed`, `geo` (address -> country),
--- `config` (a config file; its endpoints and currencies count, its addresses and folders do not). Raises with every
--- load error, as `moonbid check` prints them.
+--- Loads strategies. Options: `scripts` (folder), `only` (names), `now`, `seed`, `geo` (address -> country), `market` (rows
+-- as Bidder:market takes them), `config` (a config file; its endpoints and currencies count, its addresses and folders do
+-- not). Raises with every load error, as `moonbid check` prints them.
 function kit.load(options)
   check_options(options)
   local given = merged({ scripts = 'scripts', now = '2026-01-01T00:00:00Z', seed = 1 }, options)
@@ -215,7 +220,9 @@ function kit.load(options)
   for _, name in ipairs(given.only or {}) do
     if not engine:has(name) then error(("kit.load: option 'only': no strategy '%s' in %s"):format(name, given.scripts), 2) end
   end
-  return setmetatable({ engine = engine }, Bidder)
+  local bidder = setmetatable({ engine = engine }, Bidder)
+  for _, row in ipairs(given.market or {}) do bidder:market(row) end
+  return bidder
 end
 
 local function split(decisions)
@@ -350,6 +357,19 @@ function Bidder:spend(strategy, amount)
     error('not an amount of money: ' .. tostring(amount), 2)
   end
   self.engine:spend(strategy, amount)
+end
+
+--- What ctx.win_rate and ctx.price_for know: `{ endpoint, format, size, site, model, rates, bids }`. `rates` says which part
+-- of bids at a price win (`{ [0.5] = 0.2, [1] = 0.6 }`), `bids` how many were made at each (1000); `model` is 'cpm' or 'cpc'.
+-- A site is known in its size. Bids and notices of the test itself are learned from as well.
+function Bidder:market(row)
+  local bids = row.bids or 1000
+  local place = { endpoint = row.endpoint, format = row.format, size = row.size, site = row.site, model = row.model or 'cpm' }
+  for price, rate in pairs(row.rates) do
+    local good = type(price) == 'number' and type(rate) == 'number' and rate >= 0 and rate <= 1
+    if not good then error('market: a price and the part that wins are expected, such as [0.5] = 0.3', 2) end
+    self.engine:market(place, price, bids, bids * rate)
+  end
 end
 
 local PERIODS = { total = true, day = true, hour = true }

@@ -237,6 +237,14 @@ function Ctx.spend(period) end
 ---@param arms table<string, number> name and weight
 ---@return string arm the same for the same user; counted as an exposure, shown by `moonbid report --by arm`
 function Ctx.arm(name, user_key, arms) end
+---@param price number in the strategy's model
+---@param imp? moonbid.Imp of this request; default: that of the call
+---@return number|nil rate part of bids at that price that win; nil: too little is known
+function Ctx.win_rate(price, imp) end
+---@param rate number above 0, at most 1
+---@param imp? moonbid.Imp of this request; default: that of the call
+---@return number|nil price the least known to win so often; nil: none is
+function Ctx.price_for(rate, imp) end
 ---@param key string
 ---@param value string|number|boolean shown by try
 function Ctx.note(key, value) end

@@ -39,7 +39,7 @@ describe('the command line', function()
     local output, status = run '--help'
     assert.equal(0, status)
     for _, command in ipairs {
-      'serve', 'check', 'try', 'reload', 'pause', 'resume', 'report', 'ledger', 'endpoints', 'version',
+      'serve', 'check', 'try', 'reload', 'pause', 'resume', 'report', 'market', 'ledger', 'endpoints', 'version',
     } do
       assert.matches('\n  ' .. command .. ' ', output)
       local help, code = run(command .. ' --help')

@@ -313,6 +313,7 @@ static size_t choose(struct mb_bidder *b, const struct mb_codec *codec, struct m
         if (reason == MB_NOBID_BID) {
             chosen[count++] = c->bid;
             mb__bidder_remember(b, c->bid);
+            mb__bidder_tell_market(b, c->bid);
         } else {
             refuse(b, c->decision, reason, field);
         }

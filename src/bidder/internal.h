@@ -133,6 +133,9 @@ void mb__bidder_remember(struct mb_bidder *b, const struct mb_bid *bid);
 /* False where no bid of the last hour is meant, or more than one. */
 bool mb__bidder_recall(struct mb_bidder *b, const struct mb_event *e, struct mb_notice *out);
 
+/* market.c: the bid will be sent. */
+void mb__bidder_tell_market(struct mb_bidder *b, const struct mb_bid *bid);
+
 /* notice.c: a notice URL of ours, and what an exchange tells by a call of its protocol. */
 void mb__bidder_own_notice(struct mb_bidder *b, const struct mb_bidder_in *in,
                            struct mb_bidder_out *out);

@@ -71,6 +71,7 @@ static void attribute(struct mb_bidder *b, struct mb_event *e, const struct mb_e
     e->boot_id = n->boot_id;
     e->boot_ms = n->boot_id ? n->bid_time_ms + n->boot_skew_ms : 0;
     e->format = mb_slice_of(mb_format_name(n->format));
+    e->size = (struct mb_size){(uint16_t)(n->size >> 16), (uint16_t)n->size};
     e->has_price_bid = true;
     e->price_bid = n->price;
     e->rate_millionths = n->rate_millionths;

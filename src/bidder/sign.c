@@ -28,6 +28,7 @@ static void describe(struct mb_bidder *b, struct mb_bid *bid, struct mb_notice *
     n->rate_millionths = mb__bidder_kept_rate(bid->rate);
     n->model = bid->model;
     n->format = bid->imp->format;
+    n->size = (int64_t)(bid->imp->size.width & 0xffff) << 16 | (bid->imp->size.height & 0xffff);
     n->bid_time_ms = b->now_ms;
     n->boot_id = mb_guard_boot(b->options.guard, b->now_ms, &boot_ms);
     n->boot_skew_ms = boot_ms - b->now_ms;

@@ -41,8 +41,8 @@ struct cli_command {
     int (*run)(const struct cli_args *args);
 };
 
-extern const struct cli_command cli_new, cli_replay, cli_report, cli_serve, cli_check, cli_try, cli_reload, cli_pause, cli_resume,
-    cli_endpoints, cli_ledger, cli_version;
+extern const struct cli_command cli_new, cli_replay, cli_report, cli_market, cli_serve, cli_check, cli_try, cli_reload, cli_pause,
+    cli_resume, cli_endpoints, cli_ledger, cli_version;
 
 /* Reads argv (behind the command's name). CLI_OK, or CLI_USAGE having said why. */
 int cli_parse(const struct cli_command *command, int argc, char **argv, struct cli_args *out);

@@ -7,7 +7,8 @@
 
 static const struct cli_command *const commands[] = {
     &cli_serve,  &cli_check,     &cli_new,    &cli_try,    &cli_reload, &cli_pause,
-    &cli_resume, &cli_endpoints, &cli_replay, &cli_report, &cli_ledger, &cli_version};
+    &cli_resume, &cli_endpoints, &cli_replay, &cli_report, &cli_market, &cli_ledger,
+    &cli_version};
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
 static bool is_help(const char *text)

@@ -5,7 +5,7 @@
  * since looking for one would touch them all. Loading takes a lock (robust: a holder that is
  * killed leaves it usable); bidding takes none.
  */
-#include "internal.h"
+#include "market.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -50,6 +50,18 @@ static int open_table(const char *path, uint32_t max, struct mb__counters **out,
     return mb__counters_open(path, max, *out, err);
 }
 
+static int make_market(struct mb__market **out, struct mb_error *err)
+{
+    struct mb__market *market = mmap(NULL, sizeof(*market), PROT_READ | PROT_WRITE,
+                                     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (market == MAP_FAILED) {
+        return mb_fail(err, MB_ENOMEM, NULL, "no shared memory for the market: %s", strerror(errno));
+    }
+    *out = market;
+    return 0;
+}
+
 static int open_all(const struct mb_guard_options *options, struct mb_guard *guard,
                     struct mb_error *err)
 {
@@ -65,6 +77,9 @@ static int open_all(const struct mb_guard_options *options, struct mb_guard *gua
     }
     if (rc == 0) {
         rc = open_table(options->frequency_path, frequency_max, &guard->frequency, err);
+    }
+    if (rc == 0) {
+        rc = make_market(&guard->market, err);
     }
     return rc ? rc : open_table(NULL, PER_MAX, &guard->per, err);
 }
@@ -105,6 +120,9 @@ void mb_guard_close(struct mb_guard *guard)
     close_table(guard->frequency);
     close_table(guard->per);
     free(guard->own_traffic);
+    if (guard->market) {
+        munmap(guard->market, sizeof(*guard->market));
+    }
     if (guard->shared) {
         munmap(guard->shared, sizeof(*guard->shared));
     }

@@ -231,6 +231,7 @@ struct mb__shared {
 };
 
 struct mb__counters; /* counters.c */
+struct mb__market;   /* market.h */
 
 struct mb_guard {
     struct mb__shared *shared;
@@ -238,6 +239,7 @@ struct mb_guard {
     struct mb__counters *frequency; /* impressions by key and part of the window */
     struct mb__counters *per;       /* nanos booked by strategy and key; rebuilt at start */
     struct mb__own_traffic *own_traffic; /* by slot */
+    struct mb__market *market;
 };
 
 /* The guard's own clock at a wall time: it counts from boot, so nobody sets it. */

@@ -6,7 +6,7 @@
  * A pool is a slot like a strategy's, with limits of its own; a bid of a strategy that is in one
  * must find room in both.
  */
-#include "internal.h"
+#include "market.h"
 
 enum { SECOND_NS = 1000000000, MS_NS = 1000000, QPS_BURST_NS = SECOND_NS / 10 };
 
@@ -269,6 +269,7 @@ void mb_guard_book(struct mb_guard *guard, const struct mb_strategy *strategy_or
         return;
     }
     atomic_fetch_add(&slot->events[event->type], 1);
+    mb__market_event(guard, event);
     mb__alarm_event(guard, slot, slot_index, event);
     if (!event->books) {
         return;

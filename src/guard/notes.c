@@ -3,7 +3,7 @@
  * Bids leave no mark that something has changed: that would cost each of them. Who books looks at
  * every slot in use once a second and remembers a hash of what it told.
  */
-#include "internal.h"
+#include "market.h"
 
 #include <stdio.h>
 
@@ -117,12 +117,14 @@ void mb_guard_note(struct mb_guard *guard, int64_t now_ms, const struct mb_guard
         note_overrun(guard, slot, now_ms, notes);
     }
     mb_buf_fini(&room);
+    mb__market_note(guard, now_ms, notes);
 }
 
 void mb_guard_note_again(struct mb_guard *guard)
 {
     uint32_t n = atomic_load(&guard->shared->n_used);
 
+    mb__market_note_again(guard);
     atomic_store(&guard->shared->told_clock, 0);
     for (uint32_t i = 0; i < n; i++) {
         struct mb__told *told = &guard->shared->told[guard->shared->used[i]];

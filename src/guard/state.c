@@ -8,7 +8,7 @@
  * boot are moved by what the wall's clock says has passed. Bytes come from our own ledger; read
  * strictly all the same: what is damaged is left out from there on, and holds no money.
  */
-#include "internal.h"
+#include "market.h"
 
 enum { FORM = 1, STEP_MS_MAX = 7 * 24 * 3600 * 1000 / MB__STEPS };
 
@@ -292,9 +292,13 @@ void mb_guard_restore_state(struct mb_guard *guard, struct mb_slice name, struct
 {
     struct reader r = {bytes.data, bytes.data + bytes.len, false};
     struct mb_slice strategy = name, part = mb_slice_cut(&strategy, ':');
-    uint32_t index = mb_guard_slot(guard, strategy);
-    struct mb__slot *slot = mb__guard_slot(guard, index); /* clock: none */
+    bool market = mb_slice_eq(part, MB_SLICE("market"));
+    uint32_t index = market ? MB_GUARD_NO_SLOT : mb_guard_slot(guard, strategy);
+    struct mb__slot *slot = mb__guard_slot(guard, index); /* clock, market: none */
 
+    if (market) {
+        r.failed = !mb__market_restore(guard, strategy, bytes);
+    }
     if (mb_slice_eq(part, MB_SLICE("clock"))) {
         read_clock(guard, &r);
     } else if (slot && mb_slice_eq(part, MB_SLICE("reserved"))) {

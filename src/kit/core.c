@@ -145,7 +145,7 @@ static int open_parts(lua_State *L, struct core *c, struct mb_error *err)
     }
     fill_geo(L, c);
     options = (struct mb_bidder_options){
-        .config = c->config, .guard = c->guard, .keys = c->keys, .recent = c->recent, .geo = c->geo};
+        .learns = true, .config = c->config, .guard = c->guard, .keys = c->keys, .recent = c->recent, .geo = c->geo};
     rc = mb_bidder_new(&options, &c->bidder, err);
     if (!rc) {
         mb_bidder_set_trace(c->bidder, true);
@@ -368,6 +368,7 @@ static int lua_core_handle(lua_State *L)
     mb_bidder_handle(c->bidder, &in, &out);
     push_out(L, c, &out);
     settle(L, c, &out);
+    mb_market_refresh(c->guard, c->now_ms); /* what the server's bookkeeper does once a second */
     return 1;
 }
 
@@ -413,6 +414,39 @@ static int lua_core_spend(lua_State *L)
     luaL_argcheck(L, mb_money_amount_from_double(luaL_checknumber(L, 3), &amount), 3,
                   "not an amount of money");
     mb_guard_add_spend(c->guard, slot, amount, c->now_ms);
+    return 0;
+}
+
+static struct mb_slice place_text(lua_State *L, const char *key)
+{
+    size_t len = 0;
+    lua_getfield(L, 2, key);
+    const char *text = lua_tolstring(L, -1, &len); /* anchored by the table */
+    lua_pop(L, 1);
+    return text ? mb_slice(text, len) : MB_SLICE_NONE;
+}
+
+/* bidder:market({ endpoint, format, model, size, site }, price, bids, wins): as if so many had been bid and won */
+static int lua_core_market(lua_State *L)
+{
+    struct core *c = check_core(L);
+    struct mb_market_place place = {.endpoint = place_text(L, "endpoint"),
+                                    .site = place_text(L, "site"),
+                                    .format = mb_format_of(place_text(L, "format")),
+                                    .model = mb_model_of(place_text(L, "model"))};
+    struct mb_price price;
+
+    luaL_argcheck(L, mb_config_endpoint(c->config, place.endpoint), 2, "endpoint: no such endpoint");
+    luaL_argcheck(L, place.format != MB_FORMAT_NONE, 2, "format: no such format");
+    luaL_argcheck(L, place.model != MB_MODEL_NONE, 2, "model: no such model");
+    luaL_argcheck(L,
+                  !mb_slice_present(place_text(L, "size")) ||
+                      mb_size_parse(place_text(L, "size"), &place.size),
+                  2, "size: expected such as '300x250'");
+    luaL_argcheck(L, mb_money_price_from_double(luaL_checknumber(L, 3), &price) && price.micros > 0, 3,
+                  "not a price");
+    mb_market_say(c->guard, &place, price, luaL_checknumber(L, 4), luaL_checknumber(L, 5), c->now_ms);
+    mb_market_refresh(c->guard, c->now_ms);
     return 0;
 }
 
@@ -463,7 +497,8 @@ int luaopen_moonbid_core(lua_State *L)
     static const luaL_Reg methods[] = {
         {"handle", lua_core_handle},   {"now", lua_core_now},     {"spend", lua_core_spend},
         {"spent", lua_core_spent},     {"count", lua_core_count}, {"version", lua_core_version},
-        {"has", lua_core_has},         {"close", lua_core_close}, {NULL, NULL},
+        {"has", lua_core_has},         {"close", lua_core_close}, {"market", lua_core_market},
+        {NULL, NULL},
     };
     static const luaL_Reg functions[] = {{"new", lua_core_new}, {NULL, NULL}};
 

@@ -48,3 +48,29 @@ int mb_ledger_each(const char *data_dir, bool (*on_event)(void *user, const stru
     mb__ledger_file_close(&file);
     return rc;
 }
+
+int mb_ledger_each_state(const char *data_dir,
+                         void (*on_state)(void *user, struct mb_slice name, struct mb_slice bytes),
+                         void *user, struct mb_error *err)
+{
+    struct mb__ledger_file file = {0};
+    char path[PATH_MAX];
+    sqlite3_stmt *row = NULL;
+    int code = SQLITE_DONE, rc = mb__ledger_path(data_dir, "ledger.db", path, err);
+    if (rc || (rc = mb__ledger_file_open_to_read(&file, path, err))) {
+        return rc;
+    }
+    rc = mb__ledger_prepare(&file, "SELECT name, state FROM guard_states ORDER BY name", &row, err);
+    while (rc == 0 && (code = sqlite3_step(row)) == SQLITE_ROW) {
+        struct mb_slice name = {(const char *)sqlite3_column_text(row, 0),
+                                (size_t)sqlite3_column_bytes(row, 0)};
+        struct mb_slice bytes = {sqlite3_column_blob(row, 1), (size_t)sqlite3_column_bytes(row, 1)};
+        on_state(user, name, bytes);
+    }
+    if (rc == 0 && code != SQLITE_DONE) {
+        rc = mb__ledger_failed(&file, code, err);
+    }
+    sqlite3_finalize(row);
+    mb__ledger_file_close(&file);
+    return rc;
+}

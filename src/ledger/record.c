@@ -29,6 +29,8 @@ const struct mb__field mb__ledger_fields[] = {
     {"boot_id", MB__FIELD_I64, false, AT(boot_id), 0, 0},
     {"boot_ms", MB__FIELD_I64, false, AT(boot_ms), 0, 0},
     TEXT(format, false),
+    {"width", MB__FIELD_I32, false, AT(size.width), 0, 0},
+    {"height", MB__FIELD_I32, false, AT(size.height), 0, 0},
     {"books", MB__FIELD_BOOL, true, AT(books), 0, 0},
     {"shown", MB__FIELD_BOOL, false, AT(shown), 0, 0},
     {"per_key", MB__FIELD_I64, false, AT(per_key), 0, 0},

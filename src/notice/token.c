@@ -67,6 +67,7 @@ static const size_t numbers[] = {
     offsetof(struct mb_notice, boot_id),
     offsetof(struct mb_notice, boot_skew_ms),
     offsetof(struct mb_notice, rate_millionths),
+    offsetof(struct mb_notice, size),
 };
 
 enum {

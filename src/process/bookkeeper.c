@@ -59,6 +59,7 @@ struct keeper {
     uint64_t end_ms;      /* life is over: the end at the latest; 0: it is not */
     uint64_t idle_ms;     /* when it may be said that nothing comes any more */
     uint64_t notes_ms;    /* when to write the guard's notes */
+    uint64_t market_ms;   /* when to take workers' bids to the market's memory */
     uint64_t counts_ms;   /* when to look for what workers have counted */
     uint64_t from_spools; /* events of the spool being taken */
     char room[MB__LINE_ROOM];
@@ -404,6 +405,8 @@ static void turn(struct keeper *k, struct pollfd *fds)
     accept_all(k);
     take_spools(k, mb__shared_clock_ms());
     if (atomic_load(&k->options->page->restored)) { /* before, there is nothing but old notes to lose */
+        mb__counts_market(&k->options->counts, k->options->guard, mb__shared_clock_ms(),
+                          &k->market_ms);
         mb__notes_tick(k->ledger, k->options->guard, mb__shared_clock_ms(), &k->notes_ms);
     }
     mb__counts_tick(&k->options->counts, k->ledger, mb__shared_clock_ms(), &k->counts_ms);
@@ -435,6 +438,7 @@ static void serve(struct keeper *k)
         turn(k, fds);
     }
     if (atomic_load(&k->options->page->restored)) {
+        mb__counts_market(&k->options->counts, k->options->guard, 0, NULL);
         mb_guard_note_again(k->options->guard);
         mb__notes_write(k->ledger, k->options->guard);
     }

@@ -235,6 +235,9 @@ struct mb__counts_source {
 
 /* Writes tables that are sealed; `last`: also those that were being counted in, for nobody counts any more. */
 void mb__counts_write(const struct mb__counts_source *from, struct mb_ledger *ledger, bool last);
+/* Gives the bids in the workers' rings to the market's memory, once a second; `due_ms` NULL: now. */
+void mb__counts_market(const struct mb__counts_source *from, struct mb_guard *guard,
+                       uint64_t now_ms, uint64_t *due_ms);
 /* The sealed ones, once a second. */
 void mb__counts_tick(const struct mb__counts_source *from, struct mb_ledger *ledger,
                      uint64_t now_ms, uint64_t *due_ms);

@@ -33,6 +33,23 @@ void mb__counts_write(const struct mb__counts_source *from, struct mb_ledger *le
     }
 }
 
+void mb__counts_market(const struct mb__counts_source *from, struct mb_guard *guard,
+                       uint64_t now_ms, uint64_t *due_ms)
+{
+    uint32_t seat;
+
+    if (due_ms && now_ms < *due_ms) {
+        return;
+    }
+    if (due_ms) {
+        *due_ms = now_ms + EVERY_MS;
+    }
+    for (seat = 0; from->boards && seat < from->boards->count; seat++) {
+        mb_market_drain(guard, &mb__boards_at(from->boards, seat)->bidder.market, mb_time_now_ms());
+    }
+    mb_market_refresh(guard, mb_time_now_ms());
+}
+
 void mb__counts_tick(const struct mb__counts_source *from, struct mb_ledger *ledger,
                      uint64_t now_ms, uint64_t *due_ms)
 {

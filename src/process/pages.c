@@ -147,6 +147,16 @@ static void write_totals(struct mb_json_writer *w, const struct mb_bidder_counts
     mb_jsonw_object_end(w);
 }
 
+/* What is remembered of prices: `moonbid market` shows it. */
+static void write_market(struct mb_json_writer *w, const struct mb_guard *guard)
+{
+    mb_jsonw_key(w, "market");
+    mb_jsonw_object(w);
+    key_u64(w, "curves", mb_market_count(guard));
+    key_u64(w, "evicted", mb_market_evicted(guard));
+    mb_jsonw_object_end(w);
+}
+
 static void write_fetches(struct mb_json_writer *w, const struct mb__boards *boards)
 {
     struct mb_fetch_counts n;
@@ -381,6 +391,7 @@ void mb__pages_status(const struct mb__worker *worker, struct mb_buf *out)
     write_workers(&w, worker->shared);
     write_totals(&w, &totals);
     write_fetches(&w, worker->options->boards);
+    write_market(&w, worker->parts.guard);
     write_endpoints(&w, worker);
     mb_jsonw_key(&w, "strategies");
     mb_jsonw_array(&w);

@@ -20,6 +20,8 @@ enum ctx_field {
     CTX_GET,
     CTX_SPEND,
     CTX_ARM,
+    CTX_WIN_RATE,
+    CTX_PRICE_FOR,
     CTX_NOTE
 };
 
@@ -41,6 +43,8 @@ static const struct mb__field ctx_fields[] = {
     {"get", MB__FIELD_CTX, 0, CTX_GET},
     {"spend", MB__FIELD_CTX, 0, CTX_SPEND},
     {"arm", MB__FIELD_CTX, 0, CTX_ARM},
+    {"win_rate", MB__FIELD_CTX, 0, CTX_WIN_RATE},
+    {"price_for", MB__FIELD_CTX, 0, CTX_PRICE_FOR},
     {"note", MB__FIELD_CTX, 0, CTX_NOTE},
 };
 const struct mb__class mb__script_ctx_class = {"ctx", ctx_fields,
@@ -384,6 +388,8 @@ void mb__script_ctx_open(lua_State *L)
         {CTX_GET, lua_ctx_get},
         {CTX_SPEND, lua_ctx_spend},
         {CTX_ARM, lua_ctx_arm},
+        {CTX_WIN_RATE, mb__script_lua_win_rate},
+        {CTX_PRICE_FOR, mb__script_lua_price_for},
         {CTX_NOTE, lua_ctx_note},
     };
     struct mb_script *script = mb__script_of(L);

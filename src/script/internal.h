@@ -303,6 +303,8 @@ int mb__script_lua_format(
 int mb__script_lua_random(lua_State *L);   /* math.random and ctx.random */
 void mb__script_log_install(lua_State *L); /* pushes the table `log` */
 void mb__script_ctx_open(lua_State *L);
+int mb__script_lua_win_rate(lua_State *L); /* ctx_market.c */
+int mb__script_lua_price_for(lua_State *L);
 void mb__script_nobid_install(lua_State *L); /* pushes the function `nobid` */
 /* The block of the userdata at `index` where its metatable is the referenced one, else NULL. */
 void *mb__script_to_userdata(lua_State *L, int index, int metatable_ref);

@@ -41,6 +41,7 @@ local OWNER = {
   ['strategy.h'] = 'auction',
   ['json_doc.h'] = 'json',
   ['limiter.h'] = 'process',
+  ['market.h'] = 'guard',
   ['recent.h'] = 'notice',
   ['arms.h'] = 'ledger',
   ['report.h'] = 'ledger',
