@@ -128,7 +128,7 @@ describe('the command line', function()
   it('takes the commented example', function()
     local output, status = run(('check --config %s/moonbid.conf.lua --scripts %s/scripts'):format(folder, folder))
     assert.equal(0, status, output)
-    assert.matches('^ok: 3 strategies, 0 warnings, version %x+\n$', output)
+    assert.matches('^pure: 3 of 3 [^\n]+\nok: 3 strategies, 0 warnings, version %x+\n$', output)
   end)
 
   it('checks scripts and prints every problem with file and line', function()

@@ -18,7 +18,7 @@ struct cli_args {
     const char *endpoint, *query, *now, *seed; /* of try, or NULL */
     const char *by, *since, *until, *format, *control; /* of report, or NULL */
     const char *log_file;                      /* of serve, or NULL */
-    bool trace, all, watch;
+    bool trace, all, watch, strict;
     enum mb_log_format log_format;
     const char *against, *threads;                /* of replay, or NULL */
     const char *operand;                          /* the one argument that is no flag, or NULL */

@@ -43,6 +43,7 @@ static const struct flag flags[] = {
     {"threads", TEXT, offsetof(struct cli_args, threads)},
     {"trace", SWITCH, offsetof(struct cli_args, trace)},
     {"all", SWITCH, offsetof(struct cli_args, all)},
+    {"strict", SWITCH, offsetof(struct cli_args, strict)},
     {"watch", SWITCH, offsetof(struct cli_args, watch)},
     {"admin", KEY, 0},
     {"scripts", KEY, 0},

@@ -1,0 +1,110 @@
+-- `moonbid check` as a linter: what loads and is hardly meant, each with file, line and what to do.
+
+local Server = require 'spec.support.server'
+local mmdb = require 'spec.support.mmdb'
+
+describe('check', function()
+  local folder
+  before_each(function()
+    local pipe = io.popen 'mktemp -d'
+    folder = pipe:read '*l'
+    pipe:close()
+    os.execute(('mkdir -p %s/strategies %s/lib'):format(folder, folder))
+  end)
+  after_each(function() os.execute('rm -rf ' .. folder) end)
+
+  local function check(text, flags)
+    Server.write_file(folder .. '/strategies/a.lua', text)
+    return Server.run(('check --scripts %s %s'):format(folder, flags or ''))
+  end
+
+  local GOOD = [[
+local prices = { DE = 1.5 }
+return strategy { name = 'a', target = { format = { 'popunder' } },
+  tokens = { src = function(ctx, req) return req.tokens.src_hostname end },
+  bid = function(ctx, req)
+    local seen = 0
+    local function count() seen = seen + 1 end
+    count()
+    local word = (req.site.page or ''):match '^https://([^/]+)/.*'
+    if not word then return nobid 'no_page' end
+    return { price = prices[req.geo.country] or seen, url = 'https://go.example/?s={src}&z={zone_id}&p=${AUCTION_PRICE}' }
+  end }
+]]
+
+  it('finds nothing in what is meant', function()
+    local output, status = check(GOOD, '--strict')
+    assert.equal(0, status, output)
+    assert.matches('^pure: 1 of 1 [^\n]+\nok: 1 strategy, 0 warnings', output)
+  end)
+
+  -- What is put in the place of what in the good one, and the line and the words of the finding.
+  for what, row in pairs {
+    ['a local of the file that counts'] = { 'local prices = { DE = 1.5 }\n', 'local prices, n = {}, 0\n',
+      "count%(%)\n    local word", 'n = n + 1\n    local word', 7, "keeps state in the local 'n'" },
+    ['a table of the file that grows'] = { 'count%(%)\n    local word', 'prices[#prices + 1] = 1\n    local word', nil, nil, 7,
+      "keeps state in the local 'prices'" },
+    ['state behind a function of the file'] = { 'local prices = { DE = 1.5 }\n',
+      'local prices, n = {}, 0 local function tick() n = n + 1 end\n', 'count%(%)\n    local word', 'tick()\n    local word', 1,
+      "keeps state in the local 'n'" },
+    ['a global that is set'] = { 'local seen = 0', 'seen = 0', nil, nil, 5, "sets the global 'seen': write `local`" },
+    ['a global that nobody sets'] = { "prices%[", 'price[', nil, nil, 10, "reads the global 'price'" },
+    ['a token that nobody fills'] = { '{zone_id}', '{zone_ip}', nil, nil, 10, '{zone_ip} is no token' },
+    ['a way that says nothing'] = { "return nobid 'no_page'", 'return', nil, nil, 9, "say nobid 'why'" },
+    ['nil, which says nothing'] = { "return nobid 'no_page'", 'return nil', nil, nil, 9, "say nobid 'why'" },
+    ['a pattern that explodes'] = { "'%^https://%(%[%^/%]%+%)/%.%*'", "'(.*)a(.*)b(.*)'", nil, nil, 8, 'tries every way' },
+    ['a target that excludes itself'] = { "'popunder' } }", "'popunder' }, zone = { '1' }, exclude = { zone = { '1' } } }", nil,
+      nil, 2, 'target.zone: exclude names all of it' },
+    ['a size of what has none'] = { "'popunder' } }", "'popunder' }, size = { '300x250' } }", nil, nil, 2, 'target.size' },
+  } do
+    it('finds ' .. what, function()
+      local text, count = GOOD:gsub(row[1], (row[2]:gsub('%%', '%%%%')))
+      assert.equal(1, count)
+      if row[3] then text = text:gsub(row[3], row[4]) end
+      local output, status = check(text)
+      assert.equal(0, status, output)
+      local found
+      for line, words in output:gmatch 'strategies/a%.lua:(%d+): warning: ([^\n]+)' do
+        if tonumber(line) == row[5] and words:find(row[6], 1, true) then found = true end
+      end
+      assert.is_true(found, output)
+      local pure = not row[6]:find('keeps state', 1, true)
+      assert.matches(pure and 'pure: 1 of 1' or 'pure: 0 of 1 strategies; a replay may decide otherwise for: a', output, 1, true)
+    end)
+  end
+
+  it('refuses on a finding where that is asked for', function()
+    local text = GOOD:gsub('zone_id', 'zone_ip')
+    assert.equal(0, select(2, check(text)))
+    assert.equal(1, select(2, check(text, '--strict')))
+  end)
+
+  it('finds who is always outranked', function()
+    local output = check [[
+local function one(name, more)
+  return strategy { name = name, priority = more.priority, target = more.target,
+    bid = function() return { price = 1, url = 'https://go.example/' } end }
+end
+return { one('wide', { priority = 2, target = { format = { 'popunder', 'direct_link' } } }),
+         one('narrow', { priority = 1, target = { format = { 'popunder' }, country = { 'DE' } } }),
+         one('other', { priority = 1, target = { format = { 'direct_link', 'banner' } } }) }
+]]
+    assert.matches('strategy narrow: wide wants all that it wants', output, 1, true)
+    assert.is_nil(output:find('strategy other', 1, true))
+  end)
+
+  it('passes on what luacheck finds', function()
+    local pipe = io.popen 'command -v luacheck'
+    local path = pipe:read '*l'
+    pipe:close()
+    if not path then return pending 'luacheck is not installed' end
+    local output = check((GOOD:gsub('local seen = 0', 'local seen, unused = 0, 1')))
+    assert.matches("a.lua:5: warning: unused variable 'unused'", output, 1, true)
+  end)
+
+  it('finds nothing in the examples', function()
+    mmdb.write(folder .. '/places.mmdb', { { '192.0.2.0/24', { country = { iso_code = 'DE' } } } })
+    local output, status = Server.run(('check --strict --scripts scripts --set geoip=%s/places.mmdb'):format(folder))
+    assert.equal(0, status, output)
+  end)
+end)

@@ -1,0 +1,366 @@
+-- lint.lua - what a strategy file that loads may still be wrong about.
+--
+-- Called with the file's path, its source, and { globals = { name = true }, parameters = { name = true } }: the globals that a
+-- strategy has, and the names of tokens that the exchanges and the endpoints of the config bring. Gives a list of
+-- { line =, text = } and a list of { name =, pure =, why = }, a strategy each.
+--
+-- Idea: the file is loaded once more, with stand-ins for `strategy`, `list` and the like, so that targets and limits are
+-- plain tables here. What functions do is read from their byte code, which knows what is a local of the file and what is
+-- not; the numbers of its instructions are learned from samples, so that no version of LuaJIT has to be known.
+
+local util = require 'jit.util'
+local bit = require 'bit'
+
+-- --- instructions ---
+
+local function code_of(f, pc)
+  local ins = pc > 0 and util.funcbc(f, pc)
+  if ins then
+    return bit.band(ins, 0xff), bit.band(bit.rshift(ins, 8), 0xff), bit.rshift(ins, 16), bit.rshift(ins, 24),
+      bit.band(bit.rshift(ins, 16), 0xff)
+  end
+end
+
+-- The instructions of a sample that no sample before it had.
+local function learn()
+  local kinds, seen = {}, {}
+  local function sample(kind, f)
+    local pc = 1
+    while true do
+      local op = code_of(f, pc)
+      if not op then break end
+      if not seen[op] then
+        seen[op] = true
+        if kind then kinds[op] = kind end
+      end
+      pc = pc + 1
+    end
+  end
+  local up = 1
+  sample(nil, function(a, b) local c = a; return b, c end)
+  sample('return_nothing', function() end)
+  sample('return_one', function(a) return a end)
+  sample('primitive', function() return nil end)
+  sample('get_up', function() return up end)
+  sample(nil, function(a) return { a, 1, 'x', true } end)
+  sample('set_up', function(v) up = v end)
+  sample('set_up', function() up = 'text' end)
+  sample('set_up', function() up = 7 end)
+  sample('set_up', function() up = nil end)
+  sample('get_global', function() return lint_sample end) -- luacheck: ignore
+  sample('set_global', function(v) lint_sample = v end) -- luacheck: ignore
+  sample(nil, function(t, k) return t[k], t.k, t[1] end)
+  sample('set_field', function(t, k, v) t[k] = v end)
+  sample('set_field', function(t, v) t.k = v end)
+  sample('set_field', function(t, v) t[1] = v end)
+  return kinds
+end
+local KINDS = learn()
+
+local function line_of(f, pc) return util.funcinfo(f, pc).currentline end
+
+-- --- a file, loaded with stand-ins ---
+
+local function stand_ins(globals)
+  local env, strategies = {}, {}
+  for name in pairs(globals) do env[name] = _G[name] end
+  env.strategy = function(t) strategies[#strategies + 1] = t; return t end
+  env.nobid = function(reason) return { nobid = reason } end
+  env.list = function(file) return { list = file } end
+  env.map = function() return setmetatable({}, { __index = function() return function() end end }) end
+  env.log = setmetatable({}, { __index = function() return function() end end })
+  -- A module stands for whatever is done with it.
+  local module = setmetatable({}, {})
+  getmetatable(module).__index = function() return module end
+  getmetatable(module).__call = function() return module end
+  env.require = function() return module end
+  env._G = env
+  return env, strategies
+end
+
+-- --- what functions do ---
+
+-- All functions that run when `f` does and were written in the file: itself, those inside it, and the file's own that it
+-- calls. `visit(proto, owner)`: `owner` is the function whose upvalues are the file's locals.
+local function each_function(f, source, visit, seen)
+  if seen[f] then return end
+  seen[f] = true
+  if util.funcinfo(f).source ~= source then return end
+  local function walk(proto)
+    visit(proto, f)
+    local k = -1
+    while true do
+      local constant = util.funck(proto, k)
+      if constant == nil then break end
+      if type(constant) == 'proto' then walk(constant) end
+      k = k - 1
+    end
+  end
+  walk(f)
+  for i = 1, math.huge do
+    local name, value = debug.getupvalue(f, i)
+    if not name then break end
+    if type(value) == 'function' then each_function(value, source, visit, seen) end
+  end
+end
+
+local function upvalue_names(f)
+  local names = {}
+  for i = 1, math.huge do
+    local name = debug.getupvalue(f, i)
+    if not name then return names end
+    names[name] = true
+  end
+end
+
+-- Locals of the file that a call leaves changed: the first place of each.
+local function find_state(f, source, found)
+  each_function(f, source, function(proto, owner)
+    local file_locals, holds, pc = upvalue_names(owner), {}, 1
+    while true do
+      local op, a, d, b = code_of(proto, pc)
+      if not op then break end
+      local kind = KINDS[op]
+      if kind == 'get_up' then
+        holds[a] = util.funcuvname(proto, d)
+      elseif kind == 'set_up' then
+        local name = util.funcuvname(proto, a)
+        if file_locals[name] and not found[name] then found[name] = line_of(proto, pc) end
+      elseif kind == 'set_field' then
+        local name = holds[b]
+        if name and file_locals[name] and not found[name] then found[name] = line_of(proto, pc) end
+      else
+        holds[a] = nil
+      end
+      pc = pc + 1
+    end
+  end, {})
+end
+
+-- --- findings ---
+
+local TOKENS = {}
+for name in ([[request_id imp_id bid_id exchange endpoint country strategy version price timestamp user_id domain data
+  click_token impression_url site_id zone_id src_hostname url tags keyword language email_encoded]]):gmatch '%S+' do
+  TOKENS[name] = true
+end
+
+local WITHOUT_SIZE = { popunder = true, direct_link = true, email_click = true, audio = true }
+
+local function set_of(values)
+  if type(values) ~= 'table' or values.list then return nil end
+  local set = {}
+  for _, value in ipairs(values) do set[value] = true end
+  return next(set) and set or nil
+end
+
+local function lint_target(t, say)
+  local target, where = t.target or {}, ('strategy %s: '):format(t.name)
+  for key, values in pairs(target) do
+    local wanted, excluded = set_of(values), key ~= 'exclude' and set_of((target.exclude or {})[key])
+    if key ~= 'exclude' and key ~= 'hours' and wanted and excluded then
+      local left = false
+      for value in pairs(wanted) do left = left or not excluded[value] end
+      if not left then say('target', where .. ('target.%s: exclude names all of it, so it never bids'):format(key)) end
+    end
+  end
+  local formats = set_of(target.format)
+  if formats and target.size then
+    local can = false
+    for format in pairs(formats) do can = can or not WITHOUT_SIZE[format] end
+    if not can then say('size', where .. 'target.size: its formats have no size, so it never bids; drop the key') end
+  end
+end
+
+-- Whether whatever b wants is wanted by a as well. A list's rows are not known here.
+local function is_wider(a, b)
+  for key, values in pairs(a) do
+    if key == 'exclude' then
+      if next(values) then return false end
+    else
+      local wide, narrow = set_of(values), set_of(b[key])
+      if not wide or not narrow then return false end
+      for value in pairs(narrow) do
+        if not wide[value] then return false end
+      end
+    end
+  end
+  return true
+end
+
+-- --- the lint ---
+
+local function declines(f, source)
+  local found = false
+  each_function(f, source, function(proto)
+    local pc = 1
+    while true do
+      local op, _, d = code_of(proto, pc)
+      if not op then break end
+      if KINDS[op] == 'get_global' and util.funck(proto, -d - 1) == 'nobid' then found = true end
+      if KINDS[op] == 'return_nothing' then found = true end
+      pc = pc + 1
+    end
+  end, {})
+  return found
+end
+
+-- `return nil`: what goes out was made just before, or before the closing of locals that functions hold.
+local function makes_nil(f, pc, slot)
+  local op, into, value = code_of(f, pc)
+  return KINDS[op] == 'primitive' and into == slot and value == 0
+end
+
+local function lint(path, source, known)
+  local problems, told = {}, {}
+  local function say(line, text)
+    if not told[line .. text] then
+      told[line .. text] = true
+      problems[#problems + 1] = { line = line, text = text }
+    end
+  end
+  local chunk_name = '@' .. path
+  local chunk = loadstring(source, chunk_name)
+  if not chunk then return problems, {} end -- the load itself has told
+
+  -- Every function of the file: globals, and patterns that explode.
+  local constants, has_match = {}, false
+  local function keep(constant, line)
+    if type(constant) == 'string' then
+      constants[constant] = constants[constant] or line
+      has_match = has_match or constant == 'find' or constant == 'match' or constant == 'gsub' or constant == 'gmatch'
+    elseif type(constant) == 'table' then -- what a table begins with
+      for key, value in pairs(constant) do
+        keep(key, line)
+        keep(value, line)
+      end
+    end
+  end
+  local function walk(proto)
+    local pc = 1
+    while true do
+      local op, _, d = code_of(proto, pc)
+      if not op then break end
+      local kind = KINDS[op]
+      if kind == 'set_global' then
+        say(line_of(proto, pc), ("sets the global '%s': write `local` in front of it"):format(util.funck(proto, -d - 1)))
+      elseif kind == 'get_global' and not known.globals[util.funck(proto, -d - 1)] then
+        say(line_of(proto, pc), ("reads the global '%s', which nobody sets"):format(util.funck(proto, -d - 1)))
+      end
+      pc = pc + 1
+    end
+    local k = -1
+    while true do
+      local constant = util.funck(proto, k)
+      if constant == nil then break end
+      if type(constant) == 'proto' then
+        walk(constant)
+      else
+        keep(constant, util.funcinfo(proto).linedefined)
+      end
+      k = k - 1
+    end
+  end
+  walk(chunk)
+  local lines = {}
+  for line in (source .. '\n'):gmatch '(.-)\n' do lines[#lines + 1] = line end
+  -- Where a constant stands: the first line with its beginning, as it is written.
+  local function place(constant)
+    local head = constant:match '^[^\n]*'
+    for number, line in ipairs(lines) do
+      if #head > 0 and line:find(head, 1, true) then return number end
+    end
+    return math.max(constants[constant], 1)
+  end
+  for constant in pairs(constants) do
+    local wild = select(2, constant:gsub('%.[*+-]', ''))
+    if has_match and (wild >= 3 or constant:find '%.[*+-]%.[*+-]') and not constant:find '://' then
+      say(place(constant), ("the pattern '%s' tries every way to divide the text: on a long one that takes seconds; use one "
+        .. "of .* at most, or classes such as [^,]*"):format(constant))
+    end
+  end
+
+  -- The strategies, by stand-ins.
+  local env, strategies = stand_ins(known.globals)
+  debug.sethook(function() error('too long', 0) end, '', 1e7)
+  local ok = pcall(setfenv(chunk, env))
+  debug.sethook()
+  if not ok then return problems, {} end
+
+  local own = {}
+  for _, t in ipairs(strategies) do
+    for name in pairs(type(t.tokens) == 'table' and t.tokens or {}) do own[name] = true end
+  end
+  for constant in pairs(constants) do
+    local function check(name, form)
+      if not (TOKENS[name] or own[name] or known.parameters[name]) then
+        say(place(constant), ("%s is no token of the strategy, the engine or an endpoint: it goes out as it stands, unless "
+          .. 'the URL that the exchange calls has such a parameter'):format(form))
+      end
+    end
+    if constant:find '://' then
+      for before, name in (' ' .. constant):gmatch '(.){([%l%d_]+)%f[:}]' do
+        if before ~= '$' and before ~= '{' then check(name, '{' .. name .. '}') end
+      end
+    end
+    for name in constant:gmatch '{{([%l%d_]+)}}' do check(name, '{{' .. name .. '}}') end
+  end
+
+  local verdicts = {}
+  for _, t in ipairs(strategies) do
+    local where = type(t.bid) == 'function' and util.funcinfo(t.bid).linedefined or 1
+    local state = {}
+    lint_target(t, function(key, text)
+      local at = where
+      for number, line in ipairs(lines) do
+        if line:find('%f[%w]' .. key .. '%s*=') then at = number break end
+      end
+      say(at, text)
+    end)
+    if type(t.bid) == 'function' then
+      local pc = 1
+      while true do
+        local op, a = code_of(t.bid, pc)
+        if not op then break end
+        if KINDS[op] == 'return_nothing' or
+          (KINDS[op] == 'return_one' and (makes_nil(t.bid, pc - 1, a) or makes_nil(t.bid, pc - 2, a))) then
+          say(line_of(t.bid, pc), ("strategy %s: bid returns nothing here, which is counted as 'none': say nobid 'why'")
+            :format(t.name))
+        end
+        pc = pc + 1
+      end
+    end
+    for _, f in pairs(t) do
+      if type(f) == 'function' then find_state(f, chunk_name, state) end
+    end
+    for _, f in pairs(type(t.tokens) == 'table' and t.tokens or {}) do
+      if type(f) == 'function' then find_state(f, chunk_name, state) end
+    end
+    for name, line in pairs(state) do
+      say(line, ("strategy %s: keeps state in the local '%s', which each worker has of its own and a reload forgets: use "
+        .. 'ctx.incr and ctx.get'):format(t.name, name))
+    end
+    verdicts[#verdicts + 1] = { name = t.name, pure = next(state) == nil, target = t.target or {}, priority = t.priority or 0,
+      declines = type(t.bid) ~= 'function' or declines(t.bid, chunk_name), line = where, enabled = t.enabled ~= false }
+  end
+  table.sort(problems, function(a, b) return a.line < b.line or (a.line == b.line and a.text < b.text) end)
+  return problems, verdicts
+end
+
+-- Of all files together: who never gets to bid. `all`: verdicts with their path. Gives { path =, line =, text = } each.
+local function lint_all(all)
+  local problems = {}
+  for _, b in ipairs(all) do
+    for _, a in ipairs(all) do
+      if a ~= b and a.enabled and b.enabled and a.priority > b.priority and not a.declines and is_wider(a.target, b.target) then
+        problems[#problems + 1] = { path = b.path, line = b.line, text =
+          ("strategy %s: %s wants all that it wants, never declines and has the higher priority: where one bid is taken, "
+            .. 'this one goes out only when the other has no money'):format(b.name, a.name) }
+        break
+      end
+    end
+  end
+  return problems
+end
+
+return { file = lint, all = lint_all }
