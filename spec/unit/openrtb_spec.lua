@@ -91,6 +91,29 @@ describe('on OpenRTB', function()
     assert.equals('T', adm.assets[1].title.text)
   end)
 
+  it('sends no images without https where the impression is secure', function()
+    load [[local s = req.tokens.s or 'https'
+      if imp.format == 'video' then
+        return { price = 2, vast = { title = 'T', duration = '15s', impression = 'https://t.example/',
+          media = { { url = s .. '://c.example/f', type = 'video/mp4', width = 1, height = 1 } } } }
+      end
+      return { price = 2, title = 'T', click_url = 'http://go.example/', image_url = s .. '://c.example/i', markup = req.tokens.m,
+        icon_url = s .. '://c.example/c' }]]
+    local native = { request = '{"assets":[{"id":1,"img":{"type":1}}]}' }
+    local function problem(imp, secure, query)
+      imp.id, imp.secure = '1', secure
+      local body = json.encode { id = 'r', imp = { imp } }
+      local answer = bidder:send { method = 'POST', path = '/openrtb/bid', query = query, body = body }
+      return answer.nobids[1] and answer.nobids[1].problem or 'sent'
+    end
+    for field, media in pairs { image_url = { banner = { w = 1, h = 1 } }, ['vast.media'] = { video = { w = 1, h = 1 } } } do
+      assert.same({ 'sent', field, 'sent', 'sent' }, { problem(media, 1), problem(media, 1, 's=http'), problem(media, 0, 's=http'),
+                                                       problem(media, nil, 's=http') })
+    end
+    assert.same({ 'image_url', 'sent' }, { problem({ native = native }, 1, 's=http'), problem({ native = native }, 1) })
+    assert.equals('sent', problem({ banner = { w = 1, h = 1 } }, 1, 's=http&m=%3Cb%3E'))
+  end)
+
   it('names native assets as they are named, and no others', function()
     load [[return { price = 2, title = 'T', click_url = 'https://go.example/' }]]
     local function adm(assets) return ask { id = '1', native = { request = '{"assets":[' .. assets .. ']}' } } end

@@ -113,9 +113,26 @@ static const char *unencodable(const struct mb_bid *bid)
     return NULL;
 }
 
+/* What a page on https does not load, among the images that become the ad. What stands in markup, or behind a link, is
+ * the trader's affair. */
+static const char *insecure(const struct mb_bid *bid)
+{
+    bool of_images = bid->imp->format == MB_FORMAT_BANNER ||
+                     (bid->imp->format == MB_FORMAT_NATIVE && mb_slice_empty(bid->native));
+    if (!bid->imp->secure || !of_images || !mb_slice_empty(bid->markup)) {
+        return NULL;
+    }
+    if (mb_slice_starts(bid->image_url, MB_SLICE("http://"))) {
+        return "image_url";
+    }
+    bool has_icon = bid->imp->format == MB_FORMAT_NATIVE && bid->n_icons > 0;
+    return has_icon && mb_slice_starts(bid->icons[0].url, MB_SLICE("http://")) ? "icon_url" : NULL;
+}
+
 const char *mb__openrtb_check_markup(const struct mb_request *request, const struct mb_bid *bid)
 {
     const char *culprit = mb_slice_empty(bid->markup) ? missing_field(bid, request->endpoint->dialect == MB_DIALECT_EXOCLICK) : NULL;
+    culprit = culprit ? culprit : insecure(bid);
     return culprit ? culprit : unencodable(bid);
 }
 

@@ -77,6 +77,18 @@ static bool is_type_taken(struct mb_json_value media, struct mb_json_value files
     return !says;
 }
 
+/* A player on a page of https loads no file without. */
+static bool is_secure(const struct mb_imp *imp, struct mb_json_value files)
+{
+    for (struct mb_json_value f = mb_json_list_first(files); imp->secure && f.type != MB_JSON_NONE;
+         f = mb_json_list_next(files, f)) {
+        if (mb_slice_starts(mb_json_str(get(f, "url")), MB_SLICE("http://"))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool is_length_taken(struct mb_json_value media, struct mb_json_value duration)
 {
     int64_t least = mb_json_i64(get(media, "minduration"), 0);
@@ -108,7 +120,8 @@ const char *mb__vast_fit(const struct mb_bid *bid, struct mb__vast *out)
     if (!mb_json_present(get(out->table, "title")) && mb_slice_empty(bid->title)) {
         return "vast.title";
     }
-    return !is_type_taken(media, get(out->table, "media"))        ? "vast.media"
+    return !is_type_taken(media, get(out->table, "media")) ||
+                   !is_secure(bid->imp, get(out->table, "media")) ? "vast.media"
            : !is_length_taken(media, get(out->table, "duration")) ? "vast.duration"
                                                                   : NULL;
 }
