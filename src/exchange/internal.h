@@ -167,6 +167,10 @@ void mb__openrtb_encode_answer(const struct mb_request *request, struct mb_bid *
 /* OpenRTB's number (list of no-bid reason codes) for a reason of ours. */
 int mb__openrtb_no_bid_reason(enum mb_nobid reason);
 
+/* openrtb_deal.c: NULL, or the field for which the bid cannot be on its deal, or needs one. Sets the seat where none is
+ * named and the deal is for one alone. */
+const char *mb__openrtb_check_deal(struct mb_bid *bid);
+
 /* openrtb_blocked.c: the field of the bid that the publisher has blocked, or NULL; and whether it takes the language,
  * where "de" takes "de-AT". */
 const char *mb__openrtb_blocked(const struct mb_request *request, const struct mb_bid *bid);

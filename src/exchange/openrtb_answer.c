@@ -23,14 +23,6 @@ static bool settle_seat(const struct mb_request *request, struct mb_bid *bid)
            !mb__exchange_lists(request->blocked.seats, bid->seat) && mb__exchange_encodable(bid->seat, false);
 }
 
-static bool is_deal_possible(const struct mb_bid *bid)
-{
-    if (mb_slice_empty(bid->deal_id)) {
-        return !bid->imp->deals_only;
-    }
-    return mb__exchange_lists(bid->imp->deals, bid->deal_id);
-}
-
 /* The length and protocol of a film are those of its VAST table where the strategy does not say. */
 static void tell_film(const struct mb_bid *bid, int32_t *duration_s, int32_t *protocol)
 {
@@ -118,8 +110,8 @@ enum mb_nobid mb__openrtb_check_bid(const struct mb_request *request, struct mb_
         culprit = "price";
     } else if (!settle_seat(request, bid)) {
         culprit = "seat";
-    } else if (!is_deal_possible(bid)) {
-        culprit = "deal_id";
+    } else if ((culprit = mb__openrtb_check_deal(bid))) {
+        /* told */
     } else if (!mb__openrtb_takes_language(request, bid->language)) {
         culprit = "language";
     } else if (!are_lists_numbers(bid, &culprit)) {

@@ -1,5 +1,5 @@
-/* openrtb_blocked.c - what the publisher has said that it does not take: advertisers, apps, categories, attributes of
- * creatives, languages.
+/* openrtb_blocked.c - what the publisher has said that it does not take: advertisers, apps,
+ * categories, attributes of creatives, languages.
  */
 #include "fields.h"
 
@@ -69,7 +69,9 @@ bool mb__openrtb_takes_language(const struct mb_request *request, struct mb_slic
 {
     for (size_t i = 0; i < request->languages.count; i++) {
         struct mb_slice listed = request->languages.items[i];
-        if (mb_slice_eq_nocase(mb_slice(language.data, language.len < listed.len ? language.len : listed.len), listed) &&
+        if (mb_slice_eq_nocase(
+                mb_slice(language.data, language.len < listed.len ? language.len : listed.len),
+                listed) &&
             (language.len == listed.len || language.data[listed.len] == '-')) {
             return true;
         }

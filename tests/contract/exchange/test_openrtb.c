@@ -442,6 +442,44 @@ static void a_second_of_film_has_a_floor(void **state)
     }
 }
 
+/* A deal may be for some seats and advertisers alone; the first of two with the same id counts. */
+static void a_deal_is_for_whom_it_names(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *deal, *seat, *domain, *culprit, *seat_after;
+    } rows[] = {
+        {"", NULL, "a.example", "", ""},
+        {",\"wseat\":[\"s1\",\"s2\"]", "s2", "a.example", "", "s2"},
+        {",\"wseat\":[\"s1\",\"s2\"]", "s3", "a.example", "seat", "s3"},
+        {",\"wseat\":[\"s1\",\"s2\"]", NULL, "a.example", "seat", ""},
+        {",\"wseat\":[\"s1\"]", NULL, "a.example", "", "s1"},
+        {",\"wseat\":7", NULL, "a.example", "", "7"},
+        {",\"wseat\":[]", NULL, "a.example", "", ""},
+        {",\"wseat\":[null,\"\",{}]", "s3", "a.example", "", "s3"},
+        {",\"wadomain\":[\"A.example\"]", NULL, "a.example", "", ""},
+        {",\"wadomain\":[\"b.example\"]", NULL, "a.example", "advertiser_domains", ""},
+        {",\"wadomain\":[\"b.example\"]", NULL, NULL, "", ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char body[512];
+        snprintf(body, sizeof body,
+                 "{\"id\":1,\"imp\":[{\"id\":1,\"banner\":{},\"pmp\":{\"deals\":[3,{\"id\":\"d0\",\"wseat\":[\"x\"]},{\"id\":\"d1\"%s},"
+                 "{\"id\":\"d1\",\"wseat\":[\"x\"]}]}}]}",
+                 rows[i].deal);
+        assert_int_equal(decode_text(body), 0);
+        struct mb_slice domain = mb_slice_of(rows[i].domain);
+        struct mb_bid bid = bid_on(0);
+        bid.deal_id = MB_SLICE("d1");
+        bid.seat = mb_slice_of(rows[i].seat);
+        bid.advertiser_domains = (struct mb_slices){&domain, rows[i].domain ? 1 : 0};
+        if (strcmp(refused(&bid), rows[i].culprit) != 0 || !mb_slice_eq(bid.seat, mb_slice_of(rows[i].seat_after))) {
+            fail_msg("row %zu: %s %.*s", i, refused(&bid), MB_SLICE_ARG(bid.seat));
+        }
+        mb_arena_reset(&arena);
+    }
+}
+
 /* What the publisher does not take is no bid of ours. */
 static void languages_and_apps_are_kept_to(void **state)
 {
@@ -695,6 +733,7 @@ int main(void)
         TEST(moved_objects_are_read_from_every_place),
         TEST(films_know_their_break),
         TEST(a_second_of_film_has_a_floor),
+        TEST(a_deal_is_for_whom_it_names),
         TEST(languages_and_apps_are_kept_to),
         TEST(categories_and_attributes_are_kept_to),
         TEST(long_lists_are_read_to_their_end),

@@ -1,13 +1,29 @@
 -- Bids on all that is offered, with every field that an OpenRTB bid may carry.
+local function lists(names, name)
+  for _, listed in ipairs(names or {}) do
+    if listed == name then return true end
+  end
+  return not names or #names == 0
+end
+
+-- The first deal that the seat may have, and the seat: that of the request, else of the deal.
+local function deal_and_seat(req, imp)
+  local seat = (req.raw.wseat or {})[1]
+  for _, deal in ipairs(imp.raw.pmp and imp.raw.pmp.deals or {}) do
+    if not seat or lists(deal.wseat, seat) then return deal.id, seat or (deal.wseat or {})[1] or 'seat-1' end
+  end
+  return nil, seat
+end
+
 local everything = strategy {
   name = 'everything',
   target = { exchange = { 'openrtb' } },
   limits = { max_bid = { cpm = 50 } },
   bid = function(_, req, imp)
-    local deal = (imp.deals or {})[1]
+    local deal, seat = deal_and_seat(req, imp)
     local bid = {
       price = imp.floor + 5.25, creative_id = 'creative-1', ad_id = '29681', campaign_id = 'campaign-1', deal_id = deal,
-      seat = req.raw.wseat and req.raw.wseat[1] or deal and 'seat-1' or nil,
+      seat = seat,
       advertiser_domains = { 'shop.example' }, categories = { 'IAB3-1', 'IAB19' },
       attributes = { 16, 17 }, expires = 300, -- no request blocks these
       language = 'en', tactic = 't-1', bundle = 'com.tea.example', apis = { 3, 5 },
