@@ -18,6 +18,7 @@ enum {
     MB_FETCH_TRIES = 4,
     MB_FETCH_QUEUE_MAX = 1000,      /* URLs that wait, are under way, or wait for another try */
     MB_FETCH_BYTES_MAX = 1 << 20,   /* of such URLs */
+    MB_FETCH_HOST_QUEUE_MAX = 250,  /* of such URLs of one host: who does not answer leaves room for others */
     MB_FETCH_HOST_MAX = 4,          /* at one host (as the URL names it) at a time */
     MB_FETCH_ACTIVE_MAX = 32,
     MB_FETCH_REDIRECTS_MAX = 3,
@@ -29,7 +30,7 @@ enum {
     XX(rejected)  /* another answer: 4xx, too many redirects */                                    \
     XX(failed)    /* no answer, or 5xx, 408, 429, at the last try */                               \
     XX(refused)   /* its host has no address that may be called, or it is no URL */                \
-    XX(overflow)  /* the queue was full */                                                         \
+    XX(overflow)  /* the queue was full, or its host's part of it */                                                         \
     XX(dropped)   /* still waiting when the process ended */
 
 struct mb_fetch_counts {

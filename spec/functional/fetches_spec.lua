@@ -8,9 +8,13 @@ local socket = require 'socket'
 local function strategies(base)
   return { ['a.lua'] = ([[
     local base = '%s'
-    return strategy { name = 'a', bid = function(ctx, req)
+    return strategy { name = 'a',
+      tokens = { place = function(ctx) return ('%%d.%%d'):format(ctx.random(255), ctx.random(255)) end },
+      bid = function(ctx, req)
       return { price = 2, markup = '<b>x</b>', image_url = 'https://c.example/i', click_url = 'https://c.example/',
-        data = 'x y', creative_id = 'c1', advertiser_domains = { 'a.example' },
+        data = 'x y', creative_id = req.exchange == 'xandr' and '12345' or 'c1',
+        member_id = req.exchange == 'xandr' and '6' or nil, custom_notify_data = req.exchange == 'xandr' and 'mine' or nil,
+        advertiser_domains = { 'a.example' },
         win_url = base .. '/w?p=${AUCTION_PRICE}&d={data}&b={bid_id}',
         billing_url = base .. '/b?p=${AUCTION_PRICE}&c=${AUCTION_CURRENCY}',
         loss_url = base .. '/l?r=${AUCTION_LOSS}&p=${AUCTION_PRICE}&x=${UNHEARD_OF}' }
@@ -106,6 +110,36 @@ describe('own notice URLs', function()
     assert.same({ '/b?p=2&c=USD' }, trader.asked)
   end)
 
+  it("travel in Xandr's custom_notify_data, beside the strategy's own, and are called for the win", function()
+    start()
+    local asked = Server.shared_data 'xandr-samples/bid-request.bid_request.1.json'
+    local answer = dkjson.decode(server:post('/xandr/bid', asked).body).bid_response.responses[1]
+    local notify = dkjson.decode '{"notify_request":{"timestamp":"2026-03-02 09:00:00","tags":[{"notify_type":"won"}]}}'
+    local tag = notify.notify_request.tags[1]
+    tag.price_paid, tag.custom_notify_data = 1.25, answer.custom_notify_data
+    for _ = 1, 2 do assert.equal(200, server:post('/xandr/notify', dkjson.encode(notify)).status) end
+    wait_for('it was delivered', function(n) return n.delivered == 1 end)
+    assert.equal(1, #trader.asked)
+    assert.matches('^/w%?p=1%.25&d=x%%20y&b=[%w_-]+$', trader.asked[1])
+    local event
+    for line in server:ledger():gmatch '[^\n]+' do
+      event = dkjson.decode(line)
+      assert.same({ 'win', 'mine', true }, { event.type, event.custom_data, event.attributed })
+    end
+    assert.is_table(event)
+    local click = { click_request = { timestamp = '2026-03-02 09:00:05', auction_id_64 = '7', member_id = 6,
+      custom_notify_data = answer.custom_notify_data } }
+    click.click_request.auction_id_64 = nil
+    assert.equal(200, server:post('/xandr/click', dkjson.encode(click)).status)
+    -- an altered address costs the call, and not the win
+    answer = dkjson.decode(server:post('/xandr/bid', asked).body).bid_response.responses[1]
+    tag.custom_notify_data = answer.custom_notify_data:gsub('/w%?', '/v?')
+    assert.equal(200, server:post('/xandr/notify', dkjson.encode(notify)).status)
+    local totals = dkjson.decode(server:admin('GET', '/status').body)
+    assert.same({ 1, 2500000 }, { totals.totals.forged, totals.strategies[1].spend_nanos })
+    assert.equal(1, counts().delivered)
+  end)
+
   it("travel in ExoClick's notice URL too", function()
     start()
     local answer = server:post('/exoclick/bid', Server.shared_data 'exoclick-samples/banner-300x250.json')
@@ -134,11 +168,49 @@ describe('own notice URLs', function()
     assert.equal(60, counts().retries)
   end)
 
-  it('are limited in number', function()
-    start "fetch = { allow = { '127.0.0.0/8' }, retry = '1h', timeout = '1h' },"
+  it('are limited in number for a host, so that one that is dead costs no other its calls', function()
+    start "fetch = { allow = { '127.0.0.0/8' }, retry = '1h', timeout = '1h' }, workers = 1,"
     trader.silent = true
-    for _ = 1, 1010 do assert.equal(200, tell(bid().burl)) end
+    for _ = 1, 260 do assert.equal(200, tell(bid().burl)) end
     wait_for('ten found no room', function(n) return n.overflow == 10 end)
+    local other = target()
+    Server.write_file(server.folder .. '/scripts/strategies/a.lua', strategies(other.base)['a.lua'])
+    assert.equal(200, server:admin('POST', '/reload').status)
+    assert.equal(200, tell(bid().burl))
+    Server.poll('the other host was called', 20, function()
+      other.serve()
+      return counts().delivered == 1
+    end)
+    other.close()
+  end)
+
+  it('are limited in number for all hosts together', function()
+    start("fetch = { allow = { '127.0.0.0/8' }, retry = '1h', timeout = '1h' }, workers = 1,",
+      (trader.base:gsub('127%.0%.0%.1', '127.{place}.1')))
+    for _ = 1, 1010 do assert.equal(200, tell(bid().burl)) end
+    wait_for('the rest found no room', function(n) return n.overflow == 10 end)
+  end)
+
+  it('that begin with https are called where the certificate is good, which one of its own making is not', function()
+    local folder = os.tmpname()
+    os.remove(folder)
+    assert.equal(0, os.execute(('mkdir %s && cd %s && openssl req -x509 -newkey rsa:2048 -nodes -keyout key -out cert -days 1 '
+      .. '-subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 2>/dev/null'):format(folder, folder)))
+    local free = assert(socket.bind('127.0.0.1', 0))
+    local port = select(2, free:getsockname())
+    free:close()
+    os.execute(('cd %s && openssl s_server -accept 127.0.0.1:%d -key key -cert cert -www >log 2>&1 & echo $! >%s/pid')
+      :format(folder, port, folder))
+    Server.poll('the other server listens', 20, function()
+      local client = socket.connect('127.0.0.1', port)
+      return client and client:close()
+    end)
+    start("fetch = { allow = { '127.0.0.0/8' }, retry = '10ms', timeout = '5s' },", 'https://127.0.0.1:' .. port)
+    assert.equal(200, tell(bid().burl))
+    wait_for('it has failed', function(n) return n.failed == 1 and n.delivered == 0 end)
+    local log = Server.read_file(folder .. '/log')
+    assert.matches('unknown ca', log, 1, true)
+    os.execute(('kill $(cat %s/pid); rm -rf %s'):format(folder, folder))
   end)
 
   it('never lead to an address that is not public, by whatever name or redirect', function()

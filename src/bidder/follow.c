@@ -8,13 +8,18 @@
  * there: the exchange fills ours, and we fill the trader's with what came, or what the bid knew.
  *
  * Only what the exchange calls can be followed: on ExoClick that is billing_url, on OpenRTB all
- * three. Xandr's platform calls no URL of ours for a bid.
+ * three. Xandr's platform calls no URL of ours for a bid, but gives custom_notify_data back with a win:
+ * there win_url stands between the token and the trader's own text, its length told so that it may
+ * hold any character.
+ *
+ *     TOKEN~SEAL62:https://t.example/w?p=${AUCTION_PRICE}.own text
  */
 #include "internal.h"
 
 enum {
     URL_MAX = 1000,        /* of the trader's, expanded */
     NOTICE_URL_MAX = 2000, /* with ours around it: what no server or proxy on the way cuts */
+    CUSTOM_DATA_MAX = 1000, /* Xandr's advice for all custom data of a response (bid response page) */
 };
 
 /* What a macro is filled with: by the bid when the URL is given out, by its notice when it is followed. */
@@ -119,6 +124,33 @@ static bool attach(struct mb_bidder *b, const struct mb_bid *bid, struct mb_slic
     return notice_url->len <= NOTICE_URL_MAX;
 }
 
+/* Puts `own` behind the token of custom_notify_data. */
+static bool attach_to_custom_data(struct mb_bidder *b, struct mb_bid *bid)
+{
+    struct source source = {.bidder = b, .bid = bid};
+    struct mb_slice own = fill(&source, value_at_bid, bid->win_url), text = bid->notice_token;
+    struct mb_slice token = mb_slice_cut(&text, '.');
+    struct mb_buf *out = &b->scratch;
+    char seal[MB_NOTICE_SEAL_CHARS];
+
+    if (own.len > URL_MAX || !is_web_url(own)) {
+        return false;
+    }
+    mb_notice_seal(b->options.keys, token, own, seal);
+    mb_buf_clear(out);
+    mb_xbuf_add_slice(out, token);
+    mb_xbuf_add_char(out, '~');
+    mb_xbuf_add(out, seal, sizeof(seal));
+    mb_xbuf_printf(out, "%zu:", own.len);
+    mb_xbuf_add_slice(out, own);
+    if (mb_slice_present(text)) {
+        mb_xbuf_add_char(out, '.');
+        mb_xbuf_add_slice(out, text);
+    }
+    bid->notice_token = mb_xarena_copy(&b->arena, mb_buf_slice(out));
+    return bid->notice_token.len <= CUSTOM_DATA_MAX;
+}
+
 enum mb_nobid mb__bidder_attach_urls(struct mb_bidder *b, struct mb_bid *bid, const char **field)
 {
     const struct {
@@ -137,6 +169,10 @@ enum mb_nobid mb__bidder_attach_urls(struct mb_bidder *b, struct mb_bid *bid, co
             *field = urls[i].field;
             return MB_NOBID_INVALID_BID;
         }
+    }
+    if (!mb_slice_empty(bid->win_url) && mb_slice_present(bid->notice_token) && !attach_to_custom_data(b, bid)) {
+        *field = "win_url";
+        return MB_NOBID_INVALID_BID;
     }
     return MB_NOBID_BID;
 }
@@ -199,19 +235,62 @@ static bool value_at_notice(const struct source *source, struct mb_slice name, s
 }
 
 /* An altered URL costs the fetch and not the event: what the token says is true all the same. */
-void mb__bidder_follow_up(struct mb_bidder *b, struct mb_slice token, struct mb_slice query,
-                          struct mb_event *e)
+static void follow(const struct source *source, struct mb_slice token, struct mb_slice seal, struct mb_slice url,
+                   struct mb_event *e)
 {
-    struct mb_slice url = mb__bidder_parameter(b, query, MB_SLICE("u"));
-    struct source source = {.bidder = b, .event = e, .query = query};
-
     if (mb_slice_empty(url) || e->test) {
         return;
     }
-    if (!mb_notice_seal_holds(b->options.keys, token, url,
-                              mb__bidder_parameter(b, query, MB_SLICE("s")))) {
-        b->totals->forged++;
+    if (!mb_notice_seal_holds(source->bidder->options.keys, token, url, seal)) {
+        source->bidder->totals->forged++;
         return;
     }
-    e->fetch_url = fill(&source, value_at_notice, url);
+    e->fetch_url = fill(source, value_at_notice, url);
+}
+
+void mb__bidder_follow_up(struct mb_bidder *b, struct mb_slice token, struct mb_slice query,
+                          struct mb_event *e)
+{
+    struct source source = {.bidder = b, .event = e, .query = query};
+
+    follow(&source, token, mb__bidder_parameter(b, query, MB_SLICE("s")), mb__bidder_parameter(b, query, MB_SLICE("u")), e);
+}
+
+void mb__bidder_follow_win(struct mb_bidder *b, const struct mb__custom_data *data, struct mb_event *e)
+{
+    struct source source = {.bidder = b, .event = e};
+
+    if (e->type == MB_EVENT_WIN) {
+        follow(&source, data->token, data->seal, data->url, e);
+    }
+}
+
+struct mb__custom_data mb__bidder_read_custom_data(struct mb_slice whole)
+{
+    struct mb__custom_data out = {.text = MB_SLICE_NONE};
+    struct mb_slice rest = whole, length;
+    size_t at = 0;
+    int64_t len;
+
+    if (!mb_slice_present(whole)) {
+        return out;
+    }
+    while (at < rest.len && rest.data[at] != '.' && rest.data[at] != '~') {
+        at++;
+    }
+    out.token = mb_slice(rest.data, at);
+    rest = mb_slice(rest.data + at, rest.len - at);
+    if (rest.len > 1 + MB_NOTICE_SEAL_CHARS && rest.data[0] == '~') {
+        out.seal = mb_slice(rest.data + 1, MB_NOTICE_SEAL_CHARS);
+        rest = mb_slice(rest.data + 1 + MB_NOTICE_SEAL_CHARS, rest.len - 1 - MB_NOTICE_SEAL_CHARS);
+        length = mb_slice_cut(&rest, ':');
+        if (mb_slice_present(rest) && mb_slice_to_i64(length, &len) && len > 0 && len <= (int64_t)rest.len) {
+            out.url = mb_slice(rest.data, (size_t)len);
+            rest = mb_slice(rest.data + len, rest.len - (size_t)len);
+        }
+    }
+    if (mb_slice_starts(rest, MB_SLICE("."))) {
+        out.text = mb_slice(rest.data + 1, rest.len - 1);
+    }
+    return out;
 }

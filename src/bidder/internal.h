@@ -178,6 +178,15 @@ struct mb_slice mb__bidder_parameter(struct mb_bidder *b, struct mb_slice query,
 enum mb_nobid mb__bidder_attach_urls(struct mb_bidder *b, struct mb_bid *bid, const char **field);
 void mb__bidder_follow_up(struct mb_bidder *b, struct mb_slice token, struct mb_slice query, struct mb_event *e);
 
+/* follow.c: what travelled in Xandr's custom_notify_data; all but the token may be absent. Lent from the whole. Then
+ * e->fetch_url of a win. */
+struct mb__custom_data {
+    struct mb_slice token, seal, url; /* seal and URL unproven */
+    struct mb_slice text;             /* the trader's own */
+};
+struct mb__custom_data mb__bidder_read_custom_data(struct mb_slice whole);
+void mb__bidder_follow_win(struct mb_bidder *b, const struct mb__custom_data *data, struct mb_event *e);
+
 /* conversion.c: a postback that names its click. */
 void mb__bidder_conversion(struct mb_bidder *b, const struct mb_bidder_in *in, struct mb_bidder_out *out);
 

@@ -273,23 +273,20 @@ static bool is_of_endpoint(const struct mb_bidder *b, const struct mb_notice *n,
            (n->exchange == MB_EXCHANGE_XANDR && !mb_config_endpoint(b->options.config, n->endpoint));
 }
 
-/* custom_notify_data is "TOKEN" or "TOKEN.the trader's own text"; anything else is not ours. Without
- * it the bid may be one that is remembered. True: a token said whose the event is. */
+/* custom_notify_data begins with a token; anything else is not ours. Without it the bid may be one that is remembered.
+ * True: a token said whose the event is. */
 static bool attribute_to_bid(struct mb_bidder *b, const struct mb_endpoint *endpoint,
-                             struct mb_event *e)
+                             const struct mb__custom_data *data, struct mb_event *e)
 {
-    struct mb_slice rest = e->custom_data;
-    struct mb_slice token;
     struct mb_notice notice;
 
-    if (!mb_slice_present(rest)) {
+    if (!mb_slice_present(e->custom_data)) {
         if (mb__bidder_recall(b, e, &notice) && is_of_auction(&notice, e)) {
             attribute(b, e, endpoint, &notice);
         }
         return false;
     }
-    token = mb_slice_cut(&rest, '.');
-    if (mb_notice_verify(b->options.keys, MB_EVENT_WIN, token, &b->arena, &notice) ||
+    if (mb_notice_verify(b->options.keys, MB_EVENT_WIN, data->token, &b->arena, &notice) ||
         !is_of_endpoint(b, &notice, e) || !is_of_auction(&notice, e)) {
         b->totals->forged++;
         return false;
@@ -297,7 +294,7 @@ static bool attribute_to_bid(struct mb_bidder *b, const struct mb_endpoint *endp
     if (mb__bidder_is_expired(b, &notice)) {
         return false;
     }
-    e->custom_data = rest;
+    e->custom_data = data->text;
     attribute(b, e, endpoint, &notice);
     return true;
 }
@@ -326,6 +323,7 @@ static void to_house(struct mb_event *e, const struct mb_endpoint *endpoint,
 static void complete(struct mb_bidder *b, const struct mb_endpoint *endpoint, struct mb_event *e,
                      int64_t now_ms)
 {
+    struct mb__custom_data data = mb__bidder_read_custom_data(e->custom_data);
     bool by_token;
 
     e->time_ms = now_ms;
@@ -333,11 +331,14 @@ static void complete(struct mb_bidder *b, const struct mb_endpoint *endpoint, st
     e->endpoint = endpoint->name;
     e->price_missing = !e->has_price_paid;
     set_key(b, false, e); /* of what was told alone */
-    by_token = attribute_to_bid(b, endpoint, e);
+    by_token = attribute_to_bid(b, endpoint, &data, e);
     to_house(e, endpoint, b->options.config->currency);
     set_cost(e, endpoint);
     if (e->attributed && (by_token || e->type == booking_event(endpoint))) {
         set_key(b, true, e);
+    }
+    if (by_token) {
+        mb__bidder_follow_win(b, &data, e);
     }
     b->totals->unattributed += !e->attributed;
 }

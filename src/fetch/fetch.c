@@ -34,6 +34,7 @@ enum {
     ALLOW_MAX = 256,      /* networks, as in the config */
     BODY_MAX = 64 * 1024, /* nobody reads it: what is longer is cut off */
     IDLE_MS = 60000,
+    HOSTS = 4096, /* places to count a host's URLs by its hash; two that share one share its bound */
     NICE = 10,
 };
 
@@ -69,6 +70,7 @@ struct mb_fetch {
     pthread_mutex_t lock;
     struct jobs incoming;
     size_t n_jobs, n_bytes; /* of all that are not gone */
+    uint16_t n_of_host[HOSTS];
     struct settings next;
     bool changed, stopping;
     int64_t stop_ms;
@@ -199,6 +201,7 @@ static void gone(struct mb_fetch *f, struct job *job, uint64_t *outcome)
     mb_metrics_add(outcome, 1);
     pthread_mutex_lock(&f->lock);
     f->n_jobs--;
+    f->n_of_host[job->host % HOSTS]--;
     f->n_bytes -= job->len;
     pthread_mutex_unlock(&f->lock);
     free(job);
@@ -462,9 +465,10 @@ void mb_fetch_add(struct mb_fetch *f, struct mb_slice url)
     memcpy(job->url, url.data, url.len);
     pthread_mutex_lock(&f->lock);
     taken = f->n_jobs < MB_FETCH_QUEUE_MAX && f->n_bytes + url.len <= MB_FETCH_BYTES_MAX &&
-            start_thread(f);
+            f->n_of_host[job->host % HOSTS] < MB_FETCH_HOST_QUEUE_MAX && start_thread(f);
     if (taken) {
         f->n_jobs++;
+        f->n_of_host[job->host % HOSTS]++;
         f->n_bytes += url.len;
         append(&f->incoming, job);
     }
