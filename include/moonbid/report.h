@@ -59,7 +59,6 @@ struct mb_report_gaps {
     bool no_bids;     /* requests, bids, nobids, bid_sum: counts do not carry these keys */
     bool no_requests; /* they are of no strategy, version, arm, creative or reason */
     bool no_overrun;  /* it is by strategy and day */
-    bool no_format;   /* events do not tell their format: theirs is absent */
 };
 struct mb_report_gaps mb_report_gaps_of(const enum mb_report_key *keys, size_t n_keys);
 

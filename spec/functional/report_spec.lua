@@ -119,6 +119,116 @@ describe('moonbid report', function()
     assert.equal(0, #rows '--until 2020-01-01')
   end)
 
+  local OPENRTB = [[{"id":"r%d","imp":[{"id":"1","%s":{"w":300,"h":250,"mimes":["video/mp4"]}}],"site":{"id":"s%d"},
+    "device":{"ip":"192.0.2.1","geo":{"country":"%s"}},"user":{"id":"u%d"}}]]
+
+  -- Bids of three exchanges, and what becomes of them: sold, lost, seen, clicked, worth something.
+  local function traffic()
+    server:strategy('a.lua', [[return strategy { name = 'mixed', track_clicks = true, track_impressions = true,
+      bid = function(ctx, req, imp)
+        local xandr = req.exchange == 'xandr'
+        return { price = 2 + ctx.random(5) / 10, image_url = 'https://c.example/i',
+          creative_id = xandr and '12345' or 'c' .. ctx.random(2), member_id = xandr and '6' or nil,
+          click_url = 'https://go.example/?t={click_token}', advertiser_domains = { 'a.example' },
+          vast = imp.format == 'video' and '<VAST version="2.0"/>' or nil,
+          data = ctx.arm('colour', req.user.id or req.id or 'x', { red = 50, blue = 50 }) } end }]])
+    server:reload()
+    for i = 1, 24 do
+      local asked = OPENRTB:format(i, i % 3 == 0 and 'video' or 'banner', i % 2, i % 4 == 0 and 'DEU' or 'USA', i)
+      local body = server:post('/openrtb/bid', asked).body
+      local bid = dkjson.decode(body).seatbid[1].bid[1]
+      if i % 4 > 0 then
+        assert.equal(200, server:get(path_of(bid.nurl)).status)
+        assert.equal(200, server:get((path_of(bid.burl):gsub('%${AUCTION_PRICE}', i % 5 > 0 and '1.5' or 'AUDIT'))).status)
+        local image = bid.adm:match 'src="http://[^/]+(/n/[^"]+)" alt'
+        if image and i % 3 == 1 then assert.equal(200, server:get(image).status) end
+        local click = bid.adm:match 'href="http://[^/]+(/k/[^"]+)"'
+        if click and i % 6 == 1 then
+          local visit = server:get((click:gsub('&amp;', '&')))
+          local token = visit.headers.location:match 't=([%w_-]+)'
+          assert.equal(200, server:get('/c/' .. token .. '?value=1.25&id=' .. i).status)
+        end
+      else
+        assert.equal(200, server:get((path_of(bid.lurl):gsub('%${AUCTION_LOSS}', '102'))).status)
+      end
+      sold(tostring(i % 2 + 7))
+    end
+    local xandr = Server.shared_data 'xandr-samples/bid-request.bid_request.1.json'
+    local data = server:post('/xandr/bid', xandr).body:match '"custom_notify_data":"([^"]+)"'
+    assert.equal(200, server:post('/xandr/notify', [[{"notify_request":{"timestamp":"2026-03-02 09:00:00","tags":[{
+      "notify_type":"won","price_paid":1.1,"custom_notify_data":"]] .. data .. '"}]}}').status)
+  end
+
+  -- What the report must say of events, summed here event by event.
+  local function sums_by(key, events)
+    local sums = {}
+    for _, e in ipairs(events) do
+      local hour = os.date('!%Y-%m-%dT%H', math.floor(e.time_ms / 1000))
+      local value = ({ day = hour:sub(1, 10), hour = hour, zone = e.zone_id, site = e.site_id, creative = e.creative_id })[key]
+      if value == nil then value = e[key] end
+      value = value or '-'
+      local row = sums[value]
+      if not row then
+        row = { wins = 0, losses = 0, billings = 0, impressions = 0, clicks = 0, conversions = 0, spend_nanos = 0,
+          revenue_nanos = 0 }
+        sums[value] = row
+      end
+      local column = ({ win = 'wins', loss = 'losses', billing = 'billings', impression = 'impressions', click = 'clicks',
+        conversion = 'conversions' })[e.type]
+      if column then row[column] = row[column] + 1 end
+      if e.shown and e.type ~= 'impression' then row.impressions = row.impressions + 1 end
+      row.spend_nanos = row.spend_nanos + (e.cost_nanos or 0)
+      row.revenue_nanos = row.revenue_nanos + (e.revenue_nanos or 0)
+    end
+    return sums
+  end
+
+  it('agrees with the sum over all events, by every key and in every form, beside the running server', function()
+    traffic()
+    local events, impressions = {}, 0
+    for line in server:ledger():gmatch '[^\n]+' do events[#events + 1] = dkjson.decode(line) end
+    for _, key in ipairs { 'strategy', 'version', 'arm', 'day', 'hour', 'exchange', 'endpoint', 'format', 'zone', 'site', 'country',
+      'creative', 'data', 'type' } do
+      local expected, found = sums_by(key, events), {}
+      for _, row in ipairs(rows('--by ' .. key)) do
+        local value = row[key] or '-'
+        found[value] = {}
+        for column in pairs { wins = 1, losses = 1, billings = 1, impressions = 1, clicks = 1, conversions = 1, spend_nanos = 1,
+          revenue_nanos = 1 } do
+          found[value][column] = row[column]
+        end
+        if row.impressions > 0 and row.spend_nanos > 0 then
+          assert.is_true(math.abs(row.ecpm - row.spend_nanos / 1e6 / row.impressions) < 1e-5, key)
+          assert.is_true(math.abs(row.ctr - row.clicks / row.impressions) < 1e-6, key)
+        end
+        if row.conversions > 0 then
+          assert.is_true(math.abs(row.cpa - row.spend_nanos / 1e9 / row.conversions) < 1e-6, key)
+        end
+        if row.spend_nanos > 0 then assert.is_true(math.abs(row.roi - row.revenue_nanos / row.spend_nanos) < 1e-5, key) end
+        if key == 'strategy' then impressions = row.impressions end
+      end
+      assert.same(expected, found, key)
+      local lines = {}
+      for line in report('--format csv --by ' .. key):gmatch '[^\r\n]+' do lines[#lines + 1] = line end
+      local spend, at = 0, 0
+      for name in lines[1]:gmatch '[^,]+' do
+        at = at + 1
+        if name == 'spend' then break end
+      end
+      for i = 2, #lines do
+        local cells = {}
+        for cell in (lines[i] .. ','):gmatch '([^,]*),' do cells[#cells + 1] = cell end
+        spend = spend + tonumber(cells[at])
+      end
+      local total = 0
+      for _, row in pairs(expected) do total = total + row.spend_nanos end
+      assert.is_true(math.abs(spend - total / 1e9) < 1e-9, key)
+      local _, text_lines = report('--by ' .. key):gsub('\n[^#\n]', '')
+      if key ~= 'arm' then assert.equal(#lines - 1, text_lines, key) end -- what arms differ in stands behind
+    end
+    assert.is_true(impressions > 20)
+  end)
+
   it('says what is wrong', function()
     for flags, said in pairs {
       ['--by nothing'] = "--by: 'nothing'", ['--format xml'] = '--format: expected', ['--since yesterday'] = '--since: expected',

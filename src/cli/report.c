@@ -205,7 +205,6 @@ static void print_notes(struct report *r)
             ? "requests are of no strategy, version, arm, creative or reason"
             : NULL,
         gaps->no_overrun ? "overrun is known by strategy and day only" : NULL,
-        gaps->no_format ? "events do not tell their format" : NULL,
     };
 
     for (size_t i = 0; i < sizeof(notes) / sizeof(notes[0]); i++) {
@@ -379,7 +378,7 @@ const struct cli_command cli_report = {
         "                Counted by the minute, here a minute later (at the server's end at once).\n"
         "                Zones, sites, countries and creatives beyond the busiest: (other)\n"
         "  win_rate      wins by bids; at ExoClick, which tells of no wins, billing notices by bids\n"
-        "  impressions   what booked by the thousand counts as one\n"
+        "  impressions   told, or where nothing tells of them what booked by the thousand\n"
         "  ctr, cpa, roi clicks by impressions, spend by conversions, revenue by spend\n"
         "  average_bid   of all bids; average_paid of those that booked and told a price\n"
         "  ecpm          spend by thousand impressions\n"

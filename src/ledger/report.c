@@ -1,7 +1,7 @@
 /* report.c - sums over events, counts and overruns, row by row into groups.
  *
  * Events lie in the order of the bid's time, which begins the key: a report of the last day need not
- * read last year's. An event may come long after its bid, so reading begins a month before.
+ * read last year's. An event may come long after its bid, so reading begins three months before.
  */
 #include "moonbid/report.h"
 
@@ -11,7 +11,7 @@
 #include "groups.h"
 #include "internal.h"
 
-#define LATE_MS (INT64_C(31) * 24 * 3600 * 1000)
+#define LATE_MS (INT64_C(91) * 24 * 3600 * 1000) /* longer than a token is good for */
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
 
 static const char *const names[] = {
@@ -32,7 +32,7 @@ static const struct column {
     [MB_REPORT_HOUR] = {"time_ms", "start_ms"},
     [MB_REPORT_EXCHANGE] = {"exchange", "exchange"},
     [MB_REPORT_ENDPOINT] = {"endpoint", "endpoint"},
-    [MB_REPORT_FORMAT] = {"NULL", "format"},
+    [MB_REPORT_FORMAT] = {"more ->> '$.format'", "format"},
     [MB_REPORT_ZONE] = {"zone_id", "zone_id"},
     [MB_REPORT_SITE] = {"site_id", "site_id"},
     [MB_REPORT_COUNTRY] = {"country", "country"},
@@ -66,7 +66,6 @@ struct mb_report_gaps mb_report_gaps_of(const enum mb_report_key *keys, size_t n
                             key == MB_REPORT_ARM || key == MB_REPORT_CREATIVE ||
                             key == MB_REPORT_REASON;
         gaps.no_overrun |= key != MB_REPORT_STRATEGY && key != MB_REPORT_DAY;
-        gaps.no_format |= key == MB_REPORT_FORMAT;
     }
     return gaps;
 }
@@ -178,8 +177,8 @@ static void add_to(int64_t *sum, int64_t n)
 
 /* --- events --- */
 
-/* An exchange that tells of no impressions books one by one: what booked by the thousand counts as
- * shown. ExoClick tells of no wins: its billing notice is the first word of one. */
+/* Where nothing tells of a bid's impression, its booking by the thousand counts as one (`shown`). ExoClick tells of no
+ * wins: its billing notice is the first word of one. */
 static void take_event(struct reading *r, sqlite3_stmt *statement, int at)
 {
     struct mb_report_row *row = row_of(r, statement);
@@ -193,7 +192,7 @@ static void take_event(struct reading *r, sqlite3_stmt *statement, int at)
                 (type == MB_EVENT_BILLING && sqlite3_column_int(statement, at + 6) != 0);
     row->losses += type == MB_EVENT_LOSS;
     row->billings += type == MB_EVENT_BILLING;
-    row->impressions += type == MB_EVENT_IMPRESSION || thousand;
+    row->impressions += type == MB_EVENT_IMPRESSION || (thousand && sqlite3_column_int(statement, at + 7) != 0);
     row->clicks += type == MB_EVENT_CLICK;
     row->conversions += type == MB_EVENT_CONVERSION;
     int64_t cost = sqlite3_column_int64(statement, at + 3);
@@ -217,7 +216,7 @@ static int read_events(struct reading *r, struct mb_error *err)
     mb_xbuf_add_text(&sql, "SELECT ");
     add_columns(r, true, &sql);
     mb_xbuf_add_text(&sql, "type, books, model = 'cpm', cost_nanos, revenue_nanos,"
-                           " price_paid_micros, exchange = 'exoclick'"
+                           " price_paid_micros, exchange = 'exoclick', more ->> '$.shown'"
                            " FROM events WHERE NOT test");
     add_times(r, "time_ms", &sql);
     if (since_ms > LATE_MS) { /* what no bid of ours is behind has zeros in front */
