@@ -32,7 +32,7 @@ enum {
     SPOOL_BATCH = 4096,
     DUES_MAX = 32768, /* events in one commit */
     ENOUGH_DUES = 48, /* to share the cost of a commit */
-    GATHER_SLICES = 4,
+    COMMIT_SLICES = 6, /* from one commit to the next, where they are busy */
     SLICE_LEAST_NS = 50000,
     SLICE_MOST_NS = 500000,
     COMMITS_SMOOTHED = 8,
@@ -55,6 +55,7 @@ struct keeper {
     size_t n_dues, dues_room, told;
     size_t n_last;     /* events of the commit before */
     int64_t commit_ns; /* how long one takes; smoothed */
+    int64_t begun_ns;  /* when the last one began */
     uint64_t spool_ms;    /* when to look for spools; 0: no need */
     uint64_t end_ms;      /* life is over: the end at the latest; 0: it is not */
     uint64_t idle_ms;     /* when it may be said that nothing comes any more */
@@ -175,6 +176,7 @@ static int commit(struct keeper *k)
     if (!mb_ledger_pending(k->ledger)) {
         return 0;
     }
+    k->begun_ns = started_ns;
     rc = mb_ledger_commit(k->ledger, &err);
     took_ns = mb_time_boot_ns() - started_ns;
     k->commit_ns += (took_ns - k->commit_ns) / COMMITS_SMOOTHED;
@@ -352,20 +354,21 @@ static void note_life(struct keeper *k, const struct pollfd *life)
 
 /* A commit costs far more than one event's part in it. Where the last one was not for a single event,
  * more are on their way: they are waited for in slices of a commit's time, without being woken by
- * each, as long as some come. A sender so waits some six times as long as a commit takes, at most. */
+ * each, as long as some come. Counted from when the last commit began: who came while it took its
+ * time has waited for that, and does not wait again. */
 static void gather(struct keeper *k, struct pollfd *fds)
 {
-    int64_t slice_ns = k->commit_ns;
+    int64_t slice_ns = k->commit_ns, until_ns;
     struct timespec slice = {0};
     size_t before;
-    int i;
 
     slice_ns = slice_ns < SLICE_LEAST_NS ? SLICE_LEAST_NS : slice_ns;
     slice.tv_nsec = slice_ns > SLICE_MOST_NS ? SLICE_MOST_NS : slice_ns;
+    until_ns = k->begun_ns + COMMIT_SLICES * slice.tv_nsec;
     if (k->n_dues == 0 || k->n_last <= 1) {
         return;
     }
-    for (i = 0; i < GATHER_SLICES && k->n_dues < ENOUGH_DUES; i++) {
+    while (k->n_dues < ENOUGH_DUES && mb_time_boot_ns() < until_ns) {
         before = k->n_dues;
         (void)nanosleep(&slice, NULL);
         wait_for_something(k, fds, 0);
