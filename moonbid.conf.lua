@@ -125,6 +125,10 @@ return {
     memory_mb = 64, -- of one Lua state; four times its size after load if that is more
   },
 
+  -- Strategies with shadow = true are asked about this part of requests when the answer is sent, and take at most this part of a
+  -- worker's CPU time.
+  shadow = { rate = 0.1, cpu_share = 0.1 },
+
   -- Live requests, what became of them, and what was read meanwhile, for `moonbid replay`; in the folder `recordings` of the data.
   recorder = {
     rate = 0.01, -- share of bid requests; 0: none

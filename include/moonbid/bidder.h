@@ -36,6 +36,7 @@ struct mb_bidder_options {
     int64_t (*clock_ns)(void);          /* monotonic, to time scripts; NULL: they are not timed */
     int64_t (*clock_ms)(void *user);    /* for ctx.time_left and deadlines; NULL: time stands still */
     void *user;
+    struct mb_recent *shadow_bids;      /* what shadows bid, until what was sent has its notice; NULL: it is not known what became of them */
     bool learns;                        /* the market from its own bids at once, for want of a board from which another process takes them */
     bool booked_elsewhere;              /* settle leaves the guard's money alone: another process books it */
     struct mb_bidder_board *board;      /* where it counts, going on from what is there; NULL: in memory of its own */
@@ -97,6 +98,14 @@ void mb_bidder_settle(struct mb_bidder *bidder, const struct mb_event *event, en
  * Absent for all but clicks whose exchange takes an answer and whose on_click gave one. */
 struct mb_slice mb_bidder_answer(const struct mb_bidder *bidder);
 
+/* --- shadows: strategies that are asked and bid nothing --- */
+
+/* Was the last request one that shadow strategies may be asked about, and are there any? */
+bool mb_bidder_wants_shadow(const struct mb_bidder *bidder);
+/* Asks them about the last bid request, whose bytes must still be there: to be called when its answer is on its way. Sends, reserves,
+ * books and benches nothing; counts in mb_strategy_counts.shadow. Costs what their scripts take. */
+void mb_bidder_shadow(struct mb_bidder *bidder);
+
 /* --- what the last bid request came to: for try, the kit and traces --- */
 
 /* One strategy's word on one impression. */
@@ -119,7 +128,21 @@ void mb_bidder_set_watch(struct mb_bidder *bidder, bool on);
 
 /* --- counters: per strategy name, kept over reloads --- */
 
+/* What a shadow strategy would have done, and beside it what was sent for the same impressions. */
+struct mb_shadow_counts {
+    uint64_t asked, failures, refused; /* calls; those that failed; bids below the floor, over max_bid or unfit */
+    uint64_t bids, beside;             /* bids; those for whose impression another strategy's was sent */
+    int64_t bid_micros;
+    uint64_t wins, losses, unknown;    /* of those beside, as the notice of what was sent told */
+    int64_t spend_nanos;               /* of these wins */
+    uint64_t live_wins;                /* of what was sent beside them */
+    int64_t live_nanos;
+    uint64_t expected_bids, expected_wins_millionths; /* by the market's memory: bids whose price it knows; their wins */
+    int64_t expected_nanos;
+};
+
 struct mb_strategy_counts {
+    struct mb_shadow_counts shadow;
     uint64_t calls, bids, nobids[MB_NOBID_COUNT], events[MB_EVENT_COUNT], duplicates;
     struct {
         char name[33];

@@ -43,6 +43,7 @@ struct mb_process_parts {
     struct mb_geo *geo; /* NULL: none configured */
     struct mb_guard *guard;
     struct mb_recent *recent;
+    struct mb_recent *shadow_bids; /* of a server only */
 };
 
 /* Opens them.

@@ -86,6 +86,7 @@ struct mb_script_call {
     uint64_t seed;       /* of ctx.random */
     struct mb_tape *tape; /* notes or says what ctx gives of counters, spend, time and arms; NULL: neither */
     struct mb_arena *arena;
+    bool shadow;         /* nothing may change for others: ctx.incr of a shared counter counts nothing */
 };
 
 struct mb_script_result {

@@ -108,7 +108,8 @@ struct mb_strategy {
     struct mb_slice name; /* unique, [a-z0-9_-]{1,64} */
     struct mb_slice file; /* relative to the scripts folder */
     int line;             /* where known, else 0 */
-    bool enabled;
+    bool enabled; /* bids: false for a shadow */
+    bool shadow;  /* is asked behind the answer, and bids nothing */
     enum mb_model model;
     struct mb_target target;
     struct mb_limits limits;

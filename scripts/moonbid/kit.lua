@@ -372,6 +372,13 @@ function Bidder:market(row)
   end
 end
 
+--- What a strategy with shadow = true would have done: `asked`, `bids`, `wins`, `spend`, ..., as docs/strategies.md names them.
+-- Here it sees every request.
+function Bidder:shadow(strategy)
+  check_strategy(self, strategy)
+  return self.engine:shadow(strategy)
+end
+
 local PERIODS = { total = true, day = true, hour = true }
 
 --- What a strategy has spent: in all, or in the current 'day' or 'hour'.

@@ -73,6 +73,7 @@ function Map:get(key) end
 ---@class moonbid.Strategy
 ---@field name string unique, 1 to 64 of a-z 0-9 _ -: spend hangs on it
 ---@field enabled? boolean false: loaded, never asked
+---@field shadow? boolean true: asked about a part of live requests behind their answers, never sent
 ---@field model? moonbid.Model
 ---@field target? moonbid.Target
 ---@field limits? moonbid.Limits

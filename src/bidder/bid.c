@@ -398,6 +398,7 @@ void mb__bidder_bid(struct mb_bidder *b, const struct mb_codec *codec, const str
     } else {
         decide(b, codec, strategies, count);
         n_bids = choose(b, codec, chosen);
+        b->decided = true;
         mb_script_end(b->script);
         out->outcome = account(b, n_bids, count);
     }

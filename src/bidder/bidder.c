@@ -47,6 +47,7 @@ static void free_generation(struct mb_bidder *b)
     free(b->found);
     free(b->why);
     free(b->state_of);
+    mb__bidder_shadow_free(b);
     b->index = NULL;
     b->found = NULL;
     b->why = NULL;
@@ -117,6 +118,7 @@ struct mb_script *mb_bidder_take_script(struct mb_bidder *b, struct mb_script *s
         }
     }
     mb__bidder_tally_generation(b);
+    mb__bidder_shadow_generation(b);
     return before;
 }
 
@@ -380,6 +382,7 @@ void mb_bidder_handle(struct mb_bidder *b, const struct mb_bidder_in *in, struct
         b->traced = (struct mb_trace){0};
     }
     b->has_request = false;
+    b->decided = false;
     b->tally_imp = NULL;
     b->tape = in->tape;
     if (b->tape && !b->tape->plays) {

@@ -156,6 +156,30 @@ static int take_recorder(struct mb__table *outer)
     return 0;
 }
 
+static int take_part(struct mb__table *t, const char *key, double *out)
+{
+    const struct mb_doc *value = mb_doc_get(t->node, key);
+
+    *out = mb_doc_number(value, *out);
+    return (value && !mb_doc_is_number(value)) || !(*out >= 0 && *out <= 1)
+               ? mb__wrong(t, key, "expected a part from 0 to 1, such as 0.1")
+               : 0;
+}
+
+static int take_shadow(struct mb__table *outer)
+{
+    struct mb__table t = mb__inner(outer, "shadow");
+    int rc;
+
+    if (!t.node) {
+        return 0;
+    }
+    if ((rc = mb__refuse_unknown(&t)) || (rc = take_part(&t, "rate", &outer->config->shadow_rate))) {
+        return rc;
+    }
+    return take_part(&t, "cpu_share", &outer->config->shadow_cpu_share);
+}
+
 static int take_workers(struct mb__table *t)
 {
     const struct mb_doc *value = mb_doc_get(t->node, "workers");
@@ -228,7 +252,7 @@ static int take_top(struct mb__table *t)
         (rc = mb__take_duration(t, "silence", &c->silence_ms)) ||
         (rc = mb__take_networks(t, "trusted_proxies", 0, &c->trusted_proxies)) || (rc = mb__take_endpoints(t)) ||
         (rc = take_limits(t)) || (rc = take_script(t)) || (rc = take_fetch(t)) ||
-        (rc = take_recorder(t))) {
+        (rc = take_recorder(t)) || (rc = take_shadow(t))) {
         return rc;
     }
     return check_whole(t);
@@ -305,6 +329,7 @@ struct mb_config *mb_xconfig_default(void)
                                                 .max_bytes = UINT64_C(1024) << 20,
                                                 .ip = MB_RECORDER_CUT,
                                                 .ids = MB_RECORDER_HASH};
+    c->shadow_rate = c->shadow_cpu_share = 0.1;
     set_default_endpoints(c);
     return c;
 }

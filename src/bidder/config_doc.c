@@ -213,6 +213,15 @@ static void set_recorder(struct mb_doc *root, const struct mb_recorder_settings 
     mb_doc_set(root, "recorder", node);
 }
 
+static void set_shadow(struct mb_doc *root, const struct mb_config *c)
+{
+    struct mb_doc *node = mb_doc_object();
+
+    mb_doc_set(node, "rate", mb_doc_num(c->shadow_rate));
+    mb_doc_set(node, "cpu_share", mb_doc_num(c->shadow_cpu_share));
+    mb_doc_set(root, "shadow", node);
+}
+
 struct mb_doc *mb_xconfig_to_doc(const struct mb_config *c)
 {
     struct mb_doc *root = mb_doc_object(), *endpoints = mb_doc_array();
@@ -244,6 +253,7 @@ struct mb_doc *mb_xconfig_to_doc(const struct mb_config *c)
     set_limits(root, c);
     set_fetch(root, c);
     set_recorder(root, &c->recorder);
+    set_shadow(root, c);
     return root;
 }
 

@@ -45,6 +45,11 @@ struct mb_bidder {
     struct mb_buf answer; /* to the call that brought the last settled event */
     uint32_t *found; /* place for the index's answer, one a strategy */
     uint8_t *why;
+    struct mb_strategy *shadows; /* shadow.c: copies of all strategies, of which the shadows are enabled; NULL: there are none */
+    const struct mb_strategy **shadow_list;
+    struct mb_index *shadow_index;
+    size_t n_shadows;
+    bool decided; /* the present request was decided, not turned away */
     struct strategy_state **state_of; /* by strategy index of this generation */
     bool trace;
     bool watch;             /* record all that a trace shows; with `trace` */
@@ -132,6 +137,11 @@ struct mb_slice mb__bidder_token(struct mb_bidder *b, enum mb_event_type kind);
 void mb__bidder_remember(struct mb_bidder *b, const struct mb_bid *bid);
 /* False where no bid of the last hour is meant, or more than one. */
 bool mb__bidder_recall(struct mb_bidder *b, const struct mb_event *e, struct mb_notice *out);
+
+/* shadow.c: takes the shadows of b->script, or lets go of those before; what became of the bid beside a shadow's. */
+void mb__bidder_shadow_generation(struct mb_bidder *b);
+void mb__bidder_shadow_free(struct mb_bidder *b);
+void mb__bidder_settle_shadow(struct mb_bidder *b, const struct mb_event *event, int64_t now_ms);
 
 /* market.c: the bid will be sent. */
 void mb__bidder_tell_market(struct mb_bidder *b, const struct mb_bid *bid);

@@ -431,6 +431,7 @@ void mb_bidder_settle(struct mb_bidder *b, const struct mb_event *event, enum mb
             book(b, strategy, event);
         }
         mb__bidder_state(b, event->strategy)->counts->events[event->type]++;
+        mb__bidder_settle_shadow(b, event, now_ms);
     }
     if (strategy) {
         mb_guard_count_shown(b->options.guard, strategy->guard_slot, event);

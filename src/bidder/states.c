@@ -126,6 +126,25 @@ static void add_own(struct mb_strategy_counts *into, const char *name, uint64_t 
     into->other += count;
 }
 
+static void add_shadow(struct mb_shadow_counts *into, const struct mb_shadow_counts *from)
+{
+    into->asked += mb_metrics_read(&from->asked);
+    into->failures += mb_metrics_read(&from->failures);
+    into->refused += mb_metrics_read(&from->refused);
+    into->bids += mb_metrics_read(&from->bids);
+    into->beside += mb_metrics_read(&from->beside);
+    into->bid_micros += __atomic_load_n(&from->bid_micros, __ATOMIC_RELAXED);
+    into->wins += mb_metrics_read(&from->wins);
+    into->losses += mb_metrics_read(&from->losses);
+    into->unknown += mb_metrics_read(&from->unknown);
+    into->spend_nanos += __atomic_load_n(&from->spend_nanos, __ATOMIC_RELAXED);
+    into->live_wins += mb_metrics_read(&from->live_wins);
+    into->live_nanos += __atomic_load_n(&from->live_nanos, __ATOMIC_RELAXED);
+    into->expected_bids += mb_metrics_read(&from->expected_bids);
+    into->expected_wins_millionths += mb_metrics_read(&from->expected_wins_millionths);
+    into->expected_nanos += __atomic_load_n(&from->expected_nanos, __ATOMIC_RELAXED);
+}
+
 void mb_bidder_add_counts(struct mb_strategy_counts *into, const struct mb_strategy_counts *from)
 {
     size_t i;
@@ -136,6 +155,7 @@ void mb_bidder_add_counts(struct mb_strategy_counts *into, const struct mb_strat
     into->other += mb_metrics_read(&from->other);
     into->timed += mb_metrics_read(&from->timed);
     into->timed_ns += mb_metrics_read(&from->timed_ns);
+    add_shadow(&into->shadow, &from->shadow);
     for (i = 0; i < MB_NOBID_COUNT; i++) {
         into->nobids[i] += mb_metrics_read(&from->nobids[i]);
     }

@@ -23,7 +23,7 @@ struct core {
     struct mb_config *config;
     struct mb_guard *guard;
     struct mb_notice_keys *keys;
-    struct mb_recent *recent;
+    struct mb_recent *recent, *shadow_bids;
     struct mb_geo *geo;
     struct mb_bidder *bidder;
     struct mb_map seen; /* event keys */
@@ -39,6 +39,7 @@ static void close_all(struct core *c)
     mb_geo_close(c->geo);
     mb_notice_keys_free(c->keys);
     mb_recent_close(c->recent);
+    mb_recent_close(c->shadow_bids);
     mb_guard_close(c->guard);
     mb_config_free(c->config);
     mb_map_fini(&c->seen);
@@ -140,12 +141,12 @@ static int open_parts(lua_State *L, struct core *c, struct mb_error *err)
     if ((rc = mb_notice_keys_add(c->keys, key))) {
         return mb_fail(err, rc, "notice keys", "cannot add the test key");
     }
-    if ((rc = mb_recent_open(&c->recent, err))) {
+    if ((rc = mb_recent_open(&c->recent, err)) || (rc = mb_recent_open(&c->shadow_bids, err))) {
         return rc;
     }
     fill_geo(L, c);
     options = (struct mb_bidder_options){
-        .learns = true, .config = c->config, .guard = c->guard, .keys = c->keys, .recent = c->recent, .geo = c->geo};
+        .learns = true, .shadow_bids = c->shadow_bids, .config = c->config, .guard = c->guard, .keys = c->keys, .recent = c->recent, .geo = c->geo};
     rc = mb_bidder_new(&options, &c->bidder, err);
     if (!rc) {
         mb_bidder_set_trace(c->bidder, true);
@@ -367,6 +368,9 @@ static int lua_core_handle(lua_State *L)
 
     mb_bidder_handle(c->bidder, &in, &out);
     push_out(L, c, &out);
+    if (mb_bidder_wants_shadow(c->bidder)) { /* here they see all requests */
+        mb_bidder_shadow(c->bidder);
+    }
     settle(L, c, &out);
     mb_market_refresh(c->guard, c->now_ms); /* what the server's bookkeeper does once a second */
     return 1;
@@ -415,6 +419,43 @@ static int lua_core_spend(lua_State *L)
                   "not an amount of money");
     mb_guard_add_spend(c->guard, slot, amount, c->now_ms);
     return 0;
+}
+
+/* bidder:shadow(strategy) -> what it would have done, as /status tells it */
+static int lua_core_shadow(lua_State *L)
+{
+    struct core *c = check_core(L);
+    const struct mb_strategy_counts *counts;
+    struct mb_shadow_counts n = {0};
+
+    (void)check_slot(L, c);
+    counts = mb_bidder_counts(c->bidder, check_slice(L, 2));
+    if (counts) {
+        n = counts->shadow;
+    }
+    const struct {
+        const char *name;
+        double value;
+    } rows[] = {{"asked", (double)n.asked},
+                {"failures", (double)n.failures},
+                {"refused", (double)n.refused},
+                {"bids", (double)n.bids},
+                {"beside", (double)n.beside},
+                {"wins", (double)n.wins},
+                {"losses", (double)n.losses},
+                {"unknown", (double)n.unknown},
+                {"spend", (double)n.spend_nanos / 1e9},
+                {"live_wins", (double)n.live_wins},
+                {"live_spend", (double)n.live_nanos / 1e9},
+                {"expected_bids", (double)n.expected_bids},
+                {"expected_wins", (double)n.expected_wins_millionths / 1e6},
+                {"expected_spend", (double)n.expected_nanos / 1e9}};
+    lua_newtable(L);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        lua_pushnumber(L, rows[i].value);
+        lua_setfield(L, -2, rows[i].name);
+    }
+    return 1;
 }
 
 static struct mb_slice place_text(lua_State *L, const char *key)
@@ -498,6 +539,7 @@ int luaopen_moonbid_core(lua_State *L)
         {"handle", lua_core_handle},   {"now", lua_core_now},     {"spend", lua_core_spend},
         {"spent", lua_core_spent},     {"count", lua_core_count}, {"version", lua_core_version},
         {"has", lua_core_has},         {"close", lua_core_close}, {"market", lua_core_market},
+        {"shadow", lua_core_shadow},
         {NULL, NULL},
     };
     static const luaL_Reg functions[] = {{"new", lua_core_new}, {NULL, NULL}};

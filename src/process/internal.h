@@ -128,6 +128,10 @@ void mb__reload_give_up(struct mb__worker *worker);
 /* Replaces the state on a helper thread where a breach left it spent. Call after scripts ran. */
 void mb__reload_replace_if_spent(struct mb__worker *worker);
 
+/* shadow.c: asks shadow strategies about the request that was answered, where it is one of their share and they have
+ * time. */
+void mb__shadow_turn(struct mb__worker *worker, const struct mb_bidder_in *in);
+
 /* --- control.c --- */
 
 struct mb__control {
@@ -227,6 +231,9 @@ struct mb__worker {
     struct mb_recorder *recorder;
     struct mb__reload reload;
     struct mb__chance chance;
+    struct mb__shadow {
+        int64_t since_ns, spent_ns; /* of the thread's CPU time; since 0: not begun */
+    } shadow;
     bool draining, drained, stopping;
     int64_t busy_until_ms; /* ready says 0: a request has waited too long */
     struct mb__board *board;

@@ -171,6 +171,60 @@ static void write_fetches(struct mb_json_writer *w, const struct mb__boards *boa
     mb_jsonw_object_end(w);
 }
 
+static void key_i64(struct mb_json_writer *w, const char *key, int64_t value)
+{
+    mb_jsonw_key(w, key);
+    mb_jsonw_i64(w, value);
+}
+
+/* What shadow strategies were shown, and what time that took. */
+static void write_shadow(struct mb_json_writer *w, const struct mb__boards *boards)
+{
+    uint64_t shown = 0, skipped = 0, cpu_ns = 0;
+
+    for (uint32_t i = 0; i < boards->count; i++) {
+        const struct mb__board *board = mb__boards_at(boards, i);
+
+        shown += mb_metrics_read(&board->shadow_shown);
+        skipped += mb_metrics_read(&board->shadow_skipped);
+        cpu_ns += mb_metrics_read(&board->shadow_ns);
+    }
+    mb_jsonw_key(w, "shadow");
+    mb_jsonw_object(w);
+    key_u64(w, "shown", shown);
+    key_u64(w, "skipped", skipped);
+    key_u64(w, "cpu_ns", cpu_ns);
+    mb_jsonw_object_end(w);
+}
+
+/* What one shadow would have done, and beside it what was sent for the same impressions. null: it is none. */
+static void write_shadow_of(struct mb_json_writer *w, const struct mb_strategy *strategy,
+                            const struct mb_shadow_counts *n)
+{
+    mb_jsonw_key(w, "shadow");
+    if (!strategy->shadow) {
+        mb_jsonw_null(w);
+        return;
+    }
+    mb_jsonw_object(w);
+    key_u64(w, "asked", n->asked);
+    key_u64(w, "failures", n->failures);
+    key_u64(w, "refused", n->refused);
+    key_u64(w, "bids", n->bids);
+    key_i64(w, "bid_micros", n->bid_micros);
+    key_u64(w, "beside", n->beside);
+    key_u64(w, "wins", n->wins);
+    key_u64(w, "losses", n->losses);
+    key_u64(w, "unknown", n->unknown);
+    key_i64(w, "spend_nanos", n->spend_nanos);
+    key_u64(w, "live_wins", n->live_wins);
+    key_i64(w, "live_spend_nanos", n->live_nanos);
+    key_u64(w, "expected_bids", n->expected_bids);
+    key_u64(w, "expected_wins", n->expected_wins_millionths / 1000000);
+    key_i64(w, "expected_spend_nanos", n->expected_nanos);
+    mb_jsonw_object_end(w);
+}
+
 /* Each endpoint with what came over it: outcomes of bid requests, and slips of the exchange. */
 static void write_endpoint(struct mb_json_writer *w, const struct mb__worker *worker,
                            const struct mb_endpoint *endpoint)
@@ -361,6 +415,7 @@ static void write_strategy(struct mb_json_writer *w, const struct mb__worker *wo
     key_u64(w, "duplicates", n->duplicates);
     write_spend(w, worker->parts.guard, strategy->guard_slot, now_ms);
     write_overrun(w, worker->parts.guard, strategy->guard_slot, now_ms);
+    write_shadow_of(w, strategy, &n->shadow);
     mb_jsonw_object_end(w);
 }
 
@@ -392,6 +447,7 @@ void mb__pages_status(const struct mb__worker *worker, struct mb_buf *out)
     write_totals(&w, &totals);
     write_fetches(&w, worker->options->boards);
     write_market(&w, worker->parts.guard);
+    write_shadow(&w, boards);
     write_endpoints(&w, worker);
     mb_jsonw_key(&w, "strategies");
     mb_jsonw_array(&w);

@@ -126,7 +126,10 @@ int mb__parts_open_shared(struct mb_process_parts *parts, const struct mb_config
 {
     int rc = open_guard(config, false, &parts->guard, err);
 
-    return rc ? rc : mb_recent_open(&parts->recent, err);
+    if (!rc) {
+        rc = mb_recent_open(&parts->recent, err);
+    }
+    return rc ? rc : mb_recent_open(&parts->shadow_bids, err);
 }
 
 int mb_process_open_parts(const struct mb_config *config, bool offline,
@@ -158,6 +161,7 @@ void mb_process_close_parts(struct mb_process_parts *parts)
         mb_guard_close(parts->guard);
     }
     mb_recent_close(parts->recent);
+    mb_recent_close(parts->shadow_bids);
     mb_geo_close(parts->geo);
     mb_notice_keys_free(parts->keys);
     *parts = (struct mb_process_parts){0};

@@ -93,5 +93,6 @@ void mb__request_handle(void *user, struct mb_http_exchange *exchange,
     if (in.tape) {
         mb_recorder_take(worker->recorder, worker->bidder, &in, &out);
     }
+    mb__shadow_turn(worker, &in);
     mb__reload_replace_if_spent(worker);
 }

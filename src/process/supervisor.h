@@ -107,6 +107,7 @@ struct mb__board {
     uint64_t spooled; /* events that the spool made safe */
     struct mb_fetch_counts fetches; /* of strategies' own notice URLs */
     struct mb_recorder_counts records;
+    uint64_t shadow_shown, shadow_skipped, shadow_ns; /* requests; CPU time of the first */
     struct mb_bidder_board bidder;
     struct mb__endpoint_counts {
         uint64_t outcomes[MB__OUTCOME_COUNT];

@@ -123,6 +123,7 @@ static int make_bidder(struct mb__worker *worker, struct mb_error *err)
                                         .guard = worker->parts.guard,
                                         .keys = worker->parts.keys,
                                         .recent = worker->parts.recent,
+                                        .shadow_bids = worker->parts.shadow_bids,
                                         .geo = worker->parts.geo,
                                         .random_bytes = random_bytes,
                                         .clock_ms = clock_ms,

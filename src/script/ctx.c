@@ -206,6 +206,16 @@ static struct mb_slice counter_owner(const struct mb_script *script, struct mb_s
                                                      : script->call.strategy->plain.name;
 }
 
+/* A shadow counts under its own name; what belongs to all it leaves as it is. */
+static int64_t count_up(struct mb_script *script, struct mb_slice key, int64_t n, int64_t window_ms)
+{
+    struct mb_slice owner = counter_owner(script, key);
+    int64_t now_ms = script->call.now_ms;
+    if (script->open && script->request.shadow && owner.len == 0)
+        return mb_guard_get(script->guard, owner, key, now_ms) + n;
+    return mb_guard_incr(script->guard, owner, key, n, window_ms, now_ms);
+}
+
 static int lua_ctx_incr(lua_State *L)
 {
     struct mb_script *script = mb__script_of(L);
@@ -221,8 +231,7 @@ static int lua_ctx_incr(lua_State *L)
         mb_tape_plays(tape_of(script))
             ? played(script, MB_TAPE_INCR, key, (int64_t)n)
             : noted(script, MB_TAPE_INCR, key,
-                    mb_guard_incr(script->guard, counter_owner(script, key), key, (int64_t)n,
-                                  window_ms, script->call.now_ms));
+                    count_up(script, key, (int64_t)n, window_ms));
     lua_pushnumber(L, (lua_Number)count);
     return 1;
 }

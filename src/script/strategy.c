@@ -12,7 +12,7 @@
 enum { NAME_BYTES_MAX = 64, TOKEN_BYTES_MAX = 64, TOKENS_MAX = 256 };
 
 static const char *const known_keys[] = {
-    "name",          "enabled",  "model",         "target",    "limits",  "track_clicks", "track_impressions",
+    "name",          "enabled",  "shadow",        "model",         "target",    "limits",  "track_clicks", "track_impressions",
     "priority",      "tokens",   "bid",           "on_win",    "on_loss", "on_billing",
     "on_impression", "on_click", "on_conversion", "on_notify", NULL};
 
@@ -256,6 +256,9 @@ struct mb__strategy *mb__script_take_strategy(lua_State *L, int index, struct mb
     plain->line = check->line;
     plain->enabled = true;
     take_bool(L, index, check, "enabled", &plain->enabled);
+    take_bool(L, index, check, "shadow", &plain->shadow);
+    plain->shadow = plain->shadow && plain->enabled;
+    plain->enabled = plain->enabled && !plain->shadow;
     take_bool(L, index, check, "track_clicks", &plain->track_clicks);
     take_bool(L, index, check, "track_impressions", &plain->track_impressions);
     take_model(L, index, check, plain);

@@ -194,6 +194,7 @@ static void what_differs_is_named(void **state)
         {"{\"endpoints\":[{" NAME_B "}]}", "{\"endpoints\":[{" NAME_B ",\"books_on\":\"win\"}]}", "",
          "endpoints.b.books_on"},
         {"{\"endpoints\":[{" NAME_A "}]}", "{\"endpoints\":[{" NAME_B "}]}", "", "endpoints.b endpoints.a"},
+        {"{}", "{\"shadow\":{\"rate\":1,\"cpu_share\":0.02}}", "shadow.rate shadow.cpu_share", ""},
         {"{}", "{\"recorder\":{\"rate\":1,\"ip\":\"keep\"}}", "recorder.rate recorder.ip", ""},
     };
 

@@ -1,0 +1,70 @@
+-- Shadow strategies on a real server: they take no more of the CPU than their share, nothing of what they say is sent, and
+-- /status shows what they would have done beside what was sent.
+
+local Server = require 'spec.support.server'
+local dkjson = require 'dkjson'
+
+describe('shadow strategies', function()
+  local server
+  local banner = Server.shared_data 'exoclick-samples/banner-300x250.json'
+  after_each(function() server:finish() end)
+
+  local function start(config, burn)
+    server = Server.start { config = config, strategies = { ['a.lua'] = ([[
+      local function banner(price)
+        return { price = price, image_url = 'https://c.example/i', click_url = 'https://go.example/' }
+      end
+      return {
+        strategy { name = 'live', bid = function() return banner(1) end },
+        strategy { name = 'candidate', shadow = true, bid = function()
+          local x = 0
+          for i = 1, %d do x = x + i %% 7 end
+          return banner(x >= 0 and 2 or 3) end },
+      }]]):format(burn) } }
+  end
+
+  local function status() return dkjson.decode(server:admin('GET', '/status').body) end
+
+  local function row(name)
+    for _, strategy in ipairs(status().strategies) do if strategy.name == name then return strategy end end
+  end
+
+  it('are shown all that is asked for, and told by notices', function()
+    start('shadow = { rate = 1, cpu_share = 1 },', 1)
+    for _ = 1, 50 do
+      local answer = server:post('/exoclick/bid', banner)
+      assert.matches('"value":"?1%.?0*"?[,}]', answer.body)
+      assert.equal(200, server:get(dkjson.decode(answer.body).bid.bUrl:match '^https?://[^/]+(/.*)$').status)
+    end
+    Server.poll('all notices are settled', 10, function() return row('live').events.billing == 50 end)
+    local n = row('candidate').shadow
+    assert.same({ 50, 50, 50, 50, 50 }, { n.asked, n.bids, n.beside, n.wins, n.live_wins })
+    assert.same({ 50 * 2000000, 50 * 1000000 }, { n.spend_nanos, n.live_spend_nanos })
+    assert.same({ 0, 0, '0' }, { row('candidate').bids, row('candidate').calls, row('candidate').spend.total })
+    assert.is_nil(row('live').shadow)
+    assert.equal(50, status().shadow.shown)
+  end)
+
+  it('keep within their share of the CPU, and the rest is skipped and counted', function()
+    start('shadow = { rate = 1, cpu_share = 0.1 }, script = { cpu_ms = 100 },', 100000) -- about a millisecond
+    local worker = server:workers()[1].pid
+    local function cpu_s() -- of all its threads; utime and stime in hundredths
+      local text = Server.read_file(('/proc/%d/stat'):format(worker))
+      local u, s = text:match '.*%) %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ (%d+) (%d+)'
+      return (u + s) / 100
+    end
+    local connection = server:connect()
+    for _ = 1, 3000 do server:post('/exoclick/bid', banner, connection) end
+    local n = status().shadow
+    assert.equal(3000, n.shown + n.skipped)
+    assert.is_true(n.skipped > n.shown and n.shown > 0)
+    -- One call may begin within the share and end beyond it; the clock of /proc counts in hundredths.
+    assert.is_true(n.cpu_ns / 1e9 <= 0.1 * cpu_s() + 0.02, n.cpu_ns)
+  end)
+
+  it('are not asked where the share is 0', function()
+    start('shadow = { rate = 0 },', 1)
+    for _ = 1, 20 do server:post('/exoclick/bid', banner) end
+    assert.equal(0, row('candidate').shadow.asked)
+  end)
+end)
