@@ -112,6 +112,40 @@ struct mb_replay_strategy {
     size_t n_examples;
 };
 
+/* --- one set of scripts against another --- */
+
+/* What is expected, and between what it is in 19 of 20 cases: the curve is not known exactly, and
+ * winning is chance. */
+struct mb_replay_estimate {
+    double value, low, high;
+};
+
+/* How often a change came with that reason: of not bidding before (newly bids), or now (stops
+ * bidding, other reason). */
+struct mb_replay_row {
+    struct mb_slice strategy, reason;
+    enum mb_replay_change change;
+    uint64_t count;
+    double price_before, price_after; /* sums over `count` bids, house currency */
+};
+
+/* What a strategy's recorded bids came to, and what those of the other scripts may. A win is a bid
+ * that booked. */
+struct mb_replay_money {
+    struct mb_slice strategy;
+    uint64_t bids_before, bids_after, wins_before;
+    double spend_before; /* house currency, as is `spend_after` */
+    struct mb_replay_estimate wins_after, spend_after;
+};
+
+/* The win curve where bids were recorded, of one endpoint, format and model. */
+struct mb_replay_point {
+    struct mb_slice market;
+    double price,
+        rate; /* house currency; share of bids there that booked, never falling with the price */
+    uint64_t bids;
+};
+
 struct mb_replay_result {
     uint64_t requests, bids, decisions, outcomes;
     uint64_t identical;     /* requests all of whose decisions are as recorded */
@@ -121,13 +155,22 @@ struct mb_replay_result {
     uint64_t cpu_ns;                       /* of all threads */
     struct mb_replay_strategy *strategies; /* by name */
     size_t n_strategies;
+    /* with options.against; in order of their names, all zero without */
+    uint64_t differ; /* requests that are decided otherwise */
+    struct mb_replay_row *rows;
+    size_t n_rows;
+    struct mb_replay_money *money; /* the last is the sum of all, named "" */
+    size_t n_money;
+    struct mb_replay_point *points;
+    size_t n_points;
     struct mb_arena arena;
 };
 
 struct mb_replay_options {
     const struct mb_config *config;
     const struct mb_bundle *bundle;
-    const char *const *paths; /* recordings, plain or gzip, in their order */
+    const struct mb_bundle *against; /* other scripts, to be compared with those; NULL: none */
+    const char *const *paths;        /* recordings, plain or gzip, in their order */
     size_t n_paths;
     unsigned threads; /* 0: one a core */
     /* Called on each thread that decides, before and after: the limiter of scripts. */
@@ -138,11 +181,37 @@ struct mb_replay_options {
     void *user;
 };
 
-/* Decides all requests again and compares them with what was recorded.
- * Fails: MB_EIO (a file that cannot be read), MB_ESCRIPT (with `report`), MB_EINVAL. Owns:
- * mb_replay_result_fini. */
+/* Decides all requests again and compares them with what was recorded; with `against`, also by
+ * those scripts, and compares both. Fails: MB_EIO (a file that cannot be read), MB_ESCRIPT (with
+ * `report`), MB_EINVAL. Owns: mb_replay_result_fini. */
 int mb_replay_run(const struct mb_replay_options *options, struct mb_replay_result *out,
                   struct mb_script_report *report, struct mb_error *err) MB_MUST_USE;
+/* The same on the caller's thread, which starts no other and has its limiter already. */
+int mb_replay_run_here(const struct mb_replay_options *options, struct mb_replay_result *out,
+                       struct mb_script_report *report, struct mb_error *err) MB_MUST_USE;
 void mb_replay_result_fini(struct mb_replay_result *result); /* safe on zeroed */
+
+/* --- a comparison written down --- */
+
+enum mb_replay_form {
+    MB_REPLAY_TEXT,
+    MB_REPLAY_CSV,
+    MB_REPLAY_JSON,
+    MB_REPLAY_HTML,
+    MB_REPLAY_FORMS
+};
+
+/* MB_REPLAY_FORMS for strangers. */
+enum mb_replay_form mb_replay_form_of(struct mb_slice name);
+
+/* What a page says of itself. */
+struct mb_replay_titles {
+    const char *before, *after; /* the two scripts folders */
+    struct mb_slice currency;   /* of the house */
+};
+/* Appends the result of a run with `against`: its rows, money and points. The HTML page needs no
+ * other file. */
+void mb_replay_write(const struct mb_replay_result *result, const struct mb_replay_titles *titles,
+                     enum mb_replay_form form, struct mb_buf *out);
 
 #endif /* MB_REPLAY_H */

@@ -48,6 +48,8 @@ enum mb_tape_kind {
 };
 
 const char *mb_tape_kind_name(enum mb_tape_kind kind);
+/* Is its value an enum mb_nobid? */
+bool mb_tape_is_verdict(enum mb_tape_kind kind);
 /* MB_TAPE_KINDS for strangers. */
 enum mb_tape_kind mb_tape_kind_of(struct mb_slice name);
 

@@ -225,6 +225,28 @@ function kit.load(options)
   return bidder
 end
 
+--- Decides the requests of a recording (or a list of recordings) again, as they were: the same bytes, counters and chance.
+-- Options: `scripts`, `config`. Gives `{ requests, decisions, identical, changed }`: `changed` has a row
+-- `{ count, examples }` for each strategy that decides otherwise than recorded, so that a test may say
+--
+--     assert.same({}, kit.replay('spec/fixtures/monday.ndjson.gz').changed)
+function kit.replay(file, options)
+  for key, value in pairs(options or {}) do
+    if key ~= 'scripts' and key ~= 'config' then error(("kit.replay: unknown option '%s'"):format(tostring(key)), 2) end
+    if type(value) ~= 'string' then error(("kit.replay: option '%s': expected a path"):format(key), 2) end
+  end
+  local files = type(file) == 'table' and file or { file }
+  if #files == 0 then error('kit.replay: a recording is expected', 2) end
+  for _, name in ipairs(files) do
+    if type(name) ~= 'string' then error('kit.replay: the path of a recording is expected, got a ' .. type(name), 2) end
+  end
+  local given = merged({ scripts = 'scripts' }, options)
+  given.files = files
+  local result, problem = core.replay(given)
+  if not result then error('the recording cannot be decided again: ' .. problem, 2) end
+  return result
+end
+
 local function split(decisions)
   local bids, nobids = {}, {}
   for _, decision in ipairs(decisions) do

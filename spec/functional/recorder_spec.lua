@@ -109,7 +109,7 @@ describe('a recording', function()
   it('of two workers over a reload is decided again as it was, but by a strategy that keeps state', function()
     server = Server.start { strategies = strategies '1', config = config 'rate = 1' }
     traffic(server, '--requests ' .. REQUESTS / 2)
-    server:admin('POST', '/strategies/capped/pause')
+    server:admin('POST', '/strategies/moody/pause')
     server:strategy('moody.lua', MOODY .. '-- edited')
     server:reload()
     traffic(server, '--seed 2 --requests ' .. REQUESTS / 2)

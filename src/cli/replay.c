@@ -15,7 +15,9 @@
 
 struct job {
     struct mb_config *config;
-    struct mb_bundle *bundle;
+    struct mb_bundle *bundle, *against; /* against: NULL without --against */
+    const char *against_path;
+    enum mb_replay_form form;
     char **paths;
     size_t n_paths;
     int shown; /* per cent that the bar shows */
@@ -185,10 +187,35 @@ static int print_result(const struct job *job, const struct mb_replay_result *r)
     return CLI_NO;
 }
 
+/* --- against other scripts --- */
+
+static int print_comparison(const struct job *job, const struct mb_replay_result *r)
+{
+    struct mb_replay_titles titles = {.before = job->config->scripts,
+                                      .after = job->against_path,
+                                      .currency = job->config->currency};
+    struct mb_buf out = {0};
+
+    if (job->form == MB_REPLAY_TEXT) {
+        print_notes(job, r);
+        if (r->identical != r->requests) {
+            printf("note: %" PRIu64 " requests are decided otherwise than recorded by %s already\n",
+                   r->requests - r->identical, titles.before);
+        }
+    }
+    mb_replay_write(r, &titles, job->form, &out);
+    fwrite(out.data, 1, out.len, stdout);
+    mb_buf_fini(&out);
+    return r->differ > 0 ? CLI_NO : CLI_OK;
+}
+
+/* --- the command --- */
+
 static int replay(struct job *job, unsigned threads)
 {
     struct mb_replay_options options = {.config = job->config,
                                         .bundle = job->bundle,
+                                        .against = job->against,
                                         .paths = (const char *const *)job->paths,
                                         .n_paths = job->n_paths,
                                         .threads = threads,
@@ -202,34 +229,49 @@ static int replay(struct job *job, unsigned threads)
     int rc = mb_replay_run(&options, &result, &report, &err), code;
 
     if (rc == MB_ESCRIPT) {
-        cli_print_report(job->config->scripts, &report);
-        code = cli_say(CLI_NO, "%s: refused", job->config->scripts);
+        cli_print_report(job->against ? job->against_path : job->config->scripts, &report);
+        code = cli_say(CLI_NO, "%s: refused", job->against ? job->against_path : job->config->scripts);
+    } else if (rc) {
+        code = cli_fail(&err);
     } else {
-        code = rc ? cli_fail(&err) : print_result(job, &result);
+        code = job->against ? print_comparison(job, &result) : print_result(job, &result);
     }
     mb_script_report_fini(&report);
     mb_replay_result_fini(&result);
     return code;
 }
 
+static int take_flags(struct job *job, const struct cli_args *args, int64_t *threads)
+{
+    job->against_path = args->against;
+    job->form = mb_replay_form_of(mb_slice_of(args->format ? args->format : "text"));
+    if (job->form == MB_REPLAY_FORMS || (args->format && !args->against)) {
+        return cli_say(CLI_USAGE, job->form == MB_REPLAY_FORMS ? "--format is text, csv, json or html, not '%s'"
+                                                               : "--format %s: only with --against",
+                       args->format);
+    }
+    if (args->threads &&
+        (!mb_slice_to_i64(mb_slice_of(args->threads), threads) || *threads < 1 || *threads > 256)) {
+        return cli_say(CLI_USAGE, "--threads: expected 1 to 256, not '%s'", args->threads);
+    }
+    return CLI_OK;
+}
+
 static int run_job(struct job *job, const struct cli_args *args)
 {
     struct mb_error err = {.at = -1};
     int64_t threads = 0;
-    int code = cli_config(args, &job->config);
+    int code = take_flags(job, args, &threads);
 
-    if (code != CLI_OK) {
-        return code;
-    }
-    if (args->threads &&
-        (!mb_slice_to_i64(mb_slice_of(args->threads), &threads) || threads < 1 || threads > 256)) {
-        return cli_say(CLI_USAGE, "--threads: expected 1 to 256, not '%s'", args->threads);
-    }
-    if ((code = find_paths(job, args)) != CLI_OK) {
+    if (code != CLI_OK || (code = cli_config(args, &job->config)) != CLI_OK ||
+        (code = find_paths(job, args)) != CLI_OK) {
         return code;
     }
     if (mb_bundle_read(job->config->scripts, &job->bundle, &err)) {
         return cli_unreadable(job->config->scripts);
+    }
+    if (args->against && mb_bundle_read(args->against, &job->against, &err)) {
+        return cli_unreadable(args->against);
     }
     mb_script_set_limit_ms(job->config->script_cpu_ms);
     mb_log_setup(MB_LOG_ERROR, args->log_format); /* what live decisions said is in the live log */
@@ -247,6 +289,7 @@ static int run(const struct cli_args *args)
     }
     free(job.paths);
     mb_bundle_free(job.bundle);
+    mb_bundle_free(job.against);
     mb_config_free(job.config);
     return code;
 }
@@ -254,7 +297,7 @@ static int run(const struct cli_args *args)
 const struct cli_command cli_replay = {
     .name = "replay",
     .summary = "decide recorded requests again and compare",
-    .flags = " config scripts data set threads ",
+    .flags = " config scripts data set threads against format ",
     .operand = "[LOG...]",
     .help = "usage: moonbid replay [FLAGS] [LOG...]\n"
             "\n"
@@ -266,10 +309,13 @@ const struct cli_command cli_replay = {
             "Writes nothing.\n"
             "\n"
             "  --scripts DIR  the scripts that decide; default as the config says\n"
+            "  --against DIR  other scripts: what they would do otherwise, by strategy and reason, and what that\n"
+            "                 would win and spend, with its uncertainty\n"
+            "  --format F     of that: text, csv, json or html\n"
             "  --threads N    default one a core\n"
             "  --config FILE, --data DIR, --set KEY=VALUE as for serve\n"
             "\n"
-            "exit:    0 identical, 1 not, 2 usage, 3 environment\n"
-            "example: moonbid replay var/recordings\n",
+            "exit:    0 identical (with --against: the two scripts), 1 not, 2 usage, 3 environment\n"
+            "example: moonbid replay --against new/ --format html >new.html\n",
     .run = run,
 };

@@ -12,6 +12,7 @@
 #include <lua.h>
 #include <stdlib.h>
 
+#include "internal.h"
 #include "moonbid/bidder.h"
 #include "moonbid/json_doc.h"
 #include "moonbid/limiter.h"
@@ -30,8 +31,6 @@ struct core {
     int64_t now_ms;
     uint64_t seed;
 };
-
-static bool limiter_runs;
 
 static void close_all(struct core *c)
 {
@@ -84,7 +83,16 @@ static void set_slice(lua_State *L, const char *key, struct mb_slice s)
 
 /* --- loading --- */
 
-static int open_config(lua_State *L, struct core *c, struct mb_error *err)
+int mb__kit_limit(struct mb_error *err)
+{
+    static bool runs;
+    int rc = runs ? 0 : mb_limiter_start(err);
+
+    runs = rc == 0;
+    return rc;
+}
+
+int mb__kit_config(lua_State *L, struct mb_config **out, struct mb_error *err)
 {
     struct mb_doc *doc = NULL;
     int rc;
@@ -92,13 +100,13 @@ static int open_config(lua_State *L, struct core *c, struct mb_error *err)
     lua_getfield(L, 1, "config");
     if (lua_isnil(L, -1)) {
         lua_pop(L, 1);
-        c->config = mb_xconfig_default();
+        *out = mb_xconfig_default();
         return 0;
     }
     rc = mb_script_read_table(luaL_checkstring(L, -1), &doc, err);
     lua_pop(L, 1);
     if (!rc) {
-        rc = mb_config_from_doc(doc, &c->config, err);
+        rc = mb_config_from_doc(doc, out, err);
     }
     mb_doc_free(doc);
     return rc;
@@ -129,12 +137,7 @@ static int open_parts(lua_State *L, struct core *c, struct mb_error *err)
     struct mb_bidder_options options;
     int rc;
 
-    /* One timer for the process's life: it ticks while scripts run and otherwise finds nothing to do. */
-    if (!limiter_runs && (rc = mb_limiter_start(err))) {
-        return rc;
-    }
-    limiter_runs = true;
-    if ((rc = open_config(L, c, err)) || (rc = mb_guard_open(&guard, &c->guard, err))) {
+    if ((rc = mb__kit_limit(err)) || (rc = mb__kit_config(L, &c->config, err)) || (rc = mb_guard_open(&guard, &c->guard, err))) {
         return rc;
     }
     c->keys = mb_xnotice_keys_new();
@@ -155,7 +158,7 @@ static int open_parts(lua_State *L, struct core *c, struct mb_error *err)
 }
 
 /* Every problem on a line of its own, as `moonbid check` prints them. */
-static void push_report(lua_State *L, const struct mb_script_report *report)
+void mb__kit_push_report(lua_State *L, const struct mb_script_report *report)
 {
     luaL_Buffer text;
     size_t i;
@@ -210,7 +213,7 @@ static int load_scripts(lua_State *L, struct core *c)
     lua_pop(L, 1);
     if (rc) {
         lua_pushnil(L);
-        push_report(L, &report);
+        mb__kit_push_report(L, &report);
         mb_script_report_fini(&report);
         return 2;
     }
@@ -542,7 +545,7 @@ int luaopen_moonbid_core(lua_State *L)
         {"shadow", lua_core_shadow},
         {NULL, NULL},
     };
-    static const luaL_Reg functions[] = {{"new", lua_core_new}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"new", lua_core_new}, {"replay", mb__kit_replay}, {NULL, NULL}};
 
     luaL_newmetatable(L, CLASS);
     lua_newtable(L);

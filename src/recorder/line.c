@@ -57,6 +57,8 @@ static void write_read(struct mb_json_writer *w, struct mb__unpack *u, struct mb
     mb_jsonw_str(w, mb__mask_text(masker, key));
     if (mb_slice_present(text)) {
         mb_jsonw_str(w, text);
+    } else if (mb_tape_is_verdict(kind)) {
+        mb_jsonw_str(w, mb_slice_of(mb_nobid_name((enum mb_nobid)value)));
     } else {
         mb_jsonw_i64(w, value);
     }

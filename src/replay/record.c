@@ -81,12 +81,15 @@ static bool read_note(struct mb_json_value list, struct mb_tape_note *out)
     at = mb_json_next(list, at);
     out->at.key = mb_json_str(at);
     at = mb_json_next(list, at);
-    if (at.type == MB_JSON_STRING) {
+    if (mb_tape_is_verdict(out->at.kind)) {
+        out->value = nobid_of(mb_json_str(at));
+    } else if (at.type == MB_JSON_STRING) {
         out->text = mb_json_str(at);
     } else {
         out->value = mb_json_i64(at, 0);
     }
-    return out->at.kind != MB_TAPE_KINDS && at.type != MB_JSON_NONE;
+    return out->at.kind != MB_TAPE_KINDS && at.type != MB_JSON_NONE &&
+           !(mb_tape_is_verdict(out->at.kind) && out->value == MB_NOBID_COUNT);
 }
 
 static void read_notes(struct mb_json_value list, struct mb_arena *arena,

@@ -29,7 +29,8 @@ struct decider {
     pthread_t thread;
     const struct mb_replay_options *options;
     struct queue *queue;
-    struct mb__block block; /* being worked on */
+    struct mb_replay_decider *decider, *against; /* NULL: not compared */
+    struct mb__block block;                      /* being worked on */
     struct mb__sums sums;
     struct mb_arena arena;
     struct mb_script_report report;
@@ -123,28 +124,45 @@ static bool is_served(const struct mb_config *config, struct mb_slice endpoint)
     return mb_config_endpoint(config, endpoint) != NULL;
 }
 
-static void take_line(struct decider *d, struct mb_replay_decider *decider, struct mb_slice line,
-                      uint64_t number)
+static void take_request(struct decider *d, const struct mb_replay_record *record, uint64_t number)
+{
+    const struct mb_replay_did *again, *other;
+    size_t count, n_other;
+
+    again = mb_replay_decide(d->decider, record, &count);
+    mb__sums_add(&d->sums, record, again, count, d->block.file, number);
+    if (d->against) {
+        other = mb_replay_decide(d->against, record, &n_other);
+        mb__sums_against(&d->sums, record, again, count, other, n_other);
+    }
+}
+
+static void take_outcome(struct decider *d, const struct mb_replay_record *record)
+{
+    d->sums.result.outcomes++;
+    if (d->sums.market && record->cost.nanos >= 0) {
+        mb__market_booked(d->sums.market, record);
+    }
+}
+
+static void take_line(struct decider *d, struct mb_slice line, uint64_t number)
 {
     struct mb_replay_record record;
-    const struct mb_replay_did *again;
-    size_t count;
 
     mb_arena_reset(&d->arena);
     if (mb_replay_read_line(line, &d->arena, &record, NULL)) {
         d->sums.result.bad_lines++;
     } else if (record.kind == MB_REPLAY_OUTCOME) {
-        d->sums.result.outcomes++;
+        take_outcome(d, &record);
     } else if (record.kind == MB_REPLAY_REQUEST &&
                !is_served(d->options->config, record.endpoint)) {
         d->sums.result.no_endpoint++;
     } else if (record.kind == MB_REPLAY_REQUEST) {
-        again = mb_replay_decide(decider, &record, &count);
-        mb__sums_add(&d->sums, &record, again, count, d->block.file, number);
+        take_request(d, &record, number);
     }
 }
 
-static void take_block(struct decider *d, struct mb_replay_decider *decider)
+static void take_block(struct decider *d)
 {
     struct mb_slice rest = mb_buf_slice(&d->block.text);
     uint64_t number = d->block.first_line;
@@ -153,7 +171,7 @@ static void take_block(struct decider *d, struct mb_replay_decider *decider)
         struct mb_slice line = mb_slice_cut(&rest, '\n');
 
         if (line.len > 0) {
-            take_line(d, decider, line, number);
+            take_line(d, line, number);
         }
         number++;
     }
@@ -167,24 +185,37 @@ static uint64_t cpu_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static void decide_all(struct decider *d)
+static int make_deciders(struct decider *d)
 {
     struct mb_replay_decider_options options = {.config = d->options->config,
                                                 .bundle = d->options->bundle};
-    struct mb_replay_decider *decider;
+    int rc = mb_replay_decider_new(&options, &d->decider, &d->report, &d->err);
+
+    if (!rc && d->options->against) {
+        options.bundle = d->options->against;
+        options.forgets_stops = true;
+        rc = mb_replay_decider_new(&options, &d->against, &d->report, &d->err);
+        d->sums.market = mb__xmarket_new();
+    }
+    return rc;
+}
+
+static void decide_all(struct decider *d)
+{
     uint64_t started_ns;
 
-    d->rc = mb_replay_decider_new(&options, &decider, &d->report, &d->err);
+    d->rc = make_deciders(d);
     if (d->rc) {
         queue_end(d->queue);
-        return;
+    } else {
+        started_ns = cpu_ns(); /* loading is not deciding */
+        while (queue_take(d->queue, &d->block)) {
+            take_block(d);
+        }
+        d->sums.result.cpu_ns = cpu_ns() - started_ns;
     }
-    started_ns = cpu_ns(); /* loading is not deciding */
-    while (queue_take(d->queue, &d->block)) {
-        take_block(d, decider);
-    }
-    d->sums.result.cpu_ns = cpu_ns() - started_ns;
-    mb_replay_decider_free(decider);
+    mb_replay_decider_free(d->decider);
+    mb_replay_decider_free(d->against);
 }
 
 static void *run(void *user)
@@ -235,7 +266,7 @@ static unsigned threads_of(const struct mb_replay_options *options)
     return cores < 1 ? 1 : cores > THREADS_MAX ? THREADS_MAX : (unsigned)cores;
 }
 
-static void open_decider(struct decider *d, const struct mb_replay_options *options,
+static void init_decider(struct decider *d, const struct mb_replay_options *options,
                          struct queue *queue)
 {
     d->options = options;
@@ -245,17 +276,17 @@ static void open_decider(struct decider *d, const struct mb_replay_options *opti
     mb_arena_init(&d->sums.result.arena, ARENA_BYTES);
     d->sums.version = mb_bundle_version(options->bundle);
     d->sums.paths = options->paths;
-    if (pthread_create(&d->thread, NULL, run, d)) {
-        abort();
-    }
 }
 
 /* The first failure of a thread is the run's. */
-static int join(struct decider *d, int rc, struct mb_replay_result *out,
-                struct mb_script_report *report, struct mb_error *err)
+static int fini_decider(struct decider *d, int rc, struct mb_replay_result *out,
+                        struct mb__market *market, struct mb_script_report *report,
+                        struct mb_error *err)
 {
-    pthread_join(d->thread, NULL);
     mb__sums_merge(out, &d->sums);
+    if (d->sums.market) {
+        mb__market_merge(market, d->sums.market);
+    }
     if (!rc && d->rc) {
         rc = d->rc;
         *err = d->err;
@@ -274,6 +305,7 @@ int mb_replay_run(const struct mb_replay_options *options, struct mb_replay_resu
 {
     unsigned count = threads_of(options), i;
     struct decider *deciders = calloc(count, sizeof(*deciders));
+    struct mb__market *market = mb__xmarket_new();
     struct queue queue;
     int rc;
 
@@ -284,14 +316,65 @@ int mb_replay_run(const struct mb_replay_options *options, struct mb_replay_resu
     mb_arena_init(&out->arena, ARENA_BYTES);
     queue_open(&queue, (size_t)count * 2);
     for (i = 0; i < count; i++) {
-        open_decider(&deciders[i], options, &queue);
+        init_decider(&deciders[i], options, &queue);
+        if (pthread_create(&deciders[i].thread, NULL, run, &deciders[i])) {
+            abort();
+        }
     }
     rc = feed(options, &queue, out, err);
     queue_end(&queue);
     for (i = 0; i < count; i++) {
-        rc = join(&deciders[i], rc, out, report, err);
+        pthread_join(deciders[i].thread, NULL);
+        rc = fini_decider(&deciders[i], rc, out, market, report, err);
     }
+    if (!rc && options->against) {
+        mb__market_estimate(market, out);
+    }
+    mb__market_free(market);
     queue_close(&queue);
     free(deciders);
+    return rc;
+}
+
+/* --- all of it on one thread --- */
+
+static int read_and_decide(struct decider *d, struct mb_replay_result *out, struct mb_error *err)
+{
+    struct mb__reader *reader;
+    int rc = mb__reader_open(d->options->paths, d->options->n_paths, &reader, err);
+
+    if (rc) {
+        return rc;
+    }
+    while ((rc = mb__reader_next(reader, &d->block, err)) == 1) {
+        take_block(d);
+    }
+    out->cut_files = mb__reader_cut_files(reader);
+    out->bad_lines += mb__reader_long_lines(reader);
+    mb__reader_close(reader);
+    return rc;
+}
+
+int mb_replay_run_here(const struct mb_replay_options *options, struct mb_replay_result *out,
+                       struct mb_script_report *report, struct mb_error *err)
+{
+    struct mb__market *market = mb__xmarket_new();
+    struct decider d = {0};
+    int rc = 0;
+
+    memset(out, 0, sizeof(*out));
+    mb_arena_init(&out->arena, ARENA_BYTES);
+    init_decider(&d, options, NULL);
+    d.rc = make_deciders(&d);
+    if (!d.rc) {
+        rc = read_and_decide(&d, out, err);
+    }
+    mb_replay_decider_free(d.decider);
+    mb_replay_decider_free(d.against);
+    rc = fini_decider(&d, rc, out, market, report, err);
+    if (!rc && options->against) {
+        mb__market_estimate(market, out);
+    }
+    mb__market_free(market);
     return rc;
 }

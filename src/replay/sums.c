@@ -28,6 +28,8 @@ void mb__sums_fini(struct mb__sums *sums)
     const struct mb_map_entry *entry;
     size_t at = 0;
 
+    mb_map_fini(&sums->rows); /* what they hold is in the arena */
+    mb__market_free(sums->market);
     while ((entry = mb_map_next(&sums->strategies, &at))) {
         free(entry->value);
     }
@@ -145,6 +147,101 @@ void mb__sums_add(struct mb__sums *sums, const struct mb_replay_record *record,
     sums->result.other_scripts += !mb_slice_eq(record->scripts, sums->version);
 }
 
+/* --- against other scripts --- */
+
+static struct mb_slice reason_of(const struct mb_replay_did *did)
+{
+    if (!did) {
+        return MB_SLICE("not asked");
+    }
+    if (did->outcome == MB_NOBID_SCRIPT) {
+        return did->own;
+    }
+    return did->outcome < MB_NOBID_COUNT ? mb_slice_of(mb_nobid_name(did->outcome)) : MB_SLICE("?");
+}
+
+static struct mb_replay_row *row_in(struct mb_map *rows, struct mb_arena *arena,
+                                    struct mb_slice strategy, enum mb_replay_change change,
+                                    struct mb_slice reason)
+{
+    char text[192];
+    int len = snprintf(text, sizeof(text), "%.*s\x1f%d\x1f%.*s", MB_SLICE_ARG(strategy),
+                       (int)change, MB_SLICE_ARG(reason));
+    struct mb_slice key = {text,
+                           len < 0 || len >= (int)sizeof(text) ? sizeof(text) - 1 : (size_t)len};
+    struct mb_replay_row *row = mb_map_get(rows, key);
+
+    if (!row) {
+        row = mb_xarena_alloc(arena, sizeof(*row));
+        row->strategy = mb_xarena_copy(arena, strategy);
+        row->reason = mb_xarena_copy(arena, reason);
+        row->change = change;
+        mb_xmap_put(rows, mb_xarena_copy(arena, key), row);
+    }
+    return row;
+}
+
+static double price_of(const struct mb_replay_did *did)
+{
+    return did && did->outcome == MB_NOBID_BID ? (double)did->price.micros / 1e6 : 0;
+}
+
+static bool count_change(struct mb__sums *sums, const struct mb_replay_did *before,
+                         const struct mb_replay_did *after)
+{
+    bool follows;
+    enum mb_replay_change change = mb_replay_compare(before, after, &follows);
+    struct mb_slice reason = MB_SLICE("");
+    struct mb_replay_row *row;
+
+    if (change == MB_REPLAY_SAME) {
+        return true;
+    }
+    if (change == MB_REPLAY_NEW_BID) {
+        reason = reason_of(before);
+    } else if (change == MB_REPLAY_LOST_BID || change == MB_REPLAY_OTHER_REASON) {
+        reason = reason_of(after);
+    }
+    row = row_in(&sums->rows, &sums->result.arena, (before ? before : after)->strategy, change,
+                 reason);
+    row->count++;
+    row->price_before += price_of(before);
+    row->price_after += price_of(after);
+    return false;
+}
+
+void mb__sums_against(struct mb__sums *sums, const struct mb_replay_record *record,
+                      const struct mb_replay_did *before, size_t n_before,
+                      const struct mb_replay_did *after, size_t n_after)
+{
+    bool same = true;
+    size_t i;
+
+    for (i = 0; i < n_before; i++) {
+        same = count_change(sums, &before[i],
+                            find(after, n_after, &before[i], ordinal_of(before, i))) &&
+               same;
+    }
+    for (i = 0; i < n_after; i++) {
+        size_t ordinal = ordinal_of(after, i);
+        const struct mb_replay_did *recorded = find(record->did, record->n_did, &after[i], ordinal);
+
+        if (!find(before, n_before, &after[i], ordinal)) {
+            same = count_change(sums, NULL, &after[i]) && same;
+        }
+        if (after[i].outcome == MB_NOBID_BID) {
+            mb__market_new_bid(sums->market, record->endpoint, &after[i],
+                               recorded ? recorded->id : MB_SLICE_NONE, record->in.seed);
+        }
+    }
+    for (i = 0; i < record->n_did; i++) {
+        if (record->did[i].outcome == MB_NOBID_BID) {
+            mb__market_bid(sums->market, record->endpoint, &record->did[i]);
+        }
+    }
+    sums->result.differ += !same;
+}
+
 /* --- all threads --- */
 
 static struct mb_replay_strategy *place_of(struct mb_replay_result *into, struct mb_slice name)
@@ -191,6 +288,59 @@ static int by_name(const void *a, const void *b)
     return strcmp(left->name.data, right->name.data);
 }
 
+static int by_strategy(const void *a, const void *b)
+{
+    const struct mb_replay_row *left = a, *right = b;
+    int order = strcmp(left->strategy.data, right->strategy.data);
+
+    if (order == 0) {
+        order = (int)left->change - (int)right->change;
+    }
+    if (order == 0) {
+        order = left->count < right->count ? 1 : left->count > right->count ? -1 : 0;
+    }
+    return order ? order : strcmp(left->reason.data, right->reason.data);
+}
+
+static void merge_row(struct mb_replay_result *into, const struct mb_replay_row *row)
+{
+    struct mb_replay_row *list;
+    size_t i = 0;
+
+    while (i < into->n_rows && !(into->rows[i].change == row->change &&
+                                 mb_slice_eq(into->rows[i].reason, row->reason) &&
+                                 mb_slice_eq(into->rows[i].strategy, row->strategy))) {
+        i++;
+    }
+    if (i == into->n_rows) {
+        list = realloc(into->rows, (i + 1) * sizeof(*list));
+        if (!list) {
+            abort();
+        }
+        into->rows = list;
+        list[i] = (struct mb_replay_row){.strategy = mb_xarena_copy(&into->arena, row->strategy),
+                                         .reason = mb_xarena_copy(&into->arena, row->reason),
+                                         .change = row->change};
+        into->n_rows++;
+    }
+    into->rows[i].count += row->count;
+    into->rows[i].price_before += row->price_before;
+    into->rows[i].price_after += row->price_after;
+}
+
+static void merge_rows(struct mb_replay_result *into, const struct mb__sums *from)
+{
+    const struct mb_map_entry *entry;
+    size_t at = 0;
+
+    while ((entry = mb_map_next(&from->rows, &at))) {
+        merge_row(into, entry->value);
+    }
+    if (into->n_rows > 1) {
+        qsort(into->rows, into->n_rows, sizeof(*into->rows), by_strategy);
+    }
+}
+
 void mb__sums_merge(struct mb_replay_result *into, const struct mb__sums *from)
 {
     const struct mb_map_entry *entry;
@@ -205,6 +355,8 @@ void mb__sums_merge(struct mb_replay_result *into, const struct mb__sums *from)
     into->no_endpoint += from->result.no_endpoint;
     into->bad_lines += from->result.bad_lines;
     into->cpu_ns += from->result.cpu_ns;
+    into->differ += from->result.differ;
+    merge_rows(into, from);
     while ((entry = mb_map_next(&from->strategies, &at))) {
         struct mb_replay_strategy *s = entry->value;
 
@@ -218,5 +370,8 @@ void mb__sums_merge(struct mb_replay_result *into, const struct mb__sums *from)
 void mb_replay_result_fini(struct mb_replay_result *result)
 {
     free(result->strategies);
+    free(result->rows);
+    free(result->money);
+    free(result->points);
     mb_arena_fini(&result->arena);
 }

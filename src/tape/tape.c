@@ -19,6 +19,12 @@ const char *mb_tape_kind_name(enum mb_tape_kind kind)
     return names[kind];
 }
 
+bool mb_tape_is_verdict(enum mb_tape_kind kind)
+{
+    return kind == MB_TAPE_MAY || kind == MB_TAPE_FREQUENCY || kind == MB_TAPE_PER ||
+           kind == MB_TAPE_RESERVE || kind == MB_TAPE_STOPPED;
+}
+
 enum mb_tape_kind mb_tape_kind_of(struct mb_slice name)
 {
     int kind = 0;

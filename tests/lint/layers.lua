@@ -27,7 +27,7 @@ local MAY_USE = {
   process = EVERYTHING_BELOW .. ' ledger net fetch bidder recorder',
   replay = EVERYTHING_BELOW .. ' bidder recorder',
   cli = EVERYTHING_BELOW .. ' ledger net fetch bidder recorder process replay',
-  kit = EVERYTHING_BELOW .. ' bidder',
+  kit = EVERYTHING_BELOW .. ' bidder recorder replay',
   simulator = 'base json net',
 }
 
