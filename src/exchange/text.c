@@ -75,7 +75,7 @@ struct mb_slice mb__exchange_host(struct mb_slice url, struct mb_arena *arena)
         host = mb_slice(url.data + scheme + 3, url.len - scheme - 3);
     }
     for (size_t i = 0; i < host.len; i++) {
-        if (memchr("/?#", host.data[i], 3)) {
+        if (host.data[i] == '/' || host.data[i] == '?' || host.data[i] == '#') {
             host.len = i;
         }
     }
