@@ -33,7 +33,7 @@ function(moonbid_specs folder)
         --lpath=${CMAKE_SOURCE_DIR}/scripts/?.lua --cpath=${CMAKE_BINARY_DIR}/kit/?.so ${spec}
       WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     set_tests_properties(spec/${folder}/${name} PROPERTIES
-      LABELS spec TIMEOUT 120 ENVIRONMENT "${ARG_ENVIRONMENT}")
+      LABELS spec TIMEOUT 300 ENVIRONMENT "${ARG_ENVIRONMENT}")
   endforeach()
 endfunction()
 

@@ -127,6 +127,7 @@ describe('what is tried before it bids', function()
     Server.poll('it is there', 5, checker)
     server:signal 'TERM'
     assert.equal(0, server:wait_exit(2))
+    assert.is_nil(server:log():match 'reload refused') -- nobody waited for its end
   end)
 
   it('is told worker by worker in the log and /status', function()

@@ -33,7 +33,7 @@ local function target()
   function self.serve()
     local client = self.socket:accept()
     if not client then return end
-    client:settimeout(2)
+    client:settimeout(20)
     local line = client:receive '*l'
     repeat local header = client:receive '*l' until not header or header == ''
     self.asked[#self.asked + 1] = line and line:match '^GET (%S+)' or '?'
@@ -64,7 +64,7 @@ describe('own notice URLs', function()
 
   local function start(config, base)
     server = Server.start { strategies = strategies(base or trader.base),
-      config = config or "fetch = { allow = { '127.0.0.0/8' }, retry = '50ms', timeout = '500ms' }," }
+      config = config or "fetch = { allow = { '127.0.0.0/8' }, retry = '50ms', timeout = '20s' }," }
   end
 
   local function bid()

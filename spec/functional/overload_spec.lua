@@ -2,10 +2,11 @@
 
 local Server = require 'spec.support.server'
 
--- Ten milliseconds or so of CPU time a bid.
+-- Forty milliseconds or so of CPU time a bid, against twenty that a request may wait: what else the machine does comes
+-- between neither.
 local STRATEGY = [[return strategy { name = 'slow', bid = function(ctx, req, imp)
   local sum = 0
-  for i = 1, 1500000 do sum = sum + i % 7 end
+  for i = 1, 6000000 do sum = sum + i % 7 end
   return { price = 1, image_url = 'https://c.example/i', click_url = 'https://c.example/' } end }]]
 
 describe('overload', function()
@@ -15,7 +16,7 @@ describe('overload', function()
 
   before_each(function()
     server = Server.start { strategies = { ['a.lua'] = STRATEGY },
-      config = "limits = { backlog_ms = 4 }, script = { cpu_ms = 1000, hard_ms = 10000 }," }
+      config = "limits = { backlog_ms = 20 }, script = { cpu_ms = 1000, hard_ms = 60000 }," }
   end)
   after_each(function() server:finish() end)
 

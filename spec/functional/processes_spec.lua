@@ -212,7 +212,7 @@ describe('the processes', function()
   end)
 
   it('answer everything that was accepted before they end', function()
-    start {}
+    start { config = "limits = { grace = '10m' }," } -- it ends because all is answered
     local connections = {}
     for i = 1, 30 do
       connections[i] = server:connect()
@@ -235,7 +235,7 @@ describe('the processes', function()
   end)
 
   it('leave a request that is not whole no longer than the grace', function()
-    start { config = "limits = { grace = '200ms' }," }
+    start { config = "limits = { grace = '200ms', body = '10m' }," }
     local connection = server:connect()
     connection:send 'POST /exoclick/bid HTTP/1.1\r\nHost: bidder\r\nContent-Length: 100\r\n\r\n{'
     assert.equal(200, bid().status) -- by now it has been read

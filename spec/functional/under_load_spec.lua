@@ -14,8 +14,9 @@ local STRATEGIES = 1000
 local EVERY_SECONDS = 1
 local BROKEN_EVERY = 10
 
--- A machine that others use too is no measure of ours: a p99 counts as doubled only beyond this.
-local P99_NOISE_US = 1000
+-- A machine that others use too is no measure of ours: a p99 counts as doubled only beyond this, is compared with the worse
+-- of what it is without reloads before and after them, and has a few tries.
+local P99_NOISE_US, QUIET_SECONDS, TRIES = 1000, 4, 3
 
 local function banner(price)
   return ([[return strategy { name = 'banner', target = { format = { 'banner' } },
@@ -84,12 +85,16 @@ describe('reloads under load', function()
 
   it('fail no request, and are felt by hardly one', function()
     server:expect_error 'banner.lua:2'
+    local before = measured(function() socket.select(nil, nil, QUIET_SECONDS) end)
     local quiet, busy
-    for _ = 1, 2 do -- a second try, for the machine may have been busy with something else
-      quiet = measured(function() socket.select(nil, nil, 4) end)
+    for _ = 1, TRIES do
       busy = measured(reloads)
+      local after = measured(function() socket.select(nil, nil, QUIET_SECONDS) end)
+      quiet = before.p99_us > after.p99_us and before or after
       if busy.p99_us <= 2 * quiet.p99_us + P99_NOISE_US then break end
+      before = after
     end
-    assert.is_true(busy.p99_us <= 2 * quiet.p99_us + P99_NOISE_US, quiet.line .. '\n' .. busy.line)
+    print('without: ' .. quiet.line .. '\nwith:    ' .. busy.line)
+    assert.is_true(busy.p99_us <= 2 * quiet.p99_us + P99_NOISE_US)
   end)
 end)

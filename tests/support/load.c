@@ -39,7 +39,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SILENT_US INT64_C(5000000)
+#define SILENT_US INT64_C(30000000)
 #define RETRY_US INT64_C(10000) /* after a connection was refused */
 #define WAIT_US INT64_C(1000)   /* the longest sleep */
 #define LOOK_US INT64_C(100000) /* for connections that are silent */

@@ -27,7 +27,7 @@
 #include "moonbid/base.h"
 #include "moonbid/net.h"
 
-#define RIG_PATIENCE_MS 5000
+#define RIG_PATIENCE_MS 60000
 #define BIG_BYTES (4u << 20)
 
 struct rig {

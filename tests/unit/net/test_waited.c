@@ -1,7 +1,7 @@
 /* How long a request has waited for those before it. */
 #include "rig.h"
 
-#define SLOW_MS 20
+#define SLOW_MS 60
 
 static struct {
     uint32_t ms[16];

@@ -18,7 +18,7 @@
 
 #include "books.h"
 
-enum { EVENTS_MAX = 40000, DEADLINE_MS = 20000, SLOW_MS = 200 };
+enum { EVENTS_MAX = 40000, DEADLINE_MS = 60000, SLOW_MS = 200 };
 
 /* What one worker's end has told; the ticket is the event's number + 1. */
 struct worker {
@@ -73,12 +73,12 @@ static void on_fate(void *user, void *ticket, const struct mb_event *event, enum
     *(fate != MB_EVENT_NEW ? &w->n_duplicate : &w->n_new) += 1;
 }
 
-static void start_worker(struct fixture *f, struct worker *w, const char *dir)
+static void start_worker(struct fixture *f, struct worker *w, const char *dir, int64_t slow_ms)
 {
     memset(w, 0, sizeof(*w));
     w->post = mb__xpost_new(&(struct mb__post_options){.address = f->address,
                                                        .data_dir = dir,
-                                                       .slow_ms = SLOW_MS,
+                                                       .slow_ms = slow_ms,
                                                        .on_safe = on_safe,
                                                        .on_failed = on_failed,
                                                        .on_fate = on_fate,
@@ -235,7 +235,7 @@ static int set_up(void **state)
         mmap(NULL, sizeof(*f->page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(f->page != MAP_FAILED);
     mb_log_redirect(drop_line, NULL);
-    start_worker(f, &f->worker, f->dir);
+    start_worker(f, &f->worker, f->dir, SLOW_MS);
     *state = f;
     return 0;
 }
@@ -524,7 +524,7 @@ static void workers_find_each_others_duplicates(void **state)
     struct fixture *f = *state;
     struct worker *second = calloc(1, sizeof(*second));
     char key[32];
-    start_worker(f, second, f->dir);
+    start_worker(f, second, f->dir, SLOW_MS);
     start_bookkeeper(f);
     for (size_t i = 0; i < 500; i++) {
         snprintf(key, sizeof(key), "%zu", i);
@@ -556,7 +556,7 @@ static void without_a_bookkeeper_the_spool_makes_it_safe(void **state)
         send_key(w, key, i);
     }
     turn_until(w, &w->n_safe, 100);
-    assert_in_range(now_ms() - start, SLOW_MS, SLOW_MS + 5000);
+    assert_in_range(now_ms() - start, SLOW_MS, DEADLINE_MS);
     assert_int_equal(w->n_new + w->n_duplicate, 0);
     assert_int_equal(count_spools(f->dir), 1);
     start_bookkeeper(f);
@@ -632,7 +632,7 @@ static void without_ledger_and_spool_the_sender_is_told_so(void **state)
 {
     struct fixture *f = *state;
     struct worker *w = calloc(1, sizeof(*w));
-    start_worker(f, w, "/no/such/folder");
+    start_worker(f, w, "/no/such/folder", SLOW_MS);
     send_key(w, "a", 0);
     turn_until(w, &w->n_failed, 1);
     assert_true(mb__post_idle(w->post));
@@ -651,13 +651,13 @@ static void what_the_ledger_refuses_goes_to_the_spool_and_comes_in_later(void **
     struct fixture *f = *state;
     struct worker *w = &f->worker;
     struct rlimit none = {8192, RLIM_INFINITY}, all = {RLIM_INFINITY, RLIM_INFINITY};
+    mb__post_free(w->post);
+    start_worker(f, w, f->dir, INT64_MAX / 2); /* spools because it was told, not because it waited */
     start_bookkeeper(f);
     assert_int_equal(mb__post_wait(w->post, DEADLINE_MS, &(struct mb_error){0}), 0);
     assert_int_equal(prlimit(f->bookkeeper, RLIMIT_FSIZE, &none, NULL), 0);
-    int64_t start = now_ms();
     send_key(w, "a", 0);
     turn_until(w, &w->n_safe, 1);
-    assert_true(now_ms() - start < SLOW_MS); /* at once: it was told */
     assert_int_equal(mb__post_counts(w->post)->spooled, 1);
     assert_true(atomic_load(&f->page->failing));
     assert_int_equal(spent(f), 0);
