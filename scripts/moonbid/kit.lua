@@ -132,6 +132,20 @@ function kit.xandr.bid(given)
   return { method = 'POST', path = (given.path or '/xandr') .. '/bid', body = json.encode { bid_request = fields } }
 end
 
+-- The same with one tag of a kind; `tag` has fields of the tag, which replace the builder's.
+local function xandr_tag(defaults)
+  return function(given)
+    local fields = merged({}, given)
+    fields.tags, fields.tag = { merged(defaults, fields.tag) }, nil
+    return kit.xandr.bid(fields)
+  end
+end
+
+-- What a tag allows, by the exchange's numbers.
+kit.xandr.banner = xandr_tag { allowed_media_types = { 1 } }
+kit.xandr.video = xandr_tag { tag_format = 'vast', allowed_media_types = { 4 }, size = '640x480', sizes = { '640x480' } }
+kit.xandr.native = xandr_tag { allowed_media_types = { 12 } }
+
 local openrtb_count = 0
 
 -- One impression of a media type. Fields of `given`: `imp` (fields of the impression), the media type's own fields under its
@@ -141,13 +155,14 @@ local function openrtb(media, defaults)
     given = given or {}
     openrtb_count = openrtb_count + 1
     local imp = merged({ id = '1', secure = 1 }, given.imp)
-    imp[media] = merged(defaults, given[media])
+    if media == 'imp' then imp = merged(defaults, imp) else imp[media] = merged(defaults, given[media]) end
     local fields = merged({
       id = ('%032d'):format(openrtb_count), at = 1, cur = { 'USD' },
       site = { id = '102855', domain = 'pub.example', page = 'https://pub.example/page' },
       device = { ip = '192.0.2.1', ua = PHONE, language = 'en', geo = { country = 'DEU' } }, user = { id = 'u-1' },
     }, given)
-    fields.imp, fields[media], fields.tokens, fields.path = { imp }, nil, nil, nil
+    fields[media], fields.tokens, fields.path = nil, nil, nil
+    fields.imp = { imp }
     return { method = 'POST', path = given.path or '/openrtb/bid', query = query_of(given.tokens), body = json.encode(fields) }
   end
 end
@@ -158,6 +173,10 @@ kit.openrtb.audio = openrtb('audio', { mimes = { 'audio/mp4' } })
 kit.openrtb.native = openrtb('native', { ver = '1.2', request = json.encode { ver = '1.2', assets = {
   { id = 1, required = 1, title = { len = 90 } }, { id = 2, img = { type = 3 } }, { id = 3, data = { type = 2 } },
 } } })
+
+-- ExoClick's dialect, hence at an endpoint with `dialect = 'exoclick'`: a full screen without a media type, and e-mail.
+kit.openrtb.popunder = openrtb('imp', { instl = 1 })
+kit.openrtb.email_click = openrtb('imp', { el = 'reader@mail.example' })
 
 -- The bidder ------------------------------------------------------------------------------------------------------
 
@@ -171,6 +190,7 @@ local OPTIONS = {
   scripts = function(value) return type(value) ~= 'string' and 'a folder' or nil end,
   config = function(value) return type(value) ~= 'string' and 'a file' or nil end,
   now = function() end, -- instant_ms looks at it
+  cost = function(value) return type(value) ~= 'boolean' and 'true or false' or nil end,
   seed = function(value)
     local good = type(value) == 'number' and value >= 0 and value < 2 ^ 53 and value == math.floor(value)
     return not good and 'a number, whole and not below 0' or nil
@@ -210,7 +230,8 @@ end
 
 --- Loads strategies. Options: `scripts` (folder), `only` (names), `now`, `seed`, `geo` (address -> country), `market` (rows
 -- as Bidder:market takes them), `config` (a config file; its endpoints and currencies count, its addresses and folders do
--- not). Raises with every load error, as `moonbid check` prints them.
+-- not), `cost` (kit.cost can tell; lines of log.* are kept back then). Raises with every load error, as `moonbid check`
+-- prints them.
 function kit.load(options)
   check_options(options)
   local given = merged({ scripts = 'scripts', now = '2026-01-01T00:00:00Z', seed = 1 }, options)
@@ -271,7 +292,7 @@ function Bidder:send(request)
   return {
     http = { status = out.status, body = out.body, content_type = out.content_type, headers = out.headers },
     outcome = out.outcome, decisions = out.decisions, bids = bids, nobids = nobids, request = request,
-    fetches = out.fetches,
+    fetches = out.fetches, costs = out.costs,
   }
 end
 
@@ -290,6 +311,19 @@ local function check_answer(answer, level)
   if type(answer) ~= 'table' or type(answer.bids) ~= 'table' or type(answer.nobids) ~= 'table' then
     error('an answer of bidder:bid is expected, got a ' .. type(answer), level + 1)
   end
+end
+
+--- Bytes of Lua memory that the calls of `bid` have allocated for an answer: all, or those of one strategy. It is the
+-- same in each run of a spec. A strategy's first call pays for texts that later ones find; ask after a second one.
+function kit.cost(answer, strategy)
+  check_answer(answer, 2)
+  if not answer.costs then error('kit.load { cost = true } measures; this bidder does not', 2) end
+  local bytes, found = 0, strategy == nil
+  for _, row in ipairs(answer.costs) do
+    if strategy == nil or row.strategy == strategy then bytes, found = bytes + row.bytes, true end
+  end
+  if not found then error(("no call of a strategy '%s' in this answer"):format(tostring(strategy)), 2) end
+  return bytes
 end
 
 local function bid_of(answer, index)
@@ -478,5 +512,6 @@ say:set('assertion.bids', 'expected a bid')
 say:set('assertion.nobids', 'expected no bid')
 assert_lib:register('assertion', 'bids', bids, 'assertion.bids', 'assertion.nobids')
 assert_lib:register('assertion', 'nobids', nobids, 'assertion.nobids', 'assertion.bids')
+require 'moonbid.kit.assertions' -- answers, prices, golden
 
 return kit

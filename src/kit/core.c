@@ -16,6 +16,7 @@
 #include "moonbid/bidder.h"
 #include "moonbid/json_doc.h"
 #include "moonbid/limiter.h"
+#include "moonbid/trace.h"
 
 #define CLASS "moonbid.bidder"
 
@@ -30,6 +31,7 @@ struct core {
     struct mb_map seen; /* event keys */
     int64_t now_ms;
     uint64_t seed;
+    bool costs; /* tell what calls allocate */
 };
 
 static void close_all(struct core *c)
@@ -153,6 +155,9 @@ static int open_parts(lua_State *L, struct core *c, struct mb_error *err)
     rc = mb_bidder_new(&options, &c->bidder, err);
     if (!rc) {
         mb_bidder_set_trace(c->bidder, true);
+        if (c->costs) {
+            mb_bidder_set_watch(c->bidder, true);
+        }
     }
     return rc;
 }
@@ -237,7 +242,9 @@ static int lua_core_new(lua_State *L)
     c->now_ms = (int64_t)luaL_optnumber(L, -1, 0);
     lua_getfield(L, 1, "seed");
     c->seed = (uint64_t)luaL_optnumber(L, -1, 1);
-    lua_pop(L, 2);
+    lua_getfield(L, 1, "cost");
+    c->costs = lua_toboolean(L, -1);
+    lua_pop(L, 3);
     if (open_parts(L, c, &err)) {
         lua_pushnil(L);
         lua_pushfstring(L, "%s: %s", err.where, err.what);
@@ -307,6 +314,26 @@ static void push_decision(lua_State *L, const struct mb_decision *d)
     set_slice(L, "problem", d->problem);
 }
 
+/* out.costs: what each call of `bid` has allocated. */
+static void push_costs(lua_State *L, const struct core *c)
+{
+    const struct mb_trace *trace = mb_bidder_trace(c->bidder);
+    size_t i;
+    int calls = 0;
+
+    lua_newtable(L);
+    for (i = 0; i < trace->n_steps; i++) {
+        if (trace->steps[i].called) {
+            lua_createtable(L, 0, 2);
+            set_slice(L, "strategy", trace->steps[i].strategy->name);
+            lua_pushnumber(L, (lua_Number)trace->steps[i].lua_bytes);
+            lua_setfield(L, -2, "bytes");
+            lua_rawseti(L, -2, ++calls);
+        }
+    }
+    lua_setfield(L, -2, "costs");
+}
+
 static void push_out(lua_State *L, const struct core *c, const struct mb_bidder_out *out)
 {
     const struct mb_decision *decisions;
@@ -326,6 +353,9 @@ static void push_out(lua_State *L, const struct core *c, const struct mb_bidder_
         lua_rawseti(L, -2, (int)i + 1);
     }
     lua_setfield(L, -2, "decisions");
+    if (c->costs) {
+        push_costs(L, c);
+    }
     lua_pushinteger(L, (lua_Integer)out->n_events);
     lua_setfield(L, -2, "events");
 }
