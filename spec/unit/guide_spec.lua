@@ -33,6 +33,55 @@ describe('the guide to strategies', function()
     for name, known in pairs(names.of_request()) do assert.same(sorted(known), sorted(members[name] or {}), name) end
   end)
 
+  it('has the keys of target', function()
+    local told = {}
+    for row in rows('## Target: decided before any Lua runs', '## Limits') do
+      for name in pairs(row:find 'lists/' and {} or words(row)) do told[name] = true end
+    end
+    local known = names.captured(read 'include/moonbid/strategy.h':match '#define MB_TARGET_MAP(.-)\n\n',
+      'XX%([%u_]+, +"([%l_]+)"')
+    known.hours = true
+    assert.same(sorted(known), sorted(told))
+  end)
+
+  it('has the tokens that the engine fills', function()
+    local told = {}
+    for name in guide:match '## Tokens\n\n([^\n]+)':match '`({request_id}[^`]+)`':gmatch '{([%l_]+)}' do told[name] = true end
+    local source = read 'src/bidder/expand.c':match 'static bool built_in(.-)\n}\n'
+    local known = names.captured(source, 'MB_SLICE%("([%l_]+)"%)')
+    for name in pairs(names.captured(source, 'mb_slice_is%(name, "([%l_]+)"%)')) do known[name] = true end
+    known.impression_url = nil -- told where impressions are
+    assert.is_truthy(guide:find('{{impression_url}}', 1, true))
+    assert.same(sorted(known), sorted(told))
+  end)
+
+  it('has the globals of the sandbox', function()
+    for name in read '.luacheckrc':match 'sandbox = (%b{})':gmatch "'(%w+)'" do
+      assert.is_truthy(guide:find('`' .. name .. '[ %.%(\']'), name)
+    end
+  end)
+
+  it('has the functions of the kit', function()
+    local told, known = {}, {}
+    for row in rows('## Testing', '## What stops a script') do
+      if row:find('`bidder:`', 1, true) then
+        for name in pairs(words(row)) do told['bidder:' .. name] = true end
+      end
+    end
+    told['bidder:bidder'] = nil
+    for name in read 'scripts/moonbid/kit.lua':gmatch '\nfunction Bidder[:.](%l+)' do known['bidder:' .. name] = true end
+    known['bidder:bid'] = true -- another name of send
+    assert.same(sorted(known), sorted(told))
+    local page = guide:match '## Testing\n(.-)\n## What stops a script'
+    for exchange in pairs { exoclick = 1, xandr = 1, openrtb = 1 } do
+      for name in pairs(kit[exchange]) do assert.is_truthy(page:find('%f[%w_]' .. name .. '%f[^%w_]'), exchange .. ' ' .. name) end
+    end
+    for _, name in ipairs { 'bids', 'nobids', 'answers', 'prices', 'golden' } do
+      assert.is_truthy(page:find('assert.' .. name .. '(', 1, true), name)
+    end
+    assert.is_truthy(page:find('kit.cost(', 1, true))
+  end)
+
   it('has every word for devices', function()
     local source = read 'src/auction/device.c'
     for key, list in pairs { device = 'types', os = 'systems', browser = 'browsers' } do
