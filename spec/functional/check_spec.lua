@@ -15,7 +15,7 @@ describe('check', function()
 
   local function check(text, flags)
     Server.write_file(folder .. '/strategies/a.lua', text)
-    return Server.run(('check --scripts %s %s'):format(folder, flags or ''))
+    return Server.run(('check --scripts %s %s'):format(folder, flags or ''), folder) -- no config but the default
   end
 
   local GOOD = [[
