@@ -102,6 +102,8 @@ local STOPPED = {
 }
 
 local HARMLESS = { nothing = true, script_error = true, script_memory = true, script_timeout = true }
+-- Loops that make tables: on a slow machine the memory may be full before the time is over.
+local ENDS = { script_timeout = true, script_memory = true }
 local BYTECODE = string.dump(function() return { n = 1 } end)
 
 describe('a way out of the sandbox', function()
@@ -142,7 +144,8 @@ describe('a way out of the sandbox', function()
     it('comes to its end: ' .. name, function()
       local bidder = load(code)
       for _ = 1, 2 do
-        assert.nobids(bidder:bid(kit.exoclick.banner { keyword = 'x' }), 'script_timeout')
+        local nobid = bidder:bid(kit.exoclick.banner { keyword = 'x' }).nobids[1]
+        assert.is_true(ENDS[nobid.reason], nobid.reason .. ' ' .. tostring(nobid.problem))
         is_unharmed(bidder)
       end
     end)
