@@ -25,6 +25,9 @@ struct mb_ledger;
  * Owns:  mb_ledger_close.
  * Costs: does not depend on the file's size, but for that check (64 MiB at most). */
 int mb_ledger_open(const char *data_dir, struct mb_ledger **out, struct mb_error *err) MB_MUST_USE;
+/* Are its sums in this currency? Money of two cannot be added up. An empty ledger's are in any.
+ * Fails: MB_EIO where they are in another, or cannot be read; MB_ESYNTAX. */
+int mb_ledger_check_currency(struct mb_ledger *ledger, struct mb_slice currency, struct mb_error *err) MB_MUST_USE;
 void mb_ledger_close(struct mb_ledger *ledger); /* NULL allowed; what is queued is lost */
 
 /* Tells what each strategy has spent so far, with the quarters of an hour that began within

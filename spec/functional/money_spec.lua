@@ -109,6 +109,17 @@ describe('the books', function()
     assert.equal(1, strategy('xandr').wins)
   end)
 
+  it('are kept in one currency: a start with another is refused, and names the file', function()
+    assert.equal(200, server:get(notice()).status)
+    server:finish 'keep'
+    local start = ('serve --config %s/moonbid.conf.lua'):format(server.folder)
+    local output, status = Server.run(start .. [[ --set currency=EUR --set 'rates={"USD":0.9}']])
+    assert.equal(3, status, output)
+    assert.matches(server.folder .. '/data/ledger.db: its sums are in USD', output, 1, true)
+    restart()
+    assert.equal(2500000, strategy('banner').spend_nanos)
+  end)
+
   it('know spend and duplicates after a restart', function()
     local path = notice()
     assert.equal(200, server:get(path).status)

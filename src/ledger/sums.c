@@ -102,6 +102,33 @@ int mb__ledger_each_strategy(struct mb__ledger_file *file, int64_t from_ms,
     return rc;
 }
 
+/* Prices of every event are in house currency; the last one tells which that was. */
+int mb_ledger_check_currency(struct mb_ledger *ledger, struct mb_slice currency, struct mb_error *err)
+{
+    struct mb__ledger_file *file = mb__ledger_file_of(ledger);
+    sqlite3_stmt *row = NULL;
+    int rc = mb__ledger_prepare(
+        file, "SELECT currency FROM events WHERE currency IS NOT NULL ORDER BY key DESC LIMIT 1",
+        &row, err);
+    if (rc) {
+        return rc;
+    }
+    int code = sqlite3_step(row);
+    if (code == SQLITE_ROW) {
+        const char *text = (const char *)sqlite3_column_text(row, 0);
+        struct mb_slice own = mb_slice(text, (size_t)sqlite3_column_bytes(row, 0));
+        rc = mb_slice_eq(own, currency) ? 0
+                                        : mb_fail(err, MB_EIO, file->path,
+                                                  "its sums are in %.*s and the config's currency is %.*s: another currency"
+                                                  " needs a data folder of its own",
+                                                  MB_SLICE_ARG(own), MB_SLICE_ARG(currency));
+    } else if (code != SQLITE_DONE) {
+        rc = mb__ledger_failed(file, code, err);
+    }
+    sqlite3_finalize(row);
+    return rc;
+}
+
 int mb__ledger_each_per_key(struct mb__ledger_file *file,
                             void (*on_per_key)(void *user, uint64_t key, struct mb_amount spent),
                             void *user, struct mb_error *err)

@@ -498,6 +498,9 @@ int mb__bookkeeper_run(const struct mb__bookkeeper_options *options)
     k->options = options;
     rc = mb_ledger_open(options->data_dir, &k->ledger, &err);
     k->checkpoints.ledger = k->ledger;
+    if (!rc && mb_slice_present(options->currency)) {
+        rc = mb_ledger_check_currency(k->ledger, options->currency, &err);
+    }
     if (!rc && atomic_load(&options->page->restored)) {
         rc = restore(k, &err); /* what the one before committed and did not book */
     }

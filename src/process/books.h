@@ -249,6 +249,7 @@ struct mb__bookkeeper_options {
     int life_fd;          /* readable or hung up: commit what comes, end with the last connection */
     int64_t grace_ms;     /* or after that */
     const char *data_dir; /* borrowed */
+    struct mb_slice currency; /* of the house; borrowed; absent: whatever the ledger's is */
     struct mb_guard *guard;
     struct mb__books_page *page;
     struct mb__counts_source counts; /* what workers count; zeroed: nothing */

@@ -57,6 +57,7 @@ static void be_bookkeeper(struct mb__supervisor *supervisor)
                                              .life_fd = seat->life_fds[0],
                                              .grace_ms = supervisor->config->grace_ms,
                                              .data_dir = supervisor->config->data,
+                                             .currency = supervisor->config->currency,
                                              .guard = supervisor->parts.guard,
                                              .page = &supervisor->shared->books,
                                              .counts = {&supervisor->boards,
