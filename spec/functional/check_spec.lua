@@ -79,6 +79,18 @@ return strategy { name = 'a', target = { format = { 'popunder' } },
     assert.equal(1, select(2, check(text, '--strict')))
   end)
 
+  it('finds state in a module, and none in one that has none', function()
+    local text = "local lib = require 'lib.count' " .. GOOD:gsub('count%(%)\n', 'lib.next()\n')
+    Server.write_file(folder .. '/lib/count.lua', [[local deep = require 'lib.deep'
+      return { next = function() return deep.next() end }]])
+    Server.write_file(folder .. '/lib/deep.lua', 'local k = 3\nreturn { next = function() return k end }')
+    assert.matches('pure: 1 of 1', check(text), 1, true)
+    Server.write_file(folder .. '/lib/deep.lua', 'local n = 0\nreturn { next = function() n = n + 1 return n end }')
+    local output = check(text)
+    assert.matches("lib/deep.lua:2 keeps state in the local 'n'", output, 1, true)
+    assert.matches('pure: 0 of 1', output, 1, true)
+  end)
+
   it('finds who is always outranked', function()
     local output = check [[
 local function one(name, more)

@@ -161,7 +161,7 @@ static int save_table(struct salvage *s, const char *table, const char *order)
 {
     static const char *const ways[] = {"ASC", "DESC"};
     sqlite3_stmt *from = NULL, *to = NULL;
-    char sql[160], places[2 * COLUMNS_MAX + 1] = "?";
+    char sql[320], places[2 * COLUMNS_MAX + 1] = "?";
     int rc = 0, code = SQLITE_ROW;
     for (size_t i = 0; i < 2 && rc == 0 && code != SQLITE_DONE; i++) {
         snprintf(sql, sizeof sql, "SELECT * FROM %s ORDER BY %s %s", table, order, ways[i]);

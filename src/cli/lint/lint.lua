@@ -1,7 +1,8 @@
 -- lint.lua - what a strategy file that loads may still be wrong about.
 --
--- Called with the file's path, its source, and { globals = { name = true }, parameters = { name = true } }: the globals that a
--- strategy has, and the names of tokens that the exchanges and the endpoints of the config bring. Gives a list of
+-- Called with the file's path, its source, and { globals = { name = true }, parameters = { name = true }, module = function }:
+-- the globals that a strategy has, the names of tokens that the endpoints of the config bring, and what gives path and source
+-- of the module that `require` would find, or nil. Gives a list of
 -- { line =, text = } and a list of { name =, pure =, why = }, a strategy each.
 --
 -- Idea: the file is loaded once more, with stand-ins for `strategy`, `list` and the like, so that targets and limits are
@@ -62,7 +63,7 @@ local function line_of(f, pc) return util.funcinfo(f, pc).currentline end
 -- --- a file, loaded with stand-ins ---
 
 local function stand_ins(globals)
-  local env, strategies = {}, {}
+  local env, strategies, modules = {}, {}, {}
   for name in pairs(globals) do env[name] = _G[name] end
   env.strategy = function(t) strategies[#strategies + 1] = t; return t end
   env.nobid = function(reason) return { nobid = reason } end
@@ -73,9 +74,12 @@ local function stand_ins(globals)
   local module = setmetatable({}, {})
   getmetatable(module).__index = function() return module end
   getmetatable(module).__call = function() return module end
-  env.require = function() return module end
+  env.require = function(name)
+    modules[#modules + 1] = name
+    return module
+  end
   env._G = env
-  return env, strategies
+  return env, strategies, modules
 end
 
 -- --- what functions do ---
@@ -135,6 +139,44 @@ local function find_state(f, source, found)
       pc = pc + 1
     end
   end, {})
+end
+
+-- The same of a module, which is not run: the upvalues of functions that stand in the file itself are its locals.
+local function find_module_state(chunk, found)
+  local function walk(proto, file_locals)
+    local names, pc = file_locals, 1
+    if not names then
+      names = {}
+      for i = 0, math.huge do
+        local name = util.funcuvname(proto, i)
+        if not name then break end
+        names[name] = true
+      end
+    end
+    local holds = {}
+    while true do
+      local op, a, d, b = code_of(proto, pc)
+      if not op then break end
+      local name = KINDS[op] == 'set_up' and util.funcuvname(proto, a) or KINDS[op] == 'set_field' and holds[b]
+      if name and names[name] and not found[name] then found[name] = line_of(proto, pc) end
+      if KINDS[op] == 'get_up' then
+        holds[a] = util.funcuvname(proto, d)
+      elseif KINDS[op] ~= 'set_up' and KINDS[op] ~= 'set_field' then
+        holds[a] = nil
+      end
+      pc = pc + 1
+    end
+    for k = -1, -math.huge, -1 do
+      local constant = util.funck(proto, k)
+      if constant == nil then break end
+      if type(constant) == 'proto' then walk(constant, names) end
+    end
+  end
+  for k = -1, -math.huge, -1 do
+    local constant = util.funck(chunk, k)
+    if constant == nil then return end
+    if type(constant) == 'proto' then walk(constant) end
+  end
 end
 
 -- --- findings ---
@@ -281,7 +323,7 @@ local function lint(path, source, known)
   end
 
   -- The strategies, by stand-ins.
-  local env, strategies = stand_ins(known.globals)
+  local env, strategies, modules = stand_ins(known.globals)
   debug.sethook(function() error('too long', 0) end, '', 1e7)
   local ok = pcall(setfenv(chunk, env))
   debug.sethook()
@@ -305,6 +347,28 @@ local function lint(path, source, known)
     end
     for name in constant:gmatch '{{([%l%d_]+)}}' do check(name, '{{' .. name .. '}}') end
   end
+
+  -- State behind `require`, as deep as it goes.
+  local kept_by = nil
+  local seen = {}
+  local function look_into(names)
+    for _, name in ipairs(names) do
+      local module_path, text = known.module(name)
+      local module = text and not seen[module_path] and loadstring(text, '@' .. module_path)
+      if module then
+        seen[module_path] = true
+        local found = {}
+        find_module_state(module, found)
+        for variable, line in pairs(found) do
+          kept_by = kept_by or ("%s:%d keeps state in the local '%s'"):format(module_path, line, variable)
+        end
+        local deeper = {}
+        for inner in text:gmatch "require%s*%(?%s*['\"]([%w_.]+)['\"]" do deeper[#deeper + 1] = inner end
+        look_into(deeper)
+      end
+    end
+  end
+  look_into(modules)
 
   local verdicts = {}
   for _, t in ipairs(strategies) do
@@ -340,8 +404,13 @@ local function lint(path, source, known)
       say(line, ("strategy %s: keeps state in the local '%s', which each worker has of its own and a reload forgets: use "
         .. 'ctx.incr and ctx.get'):format(t.name, name))
     end
-    verdicts[#verdicts + 1] = { name = t.name, pure = next(state) == nil, target = t.target or {}, priority = t.priority or 0,
-      declines = type(t.bid) ~= 'function' or declines(t.bid, chunk_name), line = where, enabled = t.enabled ~= false }
+    if kept_by then
+      say(where, ('strategy %s: %s, which each worker has of its own and a reload forgets: use ctx.incr and ctx.get')
+        :format(t.name, kept_by))
+    end
+    verdicts[#verdicts + 1] = { name = t.name, pure = next(state) == nil and not kept_by,
+      target = t.target or {}, priority = t.priority or 0, line = where, enabled = t.enabled ~= false,
+      declines = type(t.bid) ~= 'function' or declines(t.bid, chunk_name) }
   end
   table.sort(problems, function(a, b) return a.line < b.line or (a.line == b.line and a.text < b.text) end)
   return problems, verdicts

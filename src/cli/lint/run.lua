@@ -31,6 +31,16 @@ local function luacheck(paths)
   return found
 end
 
+-- Where `require` finds lib.x: below the folder.
+local function module(name)
+  local path = folder .. '/' .. tostring(name):gsub('%.', '/') .. '.lua'
+  local file = io.open(path)
+  if not file then return nil end
+  local text = file:read '*a'
+  file:close()
+  return path, text
+end
+
 local paths, sources = {}, {}
 for _, name in ipairs(files) do
   local path = folder .. '/strategies/' .. name
@@ -44,7 +54,7 @@ end
 local findings, all = {}, {}
 local others = luacheck(paths)
 for _, path in ipairs(paths) do
-  local problems, verdicts = lint.file(path, sources[path], { globals = GLOBALS, parameters = parameters })
+  local problems, verdicts = lint.file(path, sources[path], { globals = GLOBALS, parameters = parameters, module = module })
   for _, list in ipairs { problems, others[path] or {} } do
     for _, p in ipairs(list) do findings[#findings + 1] = { path = path, line = p.line, text = p.text } end
   end
