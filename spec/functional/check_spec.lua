@@ -2,6 +2,7 @@
 
 local Server = require 'spec.support.server'
 local mmdb = require 'spec.support.mmdb'
+local nesting = require 'spec.support.nesting'
 
 describe('check', function()
   local folder
@@ -90,6 +91,14 @@ return strategy { name = 'a', target = { format = { 'popunder' } },
     assert.matches("lib/deep.lua:2 keeps state in the local 'n'", output, 1, true)
     assert.matches('pure: 0 of 1', output, 1, true)
   end)
+
+  for name, body in pairs(nesting) do
+    it('survives a file that nests without end while it loads: ' .. name, function()
+      local output, status = check(body)
+      assert.equal(1, status, output)
+      assert.matches('strategies/a.lua:%d+: error: [^\n]*stack overflow', output)
+    end)
+  end
 
   it('finds who is always outranked', function()
     local output = check [[

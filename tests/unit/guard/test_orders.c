@@ -270,7 +270,11 @@ static void restart(struct world *w)
 /* NULL, or what does not hold of one slot. */
 static const char *check_limits(struct world *w, uint32_t slot, const struct mb_limits *limits)
 {
-    int64_t held = atomic_load(&mb__guard_slot(w->guard, slot)->held[MB_RESERVE_FULL]);
+    struct mb__slot *own = mb__guard_slot(w->guard, slot);
+    if (own == NULL) {
+        return "there is a slot";
+    }
+    int64_t held = atomic_load(&own->held[MB_RESERVE_FULL]);
     int64_t late = mb_guard_overrun(w->guard, slot, MB_GUARD_TOTAL, wall(w)).late_cost.nanos;
     int64_t total = mb_guard_spent(w->guard, slot, MB_GUARD_TOTAL, wall(w)).nanos;
     int64_t day = mb_guard_spent(w->guard, slot, MB_GUARD_DAY, wall(w)).nanos;
