@@ -176,6 +176,9 @@ const struct mb__field *mb__script_fields_find(const struct mb__field_table *tab
                                                const char *key);
 void mb__script_views_open(lua_State *L); /* metatables and field tables */
 void mb__script_push_view(lua_State *L, enum mb__class_id class_id, const void *object);
+/* view_push.c: a field of `object`, which is of the field's class; a size as "300x250". */
+void mb__script_push_field(lua_State *L, const struct mb__field *field, const void *object);
+void mb__script_push_size(lua_State *L, struct mb_size size);
 /* The same, made once a request and kept under `place`. */
 void mb__script_push_cached(lua_State *L, enum mb__class_id class_id, const void *object,
                             int place);
