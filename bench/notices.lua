@@ -1,7 +1,7 @@
 --- notices.lua RESULTS [markdown] - what bench/notices measured, beside the aims. Status 1 where one is missed.
 --
 -- A line of RESULTS: rows_N case figures. Figures of the client: answers seconds cpu_us p50_us p99_us p99.9_us most_us;
--- behind those of notices: commits, and the median of their time in microseconds.
+-- behind those of notices: commits, and their mean time in microseconds.
 local FIELDS = { 'answers', 'seconds', 'cpu_us', 'p50', 'p99', 'p999', 'most', 'commits', 'commit' }
 
 local function median(values)
@@ -72,7 +72,7 @@ local LINES = {
   { '- time from when due, median µs', '%.0f', plain('notices_5000', 'p50') },
   { '- 99 %, µs', '%.0f', plain('notices_5000', 'p99') },
   { '- 99.9 %, µs', '%.0f', plain('notices_5000', 'p999') },
-  { '- a commit, median µs', '%.0f', plain('notices_5000', 'commit') },
+  { '- a commit, mean µs', '%.0f', plain('notices_5000', 'commit') },
   { '- write and fdatasync of 4 KB, median µs', '%.0f', plain('sync', 'alone') },
   { '- 99 %, in commits of its round', '%.1f', plain('notices_5000', 'p99_commits'), at_most(10) },
   { 'notices a second, as many as there can be', '%.0f', plain('notices_most', 'rate') },

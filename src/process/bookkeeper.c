@@ -32,7 +32,7 @@ enum {
     SPOOL_BATCH = 4096,
     DUES_MAX = 32768, /* events in one commit */
     ENOUGH_DUES = 48, /* to share the cost of a commit */
-    COMMIT_SLICES = 6, /* from one commit to the next, where they are busy */
+    COMMIT_SLICES = 5, /* from one commit to the next, where they are busy */
     SLICE_LEAST_NS = 50000,
     SLICE_MOST_NS = 500000,
     COMMITS_SMOOTHED = 8,
