@@ -126,8 +126,8 @@ return {
   },
 
   -- Strategies with shadow = true are asked about this part of requests when the answer is sent, and take at most this part of a
-  -- worker's CPU time.
-  shadow = { rate = 0.1, cpu_share = 0.1 },
+  -- worker's CPU time; and so are all of a second scripts folder, such as scripts = 'candidates'.
+  shadow = { rate = 0.1, cpu_share = 0.1, scripts = nil },
 
   -- Live requests, what became of them, and what was read meanwhile, for `moonbid replay`; in the folder `recordings` of the data.
   recorder = {

@@ -5,6 +5,9 @@
  * Lifetime: read (or map what another process read) -> file ... -> free. The block is a memory
  *           file: its descriptor can be handed to another process, and nobody can change it any
  *           more. A generation that was loaded from a bundle and holds lists shares it.
+ * Beside:   a second folder, whose strategies are candidates (shadow.scripts of the config). Its files
+ *           stand under the folder's own path, which begins with / or ./ as no path inside the scripts
+ *           folder does; without its golden/ and budgets.lua.
  * Holds:    every *.lua of the folder and its subfolders, all of lists/ and golden/; neither
  *           hidden files nor what is no plain file. At most 65,536 files, eight folders deep, 4
  *           GiB with the tables of lists; a list below 2 GiB. Beside each file of lists/ lies the
@@ -24,9 +27,10 @@ struct mb_bundle;
  * Owns:   mb_bundle_free.
  * Costs:  reads every file once; blocks. */
 int mb_bundle_read(const char *path, struct mb_bundle **out, struct mb_error *err) MB_MUST_USE;
-/* The same, after `before` (NULL allowed) was read: lists that have not changed keep their tables. */
-int mb_bundle_read_again(const char *path, const struct mb_bundle *before, struct mb_bundle **out,
-                         struct mb_error *err) MB_MUST_USE;
+/* The same with the candidates' folder (NULL: none), after `before` (NULL allowed) was read: lists that
+ * have not changed keep their tables. */
+int mb_bundle_read_again(const char *path, const char *candidates, const struct mb_bundle *before,
+                         struct mb_bundle **out, struct mb_error *err) MB_MUST_USE;
 
 /* The bundle behind a descriptor of mb_bundle_fd that came from another process. Takes the
  * descriptor over when it succeeds. Fails: MB_EINVAL (no sealed bundle), MB_EIO. */
@@ -51,9 +55,13 @@ struct mb_slice mb_bundle_file(const struct mb_bundle *bundle, struct mb_slice p
 /* The rows of a file of lists/, by its path; they last as long as the bundle. False: no such file. */
 bool mb_bundle_rows(const struct mb_bundle *bundle, struct mb_slice path, enum mb_rows_kind kind,
                     struct mb_rows *out) MB_MUST_USE;
-/* Is the file at that place one whose strategies are loaded: strategies/NAME.lua, or the single
- * one? */
+/* Is the file at that place one whose strategies are loaded: strategies/NAME.lua of either folder, or
+ * the single one? */
 bool mb_bundle_is_strategy(const struct mb_bundle *bundle, size_t place);
+/* The candidates' folder with a slash behind it, where the path is of a file in it; else empty. */
+struct mb_slice mb_bundle_root(const struct mb_bundle *bundle, struct mb_slice path);
+/* Is it the path of a file beside the scripts folder, and not in it? */
+bool mb_bundle_is_beside(struct mb_slice path);
 
 /* `bundle` with the file of that path as `before` has it. What it was in `bundle` is kept beside it as
  * the version that failed.

@@ -18,7 +18,7 @@ struct mb_doc;
     XX("currency", RESTART) XX("rates", LIVE) XX("notice_url", LIVE) XX("click_url", LIVE)             \
     XX("pixel_url", LIVE) XX("notice_keys", LIVE) XX("geoip", LIVE) XX("silence", LIVE)              \
     XX("fetch.allow", LIVE) XX("fetch.timeout", LIVE) XX("fetch.retry", LIVE)                          \
-    XX("trusted_proxies", LIVE) XX("log_level", LIVE) XX("recorder.rate", LIVE) XX("recorder.max_mb", LIVE) XX("recorder.ip", LIVE) XX("recorder.ids", LIVE) XX("shadow.rate", LIVE) XX("shadow.cpu_share", LIVE)                           \
+    XX("trusted_proxies", LIVE) XX("log_level", LIVE) XX("recorder.rate", LIVE) XX("recorder.max_mb", LIVE) XX("recorder.ip", LIVE) XX("recorder.ids", LIVE) XX("shadow.rate", LIVE) XX("shadow.cpu_share", LIVE) XX("shadow.scripts", LIVE)                           \
     XX("endpoints[].name", RESTART) XX("endpoints[].exchange", RESTART)                                \
     XX("endpoints[].dialect", RESTART) XX("endpoints[].books_on", RESTART)                             \
     XX("endpoints[].currency", RESTART) XX("endpoints[].path", LIVE) XX("endpoints[].tokens", LIVE)    \
@@ -94,6 +94,7 @@ struct mb_config {
     const char *user;             /* whom to become when everything is bound, or NULL: nobody else */
     uint32_t script_cpu_ms, script_memory_mb, script_hard_ms;
     struct mb_recorder_settings recorder;
+    const char *shadow_scripts;           /* folder of candidates; NULL: none */
     double shadow_rate, shadow_cpu_share; /* parts of requests, and of a worker's CPU time, that shadow strategies get */
 };
 

@@ -25,7 +25,7 @@ struct mb_script;
 /* What loading found: every problem, not the first only. Zero it; mb_script_report_fini frees. */
 struct mb_script_problem {
     bool warning;    /* loads all the same */
-    char file[256];  /* relative to the scripts folder, or "" */
+    char file[256];  /* relative to the scripts folder; beside it (mb_bundle_is_beside); or "" */
     int line;        /* 0: unknown */
     char text[512];  /* names the key and what was expected */
 };
@@ -42,6 +42,7 @@ void mb_script_report_fini(struct mb_script_report *report);
 struct mb_script_options {
     const struct mb_bundle *bundle; /* the files, see bundle.h; needed while loading only */
     const char *dir;                /* without a bundle: the scripts folder, or a single .lua file, to read one from */
+    const char *candidates;         /* likewise: the folder of candidates; NULL: none */
     struct mb_slices only;          /* names of the strategies to take; count 0: all */
     const struct mb_endpoint *endpoints;
     size_t n_endpoints;

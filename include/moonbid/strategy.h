@@ -104,9 +104,12 @@ struct mb_pool {
     uint32_t guard_slot;
 };
 
+/* In front of the names of candidates, the shadows out of a folder of their own: they may be called like those that bid. */
+#define MB_CANDIDATE "shadow:"
+
 struct mb_strategy {
-    struct mb_slice name; /* unique, [a-z0-9_-]{1,64} */
-    struct mb_slice file; /* relative to the scripts folder */
+    struct mb_slice name; /* unique, [a-z0-9_-]{1,64}; of a candidate with MB_CANDIDATE in it */
+    struct mb_slice file; /* relative to the scripts folder, or beside it */
     int line;             /* where known, else 0 */
     bool enabled; /* bids: false for a shadow */
     bool shadow;  /* is asked behind the answer, and bids nothing */

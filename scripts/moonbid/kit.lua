@@ -188,6 +188,7 @@ local ONLY_MAX = 64 -- what the core takes
 -- How each option is judged: nil, or what was expected instead.
 local OPTIONS = {
   scripts = function(value) return type(value) ~= 'string' and 'a folder' or nil end,
+  candidates = function(value) return type(value) ~= 'string' and 'a folder' or nil end,
   config = function(value) return type(value) ~= 'string' and 'a file' or nil end,
   now = function() end, -- instant_ms looks at it
   cost = function(value) return type(value) ~= 'boolean' and 'true or false' or nil end,
@@ -230,7 +231,8 @@ end
 
 --- Loads strategies. Options: `scripts` (folder), `only` (names), `now`, `seed`, `geo` (address -> country), `market` (rows
 -- as Bidder:market takes them), `config` (a config file; its endpoints and currencies count, its addresses and folders do
--- not), `cost` (kit.cost can tell; lines of log.* are kept back then). Raises with every load error, as `moonbid check`
+-- not), `candidates` (a second scripts folder, all shadows: shadow.scripts of the config), `cost` (kit.cost can tell; lines of
+-- log.* are kept back then). Raises with every load error, as `moonbid check`
 -- prints them.
 function kit.load(options)
   check_options(options)
@@ -428,8 +430,8 @@ function Bidder:market(row)
   end
 end
 
---- What a strategy with shadow = true would have done: `asked`, `bids`, `wins`, `spend`, ..., as docs/strategies.md names them.
--- Here it sees every request.
+--- What a strategy with shadow = true, or a candidate by its name (shadow:NAME), would have done: `asked`, `bids`, `wins`,
+-- `spend`, ..., as docs/strategies.md names them. Here it sees every request.
 function Bidder:shadow(strategy)
   check_strategy(self, strategy)
   return self.engine:shadow(strategy)

@@ -62,6 +62,44 @@ describe('shadow strategies', function()
     assert.is_true(n.cpu_ns / 1e9 <= 0.1 * cpu_s() + 0.02, n.cpu_ns)
   end)
 
+  it('come from a folder of candidates too, are checked with the scripts and changed by a reload', function()
+    local folder = io.popen('mktemp -d'):read '*l'
+    finally(function() os.execute('rm -r ' .. folder) end)
+    local file = folder .. '/strategies/live.lua'
+    local function write(price)
+      Server.write_file(file, ([[return strategy { name = 'live', bid = function()
+        return { price = %s, image_url = 'https://c.example/i', click_url = 'https://go.example/' } end }]]):format(price))
+    end
+    local function metric(name)
+      return tonumber(server:admin('GET', '/metrics').body:match('\n' .. name .. '{strategy="shadow:live"} (%d+)'))
+    end
+    os.execute('mkdir ' .. folder .. '/strategies')
+    write '2'
+    start(("shadow = { rate = 1, cpu_share = 1, scripts = '%s' },"):format(folder), 1)
+    for _ = 1, 10 do
+      local answer = server:post('/exoclick/bid', banner)
+      server:get(dkjson.decode(answer.body).bid.bUrl:match '^https?://[^/]+(/.*)$')
+    end
+    Server.poll('all notices are settled', 10, function() return row('live').events.billing == 10 end)
+    local n = row('shadow:live').shadow
+    assert.same({ 10, 10, 10, 20000000 }, { n.asked, n.bids, n.wins, n.bid_micros })
+    assert.same({ 10, 10, 10 * 2000000, 10 * 1000000 }, { metric 'moonbid_shadow_bids_total', metric 'moonbid_shadow_wins_total',
+      metric 'moonbid_shadow_spend_nanos_total', metric 'moonbid_shadow_live_spend_nanos_total' })
+    assert.equal(file, row('shadow:live').file)
+    assert.is_nil(row('live').shadow)
+
+    write '= 3'
+    server:expect_error(file)
+    server:reload()
+    assert.equal('refused', status().last_reload.outcome)
+    assert.matches(file .. ':2: ', status().last_reload.error, 1, true)
+    write '3'
+    server:reload()
+    assert.equal('loaded', status().last_reload.outcome)
+    server:post('/exoclick/bid', banner)
+    assert.equal(23000000, row('shadow:live').shadow.bid_micros)
+  end)
+
   it('are not asked where the share is 0', function()
     start('shadow = { rate = 0 },', 1)
     for _ = 1, 20 do server:post('/exoclick/bid', banner) end

@@ -87,3 +87,87 @@ describe('a shadow strategy', function()
     assert.equals(5, bidder:shadow('counting').asked)
   end)
 end)
+
+describe('a folder of candidates', function()
+  local live, candidates
+  before_each(function() live, candidates = folders.new(), folders.new() end)
+  after_each(function()
+    live:remove()
+    candidates:remove()
+  end)
+
+  local function tea(folder, more, body)
+    folder:write('strategies/tea.lua', ("%s return strategy { name = 'tea', %s bid = function(ctx, req, imp) %s end }")
+      :format(folder.head or '', more, body))
+  end
+
+  local function banner(price)
+    return ("return { price = %s, image_url = 'https://c.example/i', click_url = 'https://go.example/' }"):format(price)
+  end
+
+  it('runs beside strategies of the same name, and sends nothing', function()
+    tea(live, '', banner(1))
+    tea(candidates, 'priority = 9,', banner(2))
+    local bidder = live:load { candidates = candidates.path }
+    local answer = bidder:bid(kit.exoclick.banner())
+    assert.bids(answer, { strategy = 'tea', price = 1 })
+    assert.equals(1, #answer.bids + #answer.nobids)
+    bidder:notice(answer, 'billing')
+    local n = bidder:shadow 'shadow:tea'
+    assert.same({ 1, 1, 1, 1, 1 }, { n.asked, n.bids, n.beside, n.wins, n.live_wins })
+    assert.same({ 0.002, 0.001 }, { n.spend, n.live_spend })
+    assert.same({ 0.001, 0 }, { bidder:spent 'tea', bidder:spent 'shadow:tea' })
+    assert.equals(0, bidder:shadow('tea').asked)
+  end)
+
+  it('has modules, lists and counters of its own, and knows itself by its own name', function()
+    for price, folder in pairs { live, candidates } do
+      folder:write('lib/price.lua', 'return ' .. price)
+      folder:write('lists/zones.txt', 'z' .. price .. '\n')
+      folder.head = "local price, zones = require 'lib.price', list 'zones.txt'"
+      tea(folder, '', [[
+        local same = list 'zones.txt'
+        if ctx.incr('seen', 1, '1h') ~= 1 or ctx.strategy ~= 'tea' then return nobid 'mixed' end
+        if not (zones:has('z' .. price) and same:has('z' .. price)) then return nobid 'list' end ]] .. banner 'price')
+    end
+    local bidder = live:load { candidates = candidates.path }
+    assert.bids(bidder:bid(kit.exoclick.banner()), { price = 1 })
+    local n = bidder:shadow 'shadow:tea'
+    assert.same({ 1, 1 }, { n.asked, n.bids })
+  end)
+
+  it('may name budgets that only those who bid have, and be switched off', function()
+    tea(live, '', banner(1))
+    tea(candidates, "limits = { budget = 'elsewhere' },", banner(1))
+    candidates:write('strategies/off.lua', "return strategy { name = 'off', enabled = false, bid = function() end }")
+    local bidder = live:load { candidates = candidates.path }
+    bidder:bid(kit.exoclick.banner())
+    assert.same({ 1, 0 }, { bidder:shadow('shadow:tea').asked, bidder:shadow('shadow:off').asked })
+  end)
+
+  it('says where what is wrong stands', function()
+    tea(live, '', banner(1))
+    tea(candidates, 'priorty = 1,', banner(1))
+    local good, problem = pcall(live.load, live, { candidates = candidates.path })
+    assert.is_false(good)
+    assert.matches(candidates.path .. '/strategies/tea.lua:1: priorty: unknown key', problem, 1, true)
+    tea(candidates, '', "error 'x'")
+    candidates:write('strategies/' .. ('n'):rep(9) .. '.lua',
+      ("return strategy { name = '%s', bid = function() end }"):format(('n'):rep(58)))
+    good, problem = pcall(live.load, live, { candidates = candidates.path })
+    assert.is_false(good)
+    assert.matches('name: expected 1 to 57 of', problem, 1, true)
+    good, problem = pcall(live.load, live, { candidates = '/nowhere/at/all' })
+    assert.is_false(good)
+    assert.matches('/nowhere/at/all', problem, 1, true)
+  end)
+
+  it('changes the version, as everything does that is loaded', function()
+    tea(live, '', banner(1))
+    tea(candidates, '', banner(1))
+    local first = live:load({ candidates = candidates.path }):version()
+    assert.not_equals(live:load():version(), first)
+    tea(candidates, '', banner(2))
+    assert.not_equals(first, live:load({ candidates = candidates.path }):version())
+  end)
+end)

@@ -174,10 +174,11 @@ static int take_shadow(struct mb__table *outer)
     if (!t.node) {
         return 0;
     }
-    if ((rc = mb__refuse_unknown(&t)) || (rc = take_part(&t, "rate", &outer->config->shadow_rate))) {
+    if ((rc = mb__refuse_unknown(&t)) || (rc = take_part(&t, "rate", &outer->config->shadow_rate)) ||
+        (rc = take_part(&t, "cpu_share", &outer->config->shadow_cpu_share))) {
         return rc;
     }
-    return take_part(&t, "cpu_share", &outer->config->shadow_cpu_share);
+    return mb__take_text(&t, "scripts", &outer->config->shadow_scripts);
 }
 
 static int take_workers(struct mb__table *t)

@@ -219,6 +219,7 @@ static void set_shadow(struct mb_doc *root, const struct mb_config *c)
 
     mb_doc_set(node, "rate", mb_doc_num(c->shadow_rate));
     mb_doc_set(node, "cpu_share", mb_doc_num(c->shadow_cpu_share));
+    set_text(node, "scripts", c->shadow_scripts);
     mb_doc_set(root, "shadow", node);
 }
 

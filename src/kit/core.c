@@ -213,9 +213,11 @@ static int load_scripts(lua_State *L, struct core *c)
 
     lua_getfield(L, 1, "scripts");
     options.dir = luaL_optstring(L, -1, c->config->scripts);
+    lua_getfield(L, 1, "candidates");
+    options.candidates = luaL_optstring(L, -1, NULL);
     options.only = read_only_names(L, names, sizeof(names) / sizeof(names[0]));
     rc = mb_script_load(&options, &script, &report);
-    lua_pop(L, 1);
+    lua_pop(L, 2);
     if (rc) {
         lua_pushnil(L);
         mb__kit_push_report(L, &report);

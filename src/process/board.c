@@ -163,6 +163,20 @@ void mb__boards_records(const struct mb__boards *boards, struct mb_recorder_coun
     }
 }
 
+struct mb__shadow_sums mb__boards_shadow(const struct mb__boards *boards)
+{
+    struct mb__shadow_sums sums = {0};
+
+    for (uint32_t i = 0; i < boards->count; i++) {
+        const struct mb__board *board = mb__boards_at(boards, i);
+
+        sums.shown += mb_metrics_read(&board->shadow_shown);
+        sums.skipped += mb_metrics_read(&board->shadow_skipped);
+        sums.cpu_ns += mb_metrics_read(&board->shadow_ns);
+    }
+    return sums;
+}
+
 uint64_t mb__boards_lua_bytes(const struct mb__boards *boards)
 {
     uint64_t sum = 0;

@@ -39,10 +39,12 @@ void mb__checking_step(struct mb__progress *progress, uint32_t limit_ms, const c
 static void on_file(void *user, struct mb_slice path)
 {
     struct mb__checking *c = user;
-    char what[sizeof(c->progress->what)];
+    struct mb_buf what = {0};
 
-    snprintf(what, sizeof(what), "%s/%.*s", c->settings.config->scripts, MB_SLICE_ARG(path));
-    mb__checking_step(c->progress, MB__SCRIPT_STEP_MS, what);
+    mb__add_path(c->settings.config->scripts, path, &what);
+    mb_xbuf_add_char(&what, '\0');
+    mb__checking_step(c->progress, MB__SCRIPT_STEP_MS, what.data);
+    mb_buf_fini(&what);
 }
 
 /* --- scripts --- */
@@ -117,7 +119,9 @@ static int read_folder(struct mb__checking *c)
     if (check->parcel && check->parcel->fds[MB__PIECE_BUNDLE] >= 0) {
         rc = map_piece(check->parcel->fds[MB__PIECE_BUNDLE], &bids, &c->err);
     }
-    rc = rc ? rc : mb_bundle_read_again(folder, bids, &c->bundle, &c->err);
+    rc = rc ? rc
+            : mb_bundle_read_again(folder, c->settings.config->shadow_scripts, bids, &c->bundle,
+                                   &c->err);
     if (!rc && bids) {
         rc = mb_bundle_keep_rolled_back(&c->bundle, bids, &c->err);
     }

@@ -63,6 +63,9 @@ static int watch_all(struct mb__edits *edits)
     char folder[PATH_MAX];
     const char *slash = strrchr(edits->path, '/');
 
+    if (edits->candidates) {
+        (void)watch_tree(edits->fd, edits->candidates, 1);
+    }
     if (stat(edits->path, &st) == 0 && S_ISREG(st.st_mode)) {
         snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - edits->path) : 1,
                  slash ? edits->path : ".");
@@ -71,10 +74,13 @@ static int watch_all(struct mb__edits *edits)
     return watch_tree(edits->fd, edits->path, 1);
 }
 
-int mb__edits_open(struct mb__edits *edits, const char *path, struct mb_error *err)
+int mb__edits_open(struct mb__edits *edits, const struct mb_config *config, struct mb_error *err)
 {
+    const char *path = config->scripts, *candidates = config->shadow_scripts;
+
     edits->path = strdup(path);
-    if (!edits->path) {
+    edits->candidates = candidates ? strdup(candidates) : NULL;
+    if (!edits->path || (candidates && !edits->candidates)) {
         abort();
     }
     edits->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
@@ -95,7 +101,8 @@ void mb__edits_close(struct mb__edits *edits)
     }
     edits->fd = -1;
     free(edits->path);
-    edits->path = NULL;
+    free(edits->candidates);
+    edits->path = edits->candidates = NULL;
 }
 
 /* --- what changes --- */
@@ -148,7 +155,7 @@ bool mb__edits_over(struct mb__edits *edits, uint64_t now_ms)
     if (edits->due_ms == 0 || now_ms < edits->due_ms) {
         return false;
     }
-    if (edits->root < 0) {
+    if (edits->root < 0 || edits->candidates) { /* another folder may bear the name of either */
         edits->root = watch_all(edits);
     }
     edits->due_ms = edits->root < 0 ? now_ms + MB__EDITS_PAUSE_MS : 0;

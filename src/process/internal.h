@@ -203,6 +203,8 @@ typedef void mb__on_file(void *user, struct mb_slice path);
 int mb__load_bundle(const struct mb_process_parts *parts, const struct mb_bundle *bundle,
                     mb__on_file *on_file, void *user, struct mb_script **out,
                     struct mb_script_report *report) MB_MUST_USE;
+/* The path of a script's file, `dir` the scripts folder. */
+void mb__add_path(const char *dir, struct mb_slice file, struct mb_buf *out);
 
 /* Loads the bundle and tries its golden requests; every problem is in `report`. What the parts' guard counts is no one's.
  * Fails as mb_process_load_bundle; MB_ESCRIPT also where a golden request came out otherwise. */

@@ -188,6 +188,67 @@ static void write_errors(const struct mb__worker *worker, const struct mb_strate
     two_labels(out, name, strategy, "kind", "memory", n->nobids[MB_NOBID_SCRIPT_MEMORY]);
 }
 
+/* --- shadows --- */
+
+enum { MILLIONTHS = 1000000 };
+
+/* What each shadow would have done, and what was sent for the same impressions. */
+static void write_shadow_counts(const struct mb_strategy *const *strategies,
+                                const struct mb_strategy_counts *sums, size_t count,
+                                struct mb_buf *out)
+{
+#define XX(member, unit) offsetof(struct mb_shadow_counts, member), unit
+    static const struct {
+        const char *name;
+        size_t member, unit; /* of struct mb_shadow_counts: 64 bits, so many of which are one */
+        const char *help;
+    } rows[] = {
+        {"moonbid_shadow_asked_total", XX(asked, 1), "Calls of shadow strategies."},
+        {"moonbid_shadow_failures_total", XX(failures, 1), "Of these, those that failed."},
+        {"moonbid_shadow_refused_total", XX(refused, 1), "Their bids that could not have been sent."},
+        {"moonbid_shadow_bids_total", XX(bids, 1), "Bids that they would have sent."},
+        {"moonbid_shadow_beside_total", XX(beside, 1), "Of these, those beside a bid that was sent."},
+        {"moonbid_shadow_wins_total", XX(wins, 1), "Of these, those that would have won."},
+        {"moonbid_shadow_losses_total", XX(losses, 1), "Of these, those that would have lost."},
+        {"moonbid_shadow_unknown_total", XX(unknown, 1), "Of these, those of which nothing is known."},
+        {"moonbid_shadow_spend_nanos_total", XX(spend_nanos, 1), "What those wins would have cost."},
+        {"moonbid_shadow_live_wins_total", XX(live_wins, 1), "Wins of what was sent beside them."},
+        {"moonbid_shadow_live_spend_nanos_total", XX(live_nanos, 1), "What these wins cost."},
+        {"moonbid_shadow_expected_bids_total", XX(expected_bids, 1),
+         "Bids of shadows for whose price the market's memory knows how often it wins."},
+        {"moonbid_shadow_expected_wins_total", XX(expected_wins_millionths, MILLIONTHS),
+         "Their wins by the market's memory."},
+        {"moonbid_shadow_expected_spend_nanos_total", XX(expected_nanos, 1),
+         "What these would cost."},
+    };
+#undef XX
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        mb_xmetrics_head(out, rows[i].name, "counter", rows[i].help);
+        for (size_t k = 0; k < count; k++) {
+            uint64_t value;
+
+            memcpy(&value, (const char *)&sums[k].shadow + rows[i].member, sizeof(value));
+            if (strategies[k]->shadow) {
+                one_line(out, rows[i].name, strategies[k], value / rows[i].unit);
+            }
+        }
+    }
+}
+
+static void write_shadow_time(const struct mb__boards *boards, struct mb_buf *out)
+{
+    static const char name[] = "moonbid_shadow_requests_total";
+    struct mb__shadow_sums n = mb__boards_shadow(boards);
+
+    mb_xmetrics_head(out, name, "counter", "Requests chosen for shadow strategies.");
+    mb_xmetrics_u64(out, name, &(struct mb_metrics_label){"outcome", MB_SLICE("shown")}, 1, n.shown);
+    mb_xmetrics_u64(out, name, &(struct mb_metrics_label){"outcome", MB_SLICE("skipped")}, 1,
+                    n.skipped);
+    single(out, "moonbid_shadow_cpu_nanos_total", "counter", "CPU time that shadows took.",
+           n.cpu_ns);
+}
+
 /* --- the rest --- */
 
 static void write_reloads(const struct mb__shared *shared, struct mb_buf *out)
@@ -232,6 +293,7 @@ static void write_strategies(const struct mb__worker *worker, struct mb_buf *out
                       "Bookings for which nothing was held any more.", write_late);
     for_each_strategy(worker, sums, out, "moonbid_script_errors_total", "Calls that failed.",
                       write_errors);
+    write_shadow_counts(strategies, sums, count, out);
     free(sums);
 }
 
@@ -321,6 +383,7 @@ void mb__pages_metrics(const struct mb__worker *worker, struct mb_buf *out)
     single(out, "moonbid_spooled_total", "counter",
            "Events that a spool made safe while the ledger took none.",
            mb__boards_spooled(boards));
+    write_shadow_time(boards, out);
     write_fetches(boards, out);
     write_records(boards, out);
     mb__boards_totals(boards, &totals);

@@ -180,20 +180,13 @@ static void key_i64(struct mb_json_writer *w, const char *key, int64_t value)
 /* What shadow strategies were shown, and what time that took. */
 static void write_shadow(struct mb_json_writer *w, const struct mb__boards *boards)
 {
-    uint64_t shown = 0, skipped = 0, cpu_ns = 0;
+    struct mb__shadow_sums n = mb__boards_shadow(boards);
 
-    for (uint32_t i = 0; i < boards->count; i++) {
-        const struct mb__board *board = mb__boards_at(boards, i);
-
-        shown += mb_metrics_read(&board->shadow_shown);
-        skipped += mb_metrics_read(&board->shadow_skipped);
-        cpu_ns += mb_metrics_read(&board->shadow_ns);
-    }
     mb_jsonw_key(w, "shadow");
     mb_jsonw_object(w);
-    key_u64(w, "shown", shown);
-    key_u64(w, "skipped", skipped);
-    key_u64(w, "cpu_ns", cpu_ns);
+    key_u64(w, "shown", n.shown);
+    key_u64(w, "skipped", n.skipped);
+    key_u64(w, "cpu_ns", n.cpu_ns);
     mb_jsonw_object_end(w);
 }
 

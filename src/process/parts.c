@@ -187,6 +187,7 @@ int mb__load_bundle(const struct mb_process_parts *parts, const struct mb_bundle
     struct mb_script_options options = {
         .bundle = bundle,
         .dir = config->scripts,
+        .candidates = config->shadow_scripts,
         .endpoints = config->endpoints,
         .n_endpoints = config->n_endpoints,
         .has_geo = parts->geo != NULL,
@@ -200,13 +201,22 @@ int mb__load_bundle(const struct mb_process_parts *parts, const struct mb_bundle
     return mb_script_load(&options, out, report);
 }
 
+void mb__add_path(const char *dir, struct mb_slice file, struct mb_buf *out)
+{
+    if (mb_bundle_is_beside(file)) {
+        mb_xbuf_add_slice(out, file);
+        return;
+    }
+    mb_xbuf_add_text(out, dir);
+    if (mb_slice_present(file) && !mb_slice_is(file, dir)) { /* else the folder itself */
+        mb_xbuf_printf(out, "/%.*s", MB_SLICE_ARG(file));
+    }
+}
+
 void mb_process_add_place(const char *dir, const struct mb_script_problem *problem,
                           struct mb_buf *out)
 {
-    mb_xbuf_add_text(out, dir);
-    if (problem->file[0] && strcmp(problem->file, dir) != 0) { /* else the folder itself */
-        mb_xbuf_printf(out, "/%s", problem->file);
-    }
+    mb__add_path(dir, mb_slice_of(problem->file), out);
     if (problem->line > 0) {
         mb_xbuf_printf(out, ":%d", problem->line);
     }

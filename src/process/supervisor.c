@@ -133,7 +133,7 @@ static int start(struct mb__supervisor *supervisor, bool watch, struct mb_error 
                               &supervisor->lock_fd, err)) ||
         (rc = mb__sockets_open(config, supervisor->n_crew, &supervisor->sockets, err)) ||
         (rc = config->user ? mb__become_user(config->user, err) : 0) ||
-        (rc = watch ? mb__edits_open(&supervisor->edits, config->scripts, err) : 0) ||
+        (rc = watch ? mb__edits_open(&supervisor->edits, config, err) : 0) ||
         (rc = mb__parts_open_shared(&supervisor->parts, config, err)) ||
         (rc = mb__shared_map(supervisor->n_crew, &supervisor->shared, err)) ||
         (rc = mb__bookseat_open(&supervisor->bookseat, err)) ||

@@ -133,6 +133,12 @@ void mb__boards_strategy(const struct mb__boards *boards, uint32_t slot,
                          struct mb_strategy_counts *out);
 void mb__boards_fetches(const struct mb__boards *boards, struct mb_fetch_counts *out);
 void mb__boards_records(const struct mb__boards *boards, struct mb_recorder_counts *out);
+
+/* Requests that were shown to shadows, those that were not for want of CPU time, and what they took. */
+struct mb__shadow_sums {
+    uint64_t shown, skipped, cpu_ns;
+};
+struct mb__shadow_sums mb__boards_shadow(const struct mb__boards *boards);
 void mb__boards_http(const struct mb__boards *boards, struct mb_http_counters *out); /* `open` too */
 uint64_t mb__boards_outcome(const struct mb__boards *boards, size_t endpoint, int outcome);
 uint64_t mb__boards_slips(const struct mb__boards *boards, size_t endpoint, enum mb_json_slip slip);
@@ -338,10 +344,13 @@ struct mb__edits {
     int root;         /* the scripts folder's own watch; -1: it has gone */
     uint64_t due_ms;  /* when to look again; 0: nothing has changed */
     char *path;
+    char *candidates; /* their folder; NULL: none */
 };
 
-/* Watches the scripts folder and all below it. Fails: MB_EIO. Close it in any case. */
-int mb__edits_open(struct mb__edits *edits, const char *path, struct mb_error *err) MB_MUST_USE;
+/* Watches the folders of scripts and candidates and all below them. Fails: MB_EIO. Close it in any
+ * case. */
+int mb__edits_open(struct mb__edits *edits, const struct mb_config *config,
+                   struct mb_error *err) MB_MUST_USE;
 void mb__edits_close(struct mb__edits *edits);
 void mb__edits_read(struct mb__edits *edits, uint64_t now_ms);
 /* True once after each edit: a reload is due. */

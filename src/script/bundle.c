@@ -19,6 +19,13 @@ static bool is_inside(const struct mb_bundle *bundle, uint64_t at, uint64_t len)
     return at <= bundle->size && len <= bundle->size - at;
 }
 
+/* A path beside the folder is longer than what stands in front of it. */
+static bool has_root(const struct mb_bundle *bundle, const struct mb__bundle_entry *entry)
+{
+    return !mb_bundle_is_beside(mb_slice(bundle->memory + entry->path_at, entry->path_len)) ||
+           entry->path_len > bundle->header->root_len;
+}
+
 static bool is_sound(const struct mb_bundle *bundle)
 {
     const struct mb__bundle_header *header = bundle->header;
@@ -29,7 +36,7 @@ static bool is_sound(const struct mb_bundle *bundle)
     const struct mb__bundle_entry *entry =
         (const struct mb__bundle_entry *)(bundle->memory + header->entries_at);
     for (size_t i = 0; i < header->count; i++, entry++)
-        if (!is_inside(bundle, entry->path_at, entry->path_len) ||
+        if (!is_inside(bundle, entry->path_at, entry->path_len) || !has_root(bundle, entry) ||
             !is_inside(bundle, entry->bytes_at, entry->bytes_len) || entry->table_at % 8 != 0 ||
             !is_inside(bundle, entry->table_at, entry->table_len))
             return false;
@@ -146,12 +153,24 @@ bool mb_bundle_rows(const struct mb_bundle *bundle, struct mb_slice path, enum m
     return table.data && mb_rows_open(mb_bundle_file(bundle, path), table, kind, out);
 }
 
+bool mb_bundle_is_beside(struct mb_slice path)
+{
+    return mb_slice_starts(path, MB_SLICE("/")) || mb_slice_starts(path, MB_SLICE("./"));
+}
+
+struct mb_slice mb_bundle_root(const struct mb_bundle *bundle, struct mb_slice path)
+{
+    return mb_slice(path.data, mb_bundle_is_beside(path) ? bundle->header->root_len : 0);
+}
+
 bool mb_bundle_is_strategy(const struct mb_bundle *bundle, size_t place)
 {
     const struct mb_slice folder = MB_SLICE("strategies/");
-    if (bundle->header->single != MB__BUNDLE_NO_SINGLE)
-        return place == bundle->header->single;
     struct mb_slice path = mb_bundle_path(bundle, place);
+    size_t root_len = mb_bundle_root(bundle, path).len;
+    if (root_len == 0 && bundle->header->single != MB__BUNDLE_NO_SINGLE)
+        return place == bundle->header->single;
+    path = mb_slice(path.data + root_len, path.len - root_len);
     return mb_slice_starts(path, folder) && mb_slice_ends(path, MB_SLICE(".lua")) &&
            !memchr(path.data + folder.len, '/', path.len - folder.len);
 }

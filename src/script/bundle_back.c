@@ -34,6 +34,7 @@ static int pack_again(struct mb__bundle_files *found, const struct mb_bundle *li
 {
     uint32_t place = like->header->single;
     const char *single = place == MB__BUNDLE_NO_SINGLE ? NULL : mb_bundle_path(like, place).data;
+    found->root_len = like->header->root_len;
     int rc = mb__bundle_pack("", found, single, like, out, err);
     mb__bundle_files_fini(found);
     return rc;

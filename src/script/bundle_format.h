@@ -12,7 +12,7 @@
 #define MB__BUNDLE_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 #define MB__BUNDLE_MAGIC                                                                           \
     {                                                                                              \
-        'm', 'b', 'b', 'u', 'n', 'd', 'l', '2'                                                     \
+        'm', 'b', 'b', 'u', 'n', 'd', 'l', '3'                                                     \
     }
 #define MB__BUNDLE_NO_SINGLE UINT32_MAX
 
@@ -24,6 +24,7 @@ struct mb__bundle_header {
     uint64_t entries_at;
     uint32_t count;
     uint32_t single; /* place of the only strategy file, or MB__BUNDLE_NO_SINGLE */
+    uint64_t root_len; /* of the candidates' folder, in front of its files' paths; 0: there is none */
 };
 
 struct mb__bundle_entry {
@@ -47,13 +48,14 @@ struct mb_slice mb__bundle_table(const struct mb_bundle *bundle, struct mb_slice
 
 /* A file that goes into a bundle. */
 struct mb__bundle_file {
-    char *path;            /* relative to the folder */
+    char *path;            /* relative to the folder, or beside it */
     struct mb_slice bytes; /* absent: on disk */
 };
 
 struct mb__bundle_files {
     struct mb__bundle_file *files;
     size_t count, room;
+    size_t root_len; /* as in the header */
 };
 
 /* Copies the path, borrows the bytes; aborts without memory. */

@@ -54,6 +54,7 @@ struct writer {
     uint64_t at;
     uint64_t hash;
     const struct mb_bundle *before; /* NULL: none */
+    size_t root_len;                /* of the candidates' folder */
     struct mb_error *err;
 };
 
@@ -111,16 +112,17 @@ static int copy_bytes(struct writer *writer, int in, const char *path, uint64_t 
     return rc ? rc : write_all(writer, "", 1);
 }
 
-static bool is_list(const char *path)
+static bool is_list(const struct writer *writer, const char *path)
 {
-    return mb_slice_starts(mb_slice_of(path), MB_SLICE("lists/"));
+    bool beside = mb_bundle_is_beside(mb_slice_of(path));
+    return mb_slice_starts(mb_slice_of(path + (beside ? writer->root_len : 0)), MB_SLICE("lists/"));
 }
 
 /* A list that is too long for a table is refused before it is copied. */
 static int check_size(struct writer *writer, int in, const char *path)
 {
     struct stat info;
-    if (is_list(path) && fstat(in, &info) == 0 && info.st_size > (off_t)MB_ROWS_TEXT_MAX)
+    if (is_list(writer, path) && fstat(in, &info) == 0 && info.st_size > (off_t)MB_ROWS_TEXT_MAX)
         return mb_fail(writer->err, MB_ENOMEM, path,
                        "%lld bytes: a list may have 2 GiB less one byte", (long long)info.st_size);
     return 0;
@@ -130,7 +132,8 @@ static int copy_file(struct writer *writer, const char *root, const char *path,
                      struct mb__bundle_entry *entry)
 {
     struct mb_buf full = {0};
-    mb_xbuf_printf(&full, "%s/%s%c", root, path, '\0');
+    bool beside = mb_bundle_is_beside(mb_slice_of(path));
+    mb_xbuf_printf(&full, "%s%s%s%c", beside ? "" : root, beside ? "" : "/", path, '\0');
     int in = open(full.data, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     mb_buf_fini(&full);
     if (in < 0)
@@ -211,7 +214,7 @@ static int write_file(struct writer *writer, const char *root, const struct mb__
 {
     int rc = mb_slice_present(file->bytes) ? copy_memory(writer, file, entry)
                                            : copy_file(writer, root, file->path, entry);
-    if (rc == 0 && is_list(file->path))
+    if (rc == 0 && is_list(writer, file->path))
         rc = add_table(writer, file->path, entry);
     return rc;
 }
@@ -238,7 +241,10 @@ static int write_bundle(struct writer *writer, const char *root,
                         const struct mb__bundle_files *found, uint32_t single)
 {
     struct mb__bundle_header header = {
-        .magic = MB__BUNDLE_MAGIC, .count = (uint32_t)found->count, .single = single};
+        .magic = MB__BUNDLE_MAGIC,
+        .count = (uint32_t)found->count,
+        .single = single,
+        .root_len = found->root_len};
     struct mb__bundle_entry *entries = calloc(found->count + 1, sizeof(*entries));
     if (!entries)
         abort();
@@ -264,7 +270,8 @@ int mb__bundle_pack(const char *root, struct mb__bundle_files *found, const char
     int fd = memfd_create("moonbid-scripts", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
         return mb_fail(err, MB_EIO, NULL, "no memory file for the scripts: %s", strerror(errno));
-    struct writer writer = {.fd = fd, .before = before, .err = err};
+    struct writer writer = {
+        .fd = fd, .before = before, .root_len = found->root_len, .err = err};
     int rc = write_bundle(&writer, root, found, single_at);
     if (rc == 0)
         rc = mb_bundle_map(fd, out, err);

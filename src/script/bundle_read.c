@@ -73,6 +73,11 @@ static int walk(const char *root, const char *below, int depth, struct mb__bundl
 
 /* --- what to read --- */
 
+struct source {
+    const char *candidates;         /* NULL: none */
+    const struct mb_bundle *before; /* NULL: none */
+};
+
 static bool has_strategies(const char *root)
 {
     struct mb_buf path = {0};
@@ -83,22 +88,63 @@ static bool has_strategies(const char *root)
     return has;
 }
 
-static int read_folder(const char *root, const struct mb_bundle *before, struct mb_bundle **out,
+/* All files of a whole scripts folder. */
+static int walk_folder(const char *root, struct mb__bundle_files *found, struct mb_error *err)
+{
+    if (!has_strategies(root))
+        return mb_fail(err, MB_EIO, root, "no scripts folder: expected strategies/*.lua in it");
+    return walk(root, "", 1, found, err);
+}
+
+/* What candidates do not need: they are tried on live requests, and no limit holds for them. */
+static bool is_of_bidders(struct mb_slice path)
+{
+    return mb_slice_starts(path, MB_SLICE("golden/")) || mb_slice_is(path, "budgets.lua");
+}
+
+/* The candidates' files, each under the path of their folder. */
+static int walk_candidates(const char *root, struct mb__bundle_files *found, struct mb_error *err)
+{
+    struct mb__bundle_files beside = {0};
+    struct mb_buf path = {0};
+    int rc = walk_folder(root, &beside, err);
+    mb_xbuf_printf(&path, "%s%s/", mb_bundle_is_beside(mb_slice_of(root)) ? "" : "./", root);
+    found->root_len = path.len;
+    for (size_t i = 0; i < beside.count && rc == 0; i++) {
+        struct mb_slice name = mb_slice_of(beside.files[i].path);
+        path.len = found->root_len;
+        mb_xbuf_add_slice(&path, name);
+        if (found->count == MB__BUNDLE_FILES_MAX)
+            rc = mb_fail(err, MB_ENOMEM, root, "more than %d files", MB__BUNDLE_FILES_MAX);
+        else if (!is_of_bidders(name))
+            mb__bundle_add(found, mb_buf_slice(&path), MB_SLICE_NONE);
+    }
+    mb_buf_fini(&path);
+    mb__bundle_files_fini(&beside);
+    return rc;
+}
+
+static int pack(const char *root, struct mb__bundle_files *found, const char *single,
+                const struct source *source, struct mb_bundle **out, struct mb_error *err)
+{
+    int rc = source->candidates ? walk_candidates(source->candidates, found, err) : 0;
+    return rc ? rc : mb__bundle_pack(root, found, single, source->before, out, err);
+}
+
+static int read_folder(const char *root, const struct source *source, struct mb_bundle **out,
                        struct mb_error *err)
 {
     struct mb__bundle_files found = {0};
-    if (!has_strategies(root))
-        return mb_fail(err, MB_EIO, root, "no scripts folder: expected strategies/*.lua in it");
-    int rc = walk(root, "", 1, &found, err);
+    int rc = walk_folder(root, &found, err);
     if (rc == 0)
-        rc = mb__bundle_pack(root, &found, NULL, before, out, err);
+        rc = pack(root, &found, NULL, source, out, err);
     mb__bundle_files_fini(&found);
     return rc;
 }
 
 /* A file in a folder named strategies is one of a scripts folder; any other stands alone with the
  * lib/ and lists/ beside it, since its folder may hold anything. */
-static int read_single(const char *file, const struct mb_bundle *before, struct mb_bundle **out,
+static int read_single(const char *file, const struct source *source, struct mb_bundle **out,
                        struct mb_error *err)
 {
     struct mb_slice path = mb_slice_of(file);
@@ -122,25 +168,26 @@ static int read_single(const char *file, const struct mb_bundle *before, struct 
             rc = walk(root.data, "lists", 2, &found, err);
     }
     if (rc == 0)
-        rc = mb__bundle_pack(root.data, &found, single.data, before, out, err);
+        rc = pack(root.data, &found, single.data, source, out, err);
     mb__bundle_files_fini(&found);
     mb_buf_fini(&root);
     mb_buf_fini(&single);
     return rc;
 }
 
-int mb_bundle_read_again(const char *path, const struct mb_bundle *before, struct mb_bundle **out,
-                         struct mb_error *err)
+int mb_bundle_read_again(const char *path, const char *candidates, const struct mb_bundle *before,
+                         struct mb_bundle **out, struct mb_error *err)
 {
+    struct source source = {candidates, before};
     struct stat info;
     *out = NULL;
     if (stat(path, &info) != 0)
         return mb_fail(err, MB_EIO, path, "%s", strerror(errno));
-    return S_ISREG(info.st_mode) ? read_single(path, before, out, err)
-                                 : read_folder(path, before, out, err);
+    return S_ISREG(info.st_mode) ? read_single(path, &source, out, err)
+                                 : read_folder(path, &source, out, err);
 }
 
 int mb_bundle_read(const char *path, struct mb_bundle **out, struct mb_error *err)
 {
-    return mb_bundle_read_again(path, NULL, out, err);
+    return mb_bundle_read_again(path, NULL, NULL, out, err);
 }

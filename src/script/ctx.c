@@ -50,6 +50,14 @@ static const struct mb__field ctx_fields[] = {
 const struct mb__class mb__script_ctx_class = {"ctx", ctx_fields,
                                                sizeof(ctx_fields) / sizeof(ctx_fields[0])};
 
+/* As its file gives it: a candidate shall decide as it will once it bids. */
+static struct mb_slice own_name(const struct mb_strategy *strategy)
+{
+    const struct mb_slice prefix = MB_SLICE(MB_CANDIDATE);
+    size_t skip = mb_slice_starts(strategy->name, prefix) ? prefix.len : 0;
+    return mb_slice(strategy->name.data + skip, strategy->name.len - skip);
+}
+
 void mb__script_push_ctx_field(lua_State *L, struct mb_script *script, unsigned which)
 {
     switch (which) {
@@ -57,7 +65,7 @@ void mb__script_push_ctx_field(lua_State *L, struct mb_script *script, unsigned 
         lua_pushnumber(L, (lua_Number)script->call.now_ms);
         break;
     case CTX_STRATEGY:
-        mb__script_push_slice(L, script->call.strategy->plain.name);
+        mb__script_push_slice(L, own_name(&script->call.strategy->plain));
         break;
     case CTX_VERSION:
         mb__script_push_slice(L, mb_script_version(script));

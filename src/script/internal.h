@@ -63,6 +63,7 @@ void mb__script_check_stack(lua_State *L);
 struct mb__list {
     struct mb_slice name; /* of the file in lists/ */
     bool is_map;
+    bool beside; /* of the candidates' folder */
     struct mb_rows rows;
     struct mb__list *next;
 };

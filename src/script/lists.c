@@ -21,21 +21,32 @@ static void warn_repeated(struct mb_script *script, const struct mb__list *list)
                              list->rows.repeated_line);
 }
 
+/* Does a candidate ask? It has lists of its own. */
+static bool is_beside(const struct mb_script *script)
+{
+    const struct mb__strategy *strategy = script->call.strategy;
+    return mb_bundle_is_beside(strategy ? strategy->plain.file : script->file);
+}
+
 /* The rows of lists/<name>, from the chain or found now; NULL without such a file. */
 static const struct mb__list *open_list(struct mb_script *script, struct mb_slice name, bool is_map)
 {
+    bool beside = is_beside(script);
     for (const struct mb__list *list = script->lists; list; list = list->next)
-        if (list->is_map == is_map && mb_slice_eq(list->name, name))
+        if (list->is_map == is_map && list->beside == beside && mb_slice_eq(list->name, name))
             return list;
     if (!script->call.loading)
         return NULL;
-    struct mb_slice path = mb_xarena_printf(&script->files, "lists/%.*s", MB_SLICE_ARG(name));
+    struct mb_slice root = mb_bundle_root(script->bundle, script->file);
+    struct mb_slice path = mb_xarena_printf(&script->files, "%.*slists/%.*s", MB_SLICE_ARG(root),
+                                            MB_SLICE_ARG(name));
     struct mb_rows rows;
     if (!mb_bundle_rows(script->bundle, path, is_map ? MB_ROWS_MAP : MB_ROWS_LIST, &rows))
         return NULL;
     struct mb__list *list = mb_xarena_alloc(&script->arena, sizeof(*list));
     list->name = mb_xarena_copy(&script->arena, name);
     list->is_map = is_map;
+    list->beside = beside;
     list->rows = rows;
     list->next = script->lists;
     script->lists = list;

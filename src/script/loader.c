@@ -88,12 +88,15 @@ static void push_chunk(lua_State *L, struct mb_slice path, struct mb_slice text,
     lua_replace(L, -2);
 }
 
-/* 'lib.shading' -> lib/shading.lua; modules are files under the scripts folder and nothing else. */
+/* 'lib.shading' -> lib/shading.lua; modules are files of the strategy's scripts folder and nothing
+ * else. */
 static struct mb_slice find_module(struct mb_script *script, struct mb_slice name,
                                    struct mb_slice *text)
 {
-    struct mb_slice path = mb_xarena_printf(&script->files, "%.*s.lua", MB_SLICE_ARG(name));
-    for (size_t i = 0; i < name.len && i < path.len; i++)
+    struct mb_slice root = mb_bundle_root(script->bundle, script->file);
+    struct mb_slice path = mb_xarena_printf(&script->files, "%.*s%.*s.lua", MB_SLICE_ARG(root),
+                                            MB_SLICE_ARG(name));
+    for (size_t i = root.len; i < root.len + name.len && i < path.len; i++)
         if (path.data[i] == '.')
             ((char *)(uintptr_t)path.data)[i] = '/';
     *text = mb_bundle_file(script->bundle, path);
@@ -177,7 +180,8 @@ static void add_strategy(struct mb_script *script, struct mb__strategy *strategy
         return;
     }
     plain->guard_slot = MB_GUARD_NO_SLOT;
-    mb__script_join_pool(check, plain);
+    if (!mb_bundle_is_beside(plain->file)) /* a candidate spends nothing */
+        mb__script_join_pool(check, plain);
     if (script->guard) {
         struct mb_slice zone = plain->limits.timezone;
         struct mb_error err;
@@ -329,6 +333,21 @@ static void finish_load(struct mb_script *script)
     script->options = (struct mb_script_options){0}; /* borrowed for the load only */
 }
 
+/* The strategy files in the scripts folder, or those beside it. */
+static enum mb__script_end load_strategies(struct mb_script *script, int run_one, bool beside)
+{
+    enum mb__script_end end = MB__END_OK;
+    for (size_t i = 0; i < mb_bundle_count(script->bundle) && end != MB__END_TIMEOUT; i++) {
+        struct mb_slice path = mb_bundle_path(script->bundle, i);
+        if (!mb_bundle_is_strategy(script->bundle, i) || mb_bundle_is_beside(path) != beside)
+            continue;
+        script->file = mb_xarena_copy(&script->arena, path);
+        script->line = 0;
+        end = load_file(script, run_one);
+    }
+    return end;
+}
+
 /* Who waits for the outcome shall not wait for every file that never ends: the first one is the last. */
 static void load_files(struct mb_script *script)
 {
@@ -337,13 +356,10 @@ static void load_files(struct mb_script *script)
     if (mb_slice_present(mb_bundle_file(script->bundle, script->file)))
         end = load_file(script, mb__script_state_keep(&script->state, run_budgets));
     int run_one = mb__script_state_keep(&script->state, run_file);
-    for (size_t i = 0; i < mb_bundle_count(script->bundle) && end != MB__END_TIMEOUT; i++) {
-        if (!mb_bundle_is_strategy(script->bundle, i))
-            continue;
-        script->file = mb_xarena_copy(&script->arena, mb_bundle_path(script->bundle, i));
-        script->line = 0;
-        end = load_file(script, run_one);
-    }
+    if (end != MB__END_TIMEOUT)
+        end = load_strategies(script, run_one, false);
+    if (end != MB__END_TIMEOUT)
+        (void)load_strategies(script, run_one, true);
 }
 
 static int load_all(struct mb_script *script)
@@ -369,7 +385,7 @@ static int open_bundle(struct mb_script *script, struct mb_bundle **own)
     struct mb_error err = {.at = -1};
     int rc = 0;
     if (!script->options.bundle) {
-        rc = mb_bundle_read(script->options.dir, own, &err);
+        rc = mb_bundle_read_again(script->options.dir, script->options.candidates, NULL, own, &err);
         if (rc != 0)
             mb_script_report_add(script->report, false, mb_slice_of(err.where), 0, "%s", err.what);
     }

@@ -98,6 +98,7 @@ static bool is_name(struct mb_slice text, size_t max, const char *more)
 
 static void take_name(lua_State *L, int index, struct mb__check *check, struct mb_strategy *out)
 {
+    const char *prefix = mb_bundle_is_beside(check->script->file) ? MB_CANDIDATE : "";
     if (!push_member(L, index, "name")) {
         mb__script_bad(check, "name", "is missing: expected a unique name of a-z 0-9 _ -");
         return;
@@ -107,11 +108,12 @@ static void take_name(lua_State *L, int index, struct mb__check *check, struct m
         name.data = lua_tolstring(L, -1, &name.len);
     if (!name.data)
         mb__script_bad(check, "name", "expected a string, got %s", mb__script_kind(L, -1));
-    else if (!is_name(name, NAME_BYTES_MAX, "_-"))
-        mb__script_bad(check, "name", "expected 1 to 64 of a-z 0-9 _ -, got '%.*s'",
-                       MB_SLICE_ARG(name));
+    else if (!is_name(name, NAME_BYTES_MAX - strlen(prefix), "_-"))
+        mb__script_bad(check, "name", "expected 1 to %zu of a-z 0-9 _ -, got '%.*s'",
+                       NAME_BYTES_MAX - strlen(prefix), MB_SLICE_ARG(name));
     else
-        out->name = mb_xarena_copy(&check->script->arena, name);
+        out->name =
+            mb_xarena_printf(&check->script->arena, "%s%.*s", prefix, MB_SLICE_ARG(name));
     lua_pop(L, 1);
 }
 
@@ -257,7 +259,7 @@ struct mb__strategy *mb__script_take_strategy(lua_State *L, int index, struct mb
     plain->enabled = true;
     take_bool(L, index, check, "enabled", &plain->enabled);
     take_bool(L, index, check, "shadow", &plain->shadow);
-    plain->shadow = plain->shadow && plain->enabled;
+    plain->shadow = plain->enabled && (plain->shadow || mb_bundle_is_beside(plain->file));
     plain->enabled = plain->enabled && !plain->shadow;
     take_bool(L, index, check, "track_clicks", &plain->track_clicks);
     take_bool(L, index, check, "track_impressions", &plain->track_impressions);

@@ -30,7 +30,8 @@ static const char full[] =
     "\"body_bytes\":4096,\"connections\":7,\"idle\":\"1s\",\"header\":\"2s\",\"body\":\"3s\","
     "\"write\":\"4s\",\"grace\":\"5s\",\"money_guard\":\"6s\",\"backlog_ms\":8},\"script\":{"
     "\"cpu_ms\":9,\"memory_mb\":10,\"hard_ms\":11},"
-    "\"fetch\":{\"allow\":[\"127.0.0.0/8\"],\"timeout\":\"7s\",\"retry\":\"8s\"}}";
+    "\"fetch\":{\"allow\":[\"127.0.0.0/8\"],\"timeout\":\"7s\",\"retry\":\"8s\"},\"shadow\":{\"rate\":0.5,"
+    "\"cpu_share\":0.2,\"scripts\":\"h\"}}";
 
 static struct mb_doc *parse(const char *text)
 {
@@ -194,7 +195,9 @@ static void what_differs_is_named(void **state)
         {"{\"endpoints\":[{" NAME_B "}]}", "{\"endpoints\":[{" NAME_B ",\"books_on\":\"win\"}]}", "",
          "endpoints.b.books_on"},
         {"{\"endpoints\":[{" NAME_A "}]}", "{\"endpoints\":[{" NAME_B "}]}", "", "endpoints.b endpoints.a"},
-        {"{}", "{\"shadow\":{\"rate\":1,\"cpu_share\":0.02}}", "shadow.rate shadow.cpu_share", ""},
+        {"{}", "{\"shadow\":{\"rate\":1,\"cpu_share\":0.02,\"scripts\":\"c\"}}",
+         "shadow.rate shadow.cpu_share shadow.scripts", ""},
+        {"{\"shadow\":{\"scripts\":\"c\"}}", "{}", "shadow.scripts", ""},
         {"{}", "{\"recorder\":{\"rate\":1,\"ip\":\"keep\"}}", "recorder.rate recorder.ip", ""},
     };
 

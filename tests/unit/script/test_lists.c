@@ -111,7 +111,7 @@ static void a_generation_keeps_its_rows(void **state)
     assert_int_equal(mb_bundle_read(folder, &bundle, NULL), 0);
     assert_int_equal(load_with((struct mb_script_options){.bundle = bundle}), 0);
     put_text("lists/b.txt", "one\n");
-    assert_int_equal(mb_bundle_read_again(folder, bundle, &next, NULL), 0);
+    assert_int_equal(mb_bundle_read_again(folder, NULL, bundle, &next, NULL), 0);
     mb_bundle_free(bundle);
     bid("a");
     expect_slice(result.bids[0].data, "truefalse");
@@ -135,7 +135,7 @@ static void a_composed_bundle_has_its_rows(void **state)
     assert_int_equal(mb_bundle_read(folder, &before, NULL), 0);
     put_text("lists/a.txt", "three\n");
     put_text("strategies/a.lua", "return 1");
-    assert_int_equal(mb_bundle_read_again(folder, before, &after, NULL), 0);
+    assert_int_equal(mb_bundle_read_again(folder, NULL, before, &after, NULL), 0);
     assert_int_equal(
         mb_bundle_roll_back(after, before, MB_SLICE("strategies/a.lua"), &composed, NULL), 0);
     mb_bundle_free(before);
