@@ -21,8 +21,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RECENT_MS (INT64_C(5) * 24 * 3600 * 1000) /* more days than the guard keeps apart */
-
 enum {
     CONNS_MAX = 1024,
     PACKETS_A_TURN = 2048, /* of one worker; one has many events */
@@ -68,28 +66,12 @@ struct keeper {
 
 /* --- the guard --- */
 
-static void on_spend(void *user, const struct mb_spend *spend)
-{
-    mb_guard_restore(((struct keeper *)user)->options->guard, spend);
-}
-
-static void on_per_key(void *user, uint64_t key, struct mb_amount spent)
-{
-    mb_guard_restore_per(((struct keeper *)user)->options->guard, key, spent);
-}
-
+/* Everything that the guard has to know before the first bid, or the next one. */
 static int restore(struct keeper *k, struct mb_error *err)
 {
-    struct mb_guard *guard = k->options->guard;
     bool first = !atomic_load(&k->options->page->restored);
-    int rc =
-        mb_ledger_each_spend(k->ledger, mb_time_now_ms(), RECENT_MS, on_spend, on_per_key, k, err);
+    int rc = mb__notes_restore(k->ledger, k->options->guard, first, err);
 
-    if (!rc && first) {
-        rc = mb__notes_read(k->ledger, guard, err);
-    } else if (!rc) { /* the guard knows all that; what it told last may not have been written */
-        mb_guard_note_again(guard);
-    }
     if (!rc) {
         atomic_store(&k->options->page->restored, true);
         k->spool_ms = mb__shared_clock_ms();

@@ -120,7 +120,7 @@ void mb__spool_take(const char *dir,
                                      struct mb_ledger_origin origin),
                     bool (*on_end)(void *user, const char *path), void *user, bool *left);
 
-/* --- post.c: a worker's end --- */
+/* --- post.c, and post_spool.c: a worker's end --- */
 
 struct mb__post;
 
@@ -181,9 +181,10 @@ void mb__notes_write(struct mb_ledger *ledger, struct mb_guard *guard);
 /* The same once a second. */
 void mb__notes_tick(struct mb_ledger *ledger, struct mb_guard *guard, uint64_t now_ms,
                     uint64_t *due_ms);
-/* Once for a guard, after the scripts have been loaded, before anybody bids. */
-int mb__notes_read(struct mb_ledger *ledger, struct mb_guard *guard,
-                   struct mb_error *err) MB_MUST_USE;
+/* Tells the guard what the ledger has: spend always; at the `first` time, after the scripts have
+ * been loaded and before anybody bids, the notes as well. Costs a look at five days of events. */
+int mb__notes_restore(struct mb_ledger *ledger, struct mb_guard *guard, bool first,
+                      struct mb_error *err) MB_MUST_USE;
 
 /* --- desk.c: a worker's line, at the bookkeeper's end --- */
 

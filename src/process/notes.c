@@ -1,5 +1,5 @@
 /* notes.c - the bookkeeper writes down, once a second, what the guard wants to find again after a
- * restart, and gives it back at the start.
+ * restart, and gives it back at the start, with all that was spent.
  *
  * The guard tells only what has changed. Where it cannot be written it is told again a second
  * later.
@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+
+#define RECENT_MS (INT64_C(5) * 24 * 3600 * 1000) /* more days than the guard keeps apart */
 
 enum { EVERY_MS = 1000 };
 
@@ -118,7 +120,28 @@ static void on_kept_overrun(void *user, const struct mb_overrun *overrun)
     mb_guard_restore_overrun(user, overrun);
 }
 
-int mb__notes_read(struct mb_ledger *ledger, struct mb_guard *guard, struct mb_error *err)
+static void on_spend(void *user, const struct mb_spend *spend)
 {
-    return mb_ledger_each_note(ledger, on_kept_state, on_kept_overrun, guard, err);
+    mb_guard_restore(user, spend);
+}
+
+static void on_per_key(void *user, uint64_t key, struct mb_amount spent)
+{
+    mb_guard_restore_per(user, key, spent);
+}
+
+int mb__notes_restore(struct mb_ledger *ledger, struct mb_guard *guard, bool first,
+                      struct mb_error *err)
+{
+    int rc = mb_ledger_each_spend(ledger, mb_time_now_ms(), RECENT_MS, on_spend, on_per_key, guard,
+                                  err);
+
+    if (rc) {
+        return rc;
+    }
+    if (first) {
+        return mb_ledger_each_note(ledger, on_kept_state, on_kept_overrun, guard, err);
+    }
+    mb_guard_note_again(guard); /* it knows them; what it told last may not have been written */
+    return 0;
 }

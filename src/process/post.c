@@ -11,7 +11,7 @@
  * answer, but it stays in the list, for the fate says whether it was a duplicate. The spool is for
  * the case that this worker dies before: then the bookkeeper takes it over.
  */
-#include "books.h"
+#include "post.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -23,52 +23,9 @@
 
 enum {
     ENTRIES_MAX = 65536,
-    BYTES_MAX = 64 << 20,     /* packed */
-    SPOOL_ENTRIES_MAX = 8192, /* in one write */
+    BYTES_MAX = 64 << 20, /* packed */
     RECONNECT_MS = 20,
     RESEND_MS = 500, /* what could not be recorded is sent again after that */
-};
-
-struct entry {
-    struct entry *prev, *next;
-    struct mb_event *event; /* a clone of ours */
-    void *ticket;
-    int64_t sequence;
-    int64_t queued_ms;
-    bool sent;     /* over the present connection */
-    bool refused;  /* it could not be recorded when it was sent last */
-    bool answered; /* on_safe or on_failed was called */
-    bool spooled;
-    size_t bytes; /* when it is packed */
-};
-
-enum job { NO_JOB, JOB_WRITE, JOB_DROP };
-
-struct mb__post {
-    struct mb__post_options options;
-    int poll_fd; /* epoll over `fd`, which changes: whoever waits for us has one that does not */
-    int fd;      /* -1: not connected */
-    bool welcome;
-    bool full;          /* the socket takes no more: `poll_fd` waits for room too */
-    int64_t connect_ms; /* not before */
-    int64_t resend_ms;  /* what was refused; 0: nothing */
-    struct entry *head, *tail;
-    struct entry *unsent; /* all before it are sent, or wait for resend_ms */
-    size_t n_entries, n_unanswered, n_spooled, n_bytes;
-    int64_t last_sequence;
-    struct mb__spool spool;
-    struct mb__post_counts counts;
-    struct mb_error refusal; /* code 0: none */
-    /* the job: the thread's while it runs */
-    enum job job;
-    struct mb_buf records;
-    int64_t sequences[SPOOL_ENTRIES_MAX];
-    size_t n_sequences;
-    int rc;
-    bool spool_failing; /* said once */
-    struct mb_error spool_err;
-    struct mb_buf packet; /* scratch */
-    char room[MB__LINE_ROOM];
 };
 
 /* Another for every start of every worker, also after a restart with the clock set back. */
@@ -101,7 +58,7 @@ struct mb__post *mb__xpost_new(const struct mb__post_options *options)
 
 /* --- the list --- */
 
-static void append(struct mb__post *post, struct entry *entry)
+static void append(struct mb__post *post, struct mb__post_entry *entry)
 {
     entry->prev = post->tail;
     *(post->tail ? &post->tail->next : &post->head) = entry;
@@ -112,7 +69,7 @@ static void append(struct mb__post *post, struct entry *entry)
     post->n_bytes += entry->bytes;
 }
 
-static void forget(struct mb__post *post, struct entry *entry)
+void mb__post_forget(struct mb__post *post, struct mb__post_entry *entry)
 {
     *(entry->prev ? &entry->prev->next : &post->head) = entry->next;
     *(entry->next ? &entry->next->prev : &post->tail) = entry->prev;
@@ -135,7 +92,7 @@ void mb__post_free(struct mb__post *post)
     }
     mb__spool_close(&post->spool);
     while (post->head) {
-        forget(post, post->head);
+        mb__post_forget(post, post->head);
     }
     if (post->fd >= 0) {
         close(post->fd);
@@ -146,7 +103,7 @@ void mb__post_free(struct mb__post *post)
     free(post);
 }
 
-static void answer(struct mb__post *post, struct entry *entry, bool safe)
+void mb__post_answer(struct mb__post *post, struct mb__post_entry *entry, bool safe)
 {
     if (entry->answered) {
         return;
@@ -161,7 +118,7 @@ static void answer(struct mb__post *post, struct entry *entry, bool safe)
 
 static void rewind_to_unsent(struct mb__post *post, bool all)
 {
-    struct entry *entry;
+    struct mb__post_entry *entry;
 
     post->unsent = NULL;
     for (entry = post->tail; entry; entry = entry->prev) {
@@ -198,15 +155,15 @@ static void disconnect(struct mb__post *post, int64_t now_ms)
     rewind_to_unsent(post, true);
 }
 
-static bool waits_for_packet(const struct entry *entry)
+static bool waits_for_packet(const struct mb__post_entry *entry)
 {
     return !entry->sent && !entry->refused;
 }
 
 /* Fills a packet from `unsent` on; gives the entry behind the last one that it has, or passes. */
-static struct entry *fill_packet(struct mb__post *post)
+static struct mb__post_entry *fill_packet(struct mb__post *post)
 {
-    struct entry *entry = post->unsent;
+    struct mb__post_entry *entry = post->unsent;
 
     mb_buf_clear(&post->packet);
     while (entry && (!waits_for_packet(entry) ||
@@ -222,7 +179,7 @@ static void send_all(struct mb__post *post, int64_t now_ms)
     bool full = false;
 
     while (post->fd >= 0 && post->unsent && !full) {
-        struct entry *end = fill_packet(post);
+        struct mb__post_entry *end = fill_packet(post);
         int sent = post->packet.len > 0
                        ? mb__line_send(post->fd, &events, mb_buf_slice(&post->packet))
                        : 1;
@@ -257,11 +214,11 @@ static void connect_now(struct mb__post *post, int64_t now_ms)
     }
 }
 
-static struct entry *make_entry(struct mb__post *post, const struct mb_event *event, void *ticket,
+static struct mb__post_entry *make_entry(struct mb__post *post, const struct mb_event *event, void *ticket,
                                 int64_t now_ms)
 {
     struct mb_event fitting = *event;
-    struct entry *entry;
+    struct mb__post_entry *entry;
     bool cut;
 
     if (!mb__line_fit_event(&fitting, &cut)) {
@@ -282,18 +239,18 @@ static struct entry *make_entry(struct mb__post *post, const struct mb_event *ev
 int mb__post_send(struct mb__post *post, const struct mb_event *events, size_t count, void *ticket,
                   int64_t now_ms)
 {
-    struct entry *first = post->tail;
+    struct mb__post_entry *first = post->tail;
     size_t i;
 
     if (count > ENTRIES_MAX - post->n_entries || post->n_bytes > BYTES_MAX) {
         return MB_ENOMEM;
     }
     for (i = 0; i < count; i++) {
-        struct entry *entry = make_entry(post, &events[i], ticket, now_ms);
+        struct mb__post_entry *entry = make_entry(post, &events[i], ticket, now_ms);
 
         if (!entry) {
             while (post->tail != first) {
-                forget(post, post->tail);
+                mb__post_forget(post, post->tail);
             }
             return MB_ENOMEM;
         }
@@ -318,9 +275,9 @@ void mb__post_flush(struct mb__post *post, int64_t now_ms)
 /* --- what comes back --- */
 
 /* Fates come in the order of sending, so it is near the head. */
-static struct entry *find(struct mb__post *post, int64_t sequence)
+static struct mb__post_entry *find(struct mb__post *post, int64_t sequence)
 {
-    struct entry *entry = post->head;
+    struct mb__post_entry *entry = post->head;
 
     while (entry && entry->sequence < sequence) {
         entry = entry->next;
@@ -330,7 +287,7 @@ static struct entry *find(struct mb__post *post, int64_t sequence)
 
 static void take_fate(struct mb__post *post, const struct mb__fate *fate, int64_t now_ms)
 {
-    struct entry *entry = find(post, fate->sequence);
+    struct mb__post_entry *entry = find(post, fate->sequence);
 
     if (!entry) {
         return;
@@ -344,8 +301,8 @@ static void take_fate(struct mb__post *post, const struct mb__fate *fate, int64_
                           fate->kind == MB__FATE_DUPLICATE  ? MB_EVENT_REPEATED
                           : fate->kind == MB__FATE_REPRICED ? MB_EVENT_REPRICED
                                                             : MB_EVENT_NEW);
-    answer(post, entry, true);
-    forget(post, entry);
+    mb__post_answer(post, entry, true);
+    mb__post_forget(post, entry);
 }
 
 static void take_packet(struct mb__post *post, const struct mb__packet *packet,
@@ -431,118 +388,10 @@ int mb__post_fd(const struct mb__post *post)
 
 bool mb__post_idle(const struct mb__post *post)
 {
-    return post->n_unanswered == 0 && post->job == NO_JOB;
+    return post->n_unanswered == 0 && post->job == MB__JOB_NONE;
 }
 
 const struct mb__post_counts *mb__post_counts(const struct mb__post *post)
 {
     return &post->counts;
-}
-
-/* --- the spool --- */
-
-/* Has something waited for too long, or was it refused? */
-static bool must_spool(const struct mb__post *post, int64_t now_ms)
-{
-    const struct entry *entry;
-
-    for (entry = post->n_unanswered > 0 ? post->head : NULL; entry; entry = entry->next) {
-        if (!entry->answered &&
-            (entry->refused || now_ms - entry->queued_ms >= post->options.slow_ms)) {
-            return true;
-        }
-        if (!entry->answered && !post->resend_ms) {
-            return false; /* the oldest; the others are younger */
-        }
-    }
-    return false;
-}
-
-bool mb__post_spool_begin(struct mb__post *post, int64_t now_ms)
-{
-    struct entry *entry;
-
-    if (post->job != NO_JOB) {
-        return false;
-    }
-    if (post->n_spooled == 0 && post->spool.fd >= 0 && post->spool.size > 0) {
-        post->job = JOB_DROP;
-        return true;
-    }
-    if (!must_spool(post, now_ms)) {
-        return false;
-    }
-    mb_buf_clear(&post->records);
-    post->n_sequences = 0;
-    for (entry = post->head; entry && post->n_sequences < SPOOL_ENTRIES_MAX; entry = entry->next) {
-        if (!entry->answered) {
-            mb__xspool_add(&post->records, entry->sequence, entry->event);
-            post->sequences[post->n_sequences++] = entry->sequence;
-        }
-    }
-    post->job = JOB_WRITE;
-    return true;
-}
-
-void mb__post_spool_run(struct mb__post *post)
-{
-    post->rc = 0;
-    if (post->job == JOB_DROP) {
-        mb__spool_drop(&post->spool);
-    } else {
-        post->rc = mb__spool_write(&post->spool, mb_buf_slice(&post->records), &post->spool_err);
-    }
-}
-
-/* Logs the first failure and the recovery, not each of a thousand tries between them. */
-static void note_outcome(struct mb__post *post)
-{
-    if (post->rc && !post->spool_failing) {
-        mb_log(MB_LOG_ERROR, "process", "spool not written, notices are answered 503",
-               "where=%s error=%s", post->spool_err.where, post->spool_err.what);
-    } else if (!post->rc && post->spool_failing) {
-        mb_log(MB_LOG_INFO, "process", "spool written again", NULL);
-    }
-    post->spool_failing = post->rc != 0;
-}
-
-/* What nobody can record and who sent it will send again need not wait here; but what is on its way
- * may have been recorded. */
-static void give_up(struct mb__post *post, struct entry *entry)
-{
-    answer(post, entry, false);
-    if (!entry->sent || entry->refused) {
-        forget(post, entry);
-    }
-}
-
-void mb__post_spool_end(struct mb__post *post)
-{
-    struct entry *entry = post->head, *next;
-    enum job job = post->job;
-    size_t i;
-
-    post->job = NO_JOB;
-    if (job == JOB_DROP) {
-        return;
-    }
-    note_outcome(post);
-    for (i = 0; i < post->n_sequences; i++) {
-        while (entry && entry->sequence < post->sequences[i]) {
-            entry = entry->next;
-        }
-        if (!entry || entry->sequence != post->sequences[i]) {
-            continue; /* its fate came meanwhile */
-        }
-        next = entry->next;
-        if (post->rc) {
-            give_up(post, entry);
-        } else {
-            entry->spooled = true;
-            post->n_spooled++;
-            post->counts.spooled++;
-            answer(post, entry, true);
-        }
-        entry = next;
-    }
 }
