@@ -2,7 +2,7 @@
  *
  * Part of: exchange.  Depends on: base, json, auction.
  * Threads:  codecs are constant tables of pure functions.
- * Lifetime: everything decoded lives in the given arena and points into the given body.
+ * Lifetime: everything decoded lives in the given arena; what came in the query points into it.
  * Protocol: facts and their marks are in the exchanges' own pages; what is assumed stands in one table entry
  *           or one small function each.
  */

@@ -2,9 +2,9 @@
  *
  * Part of: json.  Depends on: base.
  * Threads:  values; a document has one owner.
- * Lifetime: tokens live in the caller's arena and point into the caller's text; both must outlive the view. Nothing is
- *           decoded before it is asked for. A string without escapes is given as a slice of the text; one with
- *           escapes is decoded into the arena (a surrogate without its other half becomes U+FFFD).
+ * Lifetime: tokens live in the caller's arena, with a copy of the text that they point into; the caller's own may go.
+ *           Nothing is decoded before it is asked for. A string without escapes is given as a slice of that copy; one
+ *           with escapes is decoded into the arena (a surrogate without its other half becomes U+FFFD).
  * Strict in syntax: RFC 8259, UTF-8, at most MB_JSON_MAX_TOKENS tokens, MB_JSON_MAX_DEPTH deep. Lenient in
  * content: see the getters; each conversion is counted in mb_json.slips.
  * Integers keep their text: 18446744073709551615 is given back digit for digit (mb_json_text).
@@ -58,21 +58,20 @@ const char *mb_json_slip_name(enum mb_json_slip slip);
 struct mb_json_token {
     uint32_t start; /* offset of the first byte; strings: behind the quote */
     uint32_t end;   /* one past the last byte; strings: the closing quote */
-    uint32_t next;  /* index of the token behind this value and all it holds */
-    uint32_t count; /* members of an array, key-value pairs of an object; of a key its object's index */
-    uint32_t mark;  /* private: of a key, see mb_json_mark */
+    uint16_t span;  /* tokens of this value and all it holds: so many on stands the next */
     uint8_t type;   /* enum mb_json_type */
     uint8_t flags;  /* private: see src/json/internal.h */
+    uint16_t count; /* members of an array, key-value pairs of an object; of a key private: see src/json/members.c */
+    uint16_t unused;
 };
 
 struct mb_json {
-    struct mb_slice text; /* borrowed */
+    struct mb_slice text; /* in the arena; behind it zero bytes, see src/json/scan.h */
     struct mb_arena *arena;
     struct mb_json_token *tokens;
     uint32_t n_tokens;
-    uint16_t *members;  /* private: the tokens of keys by mb_json_slot, see src/json/members.h; 0: none */
-    uint8_t slot_shift; /* private: 32 less the bits of a slot's number */
-    bool has_walked;    /* private: not all keys are in `members` */
+    uint8_t slot_shift; /* private, as `members`: 32 less the bits of a slot's number */
+    uint16_t *members;  /* private: where large objects have their keys, see src/json/members.c; NULL: not asked yet */
     uint16_t slips[MB_JSON_SLIP_COUNT]; /* saturating */
 };
 
@@ -85,8 +84,8 @@ struct mb_json_value {
 
 /* Tokenizes the whole text; leading and trailing white space allowed, anything else behind the value is an error.
  *
- * Wants:  text   at most 2^31 bytes; borrowed for the life of `doc`.
- *         arena  tokens go here (24 bytes each, and 2 to 8 for each key).
+ * Wants:  text   at most 2^31 bytes; copied.
+ *         arena  the text and its tokens go here (16 bytes each).
  * Gives:  0 and *doc; the root is mb_json_root(doc).
  * Fails:  MB_ESYNTAX with err->at the byte offset of the first wrong byte (text.len where it ends too early);
  *         MB_ENOMEM past MB_JSON_MAX_TOKENS or MB_JSON_MAX_DEPTH, with the position. *doc holds nothing.
@@ -97,38 +96,43 @@ int mb_json_parse(struct mb_json *doc, struct mb_arena *arena, struct mb_slice t
 
 struct mb_json_value mb_json_root(struct mb_json *doc);
 
-/* A mark of a key: keys that differ in it differ. Inline, for the mark of a constant is a constant. */
-static inline uint32_t mb_json_mark(struct mb_slice key)
+/* Member `key` of an object (the first where it stands several times, then a DUPLICATE_KEY slip is counted when
+ * seen); absent when `value` is no object. Costs: a walk over a few members; of an object of many, what does not depend
+ * on their number. For who reads most of an object: mb_json_pick. */
+struct mb_json_value mb_json_get(struct mb_json_value value, struct mb_slice key);
+
+/* --- all that a reader knows of an object, in one walk over it --- */
+
+enum {
+    MB_JSON_NAMES_MAX = 40,   /* names that one kind of object may have */
+    MB_JSON_NAMES_SLOTS = 128 /* a power of two, at least twice as many */
+};
+
+/* The names of the members that a reader asks for. */
+struct mb_json_names {
+    size_t count;
+    struct mb_json_name {
+        uint64_t head, tail; /* private: the first and the last eight bytes */
+        struct mb_slice text;
+    } names[MB_JSON_NAMES_MAX];
+    uint8_t slots[MB_JSON_NAMES_SLOTS]; /* private: the number of a name and one more, 0: none */
+};
+
+/* Wants: texts  `count` different ones, none empty; borrowed for the life of `names`. Aborts on more than
+ *               MB_JSON_NAMES_MAX. */
+void mb_json_names_init(struct mb_json_names *names, const char *const *texts, size_t count);
+
+/* Where the named members of an object stand.
+ *
+ * Gives:  the token of the value of name i in places[i], 0 where there is none: mb_json_picked makes a value of it.
+ *         All 0 when `object` is none. Of a name that stands several times the first; each other is a DUPLICATE_KEY slip.
+ * Costs:  one walk over the members, whatever the number of names.
+ */
+void mb_json_pick(struct mb_json_value object, const struct mb_json_names *names, uint16_t *places);
+
+static inline struct mb_json_value mb_json_picked(struct mb_json *doc, uint16_t place)
 {
-    if (key.len == 0) {
-        return 0;
-    }
-    return (uint32_t)(key.len & 0xff) | (uint32_t)(unsigned char)key.data[0] << 8 |
-           (uint32_t)(unsigned char)key.data[key.len / 2] << 16 |
-           (uint32_t)(unsigned char)key.data[key.len - 1] << 24;
-}
-
-/* Private: where among the members of all objects the look for one begins. */
-static inline uint32_t mb_json_slot(const struct mb_json *doc, uint32_t object, uint32_t mark)
-{
-    return (mark * UINT32_C(0x9e3779b1) + object * UINT32_C(0x85ebca6b)) >> doc->slot_shift;
-}
-
-/* Private: mb_json_get where a member may have that key. `value` is an object. */
-struct mb_json_value mb_json_find(struct mb_json_value value, struct mb_slice key, uint32_t mark);
-
-/* Member `key` of an object (the first where it stands several times, then a DUPLICATE_KEY slip is counted
- * when seen); absent when `value` is no object. Does not depend on the number of members; a key that is not
- * there is mostly known at once, which is the usual case: a protocol has more fields than a request. */
-static inline struct mb_json_value mb_json_get(struct mb_json_value value, struct mb_slice key)
-{
-    uint32_t mark = mb_json_mark(key);
-
-    if (value.type != MB_JSON_OBJECT ||
-        (value.doc->members[mb_json_slot(value.doc, value.token, mark)] == 0 && !value.doc->has_walked)) {
-        return (struct mb_json_value){value.doc, 0, MB_JSON_NONE};
-    }
-    return mb_json_find(value, key, mark);
+    return (struct mb_json_value){doc, place, place ? doc->tokens[place].type : MB_JSON_NONE};
 }
 
 /* Element `index` of an array; absent beyond it. O(index): walk with mb_json_first / mb_json_next instead. */

@@ -8,7 +8,14 @@
  * scripts see as `raw`, and handed on in user.email only: the bidder, who has the key, makes a keyed hash of it and
  * forgets it.
  */
-#include "internal.h"
+#include "shape.h"
+
+/* What we read, and what says: this is OpenRTB, sent to the wrong place. */
+#define REQUEST_MEMBERS(XX)                                                                        \
+    XX(id) XX(type) XX(size) XX(export) XX(url) XX(sub) XX(keyword) XX(ip) XX(remote_addr)          \
+    XX(remove_addr) XX(x_forwarded_for) XX(ua) XX(language) XX(user_id) XX(el) XX(imp) XX(seatbid)  \
+    XX(openrtb)
+SHAPE(request, REQUEST_MEMBERS)
 
 static const struct {
     const char *type;
@@ -23,35 +30,28 @@ static const struct {
     {"email_clicks", MB_FORMAT_EMAIL_CLICK},
 };
 
-/* Members that say: this is OpenRTB, sent to the wrong place. */
-static const char *const openrtb_names[] = {"imp", "seatbid", "openrtb"};
-
 #define EMAIL MB_SLICE("el")
 
 /* Where fields come from. */
 struct source {
-    struct mb_json_value root; /* none for GET */
-    struct mb_pairs query;     /* empty for POST */
-    struct mb_slice email;     /* as sent; kept out of the two above */
+    struct mb_json *doc;    /* NULL for GET */
+    struct mb_pairs query;  /* empty for POST */
+    union request places;   /* in the document; in the query a field's pair, counted from 1 */
+    struct mb_slice email;  /* as sent; kept out of the two above */
 };
 
-/* A field's text, digits of a number included; absent where it is missing, blank, or no scalar. Inlined wherever it
- * stands, so that what is looked up by a constant name is a constant. */
-static inline __attribute__((always_inline)) struct mb_slice
-field(const struct source *from, const char *name)
+/* A field's text, digits of a number included; absent where it is missing, blank, or no scalar. */
+static struct mb_slice field(const struct source *from, uint16_t place)
 {
-    struct mb_slice key = mb_slice_of(name);
-    return mb__exchange_filled(from->root.doc ? mb_json_str(mb_json_get(from->root, key))
-                                              : mb_pairs_get(from->query, key));
+    return from->doc ? text_at(from->doc, place)
+           : place   ? mb__exchange_filled(from->query.items[place - 1].value)
+                     : MB_SLICE_NONE;
 }
 
 /* The same for a field that is an integer by contract and a string with some callers. */
-static struct mb_slice id_field(const struct source *from, const char *name)
+static struct mb_slice id_field(const struct source *from, uint16_t place)
 {
-    if (!from->root.doc) {
-        return field(from, name);
-    }
-    return mb__exchange_filled(mb_json_id(mb_json_get(from->root, mb_slice_of(name))));
+    return from->doc ? id_at(from->doc, place) : field(from, place);
 }
 
 /* Makes every `el` of the document null, before anybody can look. */
@@ -66,32 +66,46 @@ static void forget_email(struct mb_json_value root)
     }
 }
 
+static void open_query(const struct mb_wire_in *in, struct source *from)
+{
+    const struct mb_pairs none = {NULL, 0};
+    from->email =
+        mb_pairs_get(mb__exchange_query(in->query, none, MB_SLICE_NONE, in->arena), EMAIL);
+    from->query = mb__exchange_query(in->query, none, EMAIL, in->arena);
+    for (size_t i = 0; i < from->query.count; i++) {
+        for (size_t name = 0; name < request_known.count; name++) {
+            if (mb_slice_eq(from->query.items[i].name, request_known.names[name].text)) {
+                from->places.places[name] = (uint16_t)(i + 1);
+            }
+        }
+    }
+}
+
 static int open_source(const struct mb_wire_in *in, struct source *from, struct mb_error *err)
 {
     if (in->is_get) {
-        from->email = mb_pairs_get(
-            mb__exchange_query(in->query, (struct mb_pairs){NULL, 0}, MB_SLICE_NONE, in->arena), EMAIL);
-        from->query = mb__exchange_query(in->query, (struct mb_pairs){NULL, 0}, EMAIL, in->arena);
+        open_query(in, from);
         return 0;
     }
-    struct mb_json *doc = NULL;
-    int rc = mb__exchange_parse(in, &doc, err);
+    int rc = mb__exchange_parse(in, &from->doc, err);
     if (rc < 0) {
         return rc;
     }
-    from->root = mb_json_root(doc);
-    if (from->root.type != MB_JSON_OBJECT) {
+    struct mb_json_value root = mb_json_root(from->doc);
+    if (root.type != MB_JSON_OBJECT) {
         return mb_fail(err, MB_EPROTOCOL, "body", "a bid request is a JSON object");
     }
-    for (size_t i = 0; i < sizeof openrtb_names / sizeof openrtb_names[0]; i++) {
-        if (mb_json_get(from->root, mb_slice_of(openrtb_names[i])).type != MB_JSON_NONE) {
-            return mb_fail(err, MB_EPROTOCOL, openrtb_names[i], "this is OpenRTB, not the flat request");
-        }
+    from->places = request_of(root);
+    const char *stranger = from->places.imp       ? "imp"
+                           : from->places.seatbid ? "seatbid"
+                           : from->places.openrtb ? "openrtb"
+                                                  : NULL;
+    if (stranger) {
+        return mb_fail(err, MB_EPROTOCOL, stranger, "this is OpenRTB, not the flat request");
     }
-    struct mb_json_value email = mb_json_get(from->root, EMAIL);
-    from->email = mb_json_str(email);
-    if (email.type != MB_JSON_NONE) {
-        forget_email(from->root);
+    if (from->places.el) {
+        from->email = mb_json_str(value_at(from->doc, from->places.el));
+        forget_email(root);
     }
     return 0;
 }
@@ -99,16 +113,16 @@ static int open_source(const struct mb_wire_in *in, struct source *from, struct 
 /* The id exactly as sent, since it is echoed: not even blanks around it are touched. */
 static struct mb_slice read_id(const struct source *from)
 {
-    if (!mb_slice_present(field(from, "id"))) {
+    uint16_t place = from->places.id;
+    if (!mb_slice_present(field(from, place))) {
         return MB_SLICE_NONE;
     }
-    return from->root.doc ? mb_json_str(mb_json_get(from->root, MB_SLICE("id")))
-                          : mb_pairs_get(from->query, MB_SLICE("id"));
+    return from->doc ? mb_json_str(value_at(from->doc, place)) : from->query.items[place - 1].value;
 }
 
 static enum mb_format read_format(const struct source *from)
 {
-    struct mb_slice type = field(from, "type");
+    struct mb_slice type = field(from, from->places.type);
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         if (mb_slice_eq_nocase(type, mb_slice_of(types[i].type))) {
             return types[i].format;
@@ -121,7 +135,7 @@ static enum mb_format read_format(const struct source *from)
 static struct mb_size read_size(const struct source *from, enum mb_format format)
 {
     struct mb_size size = {0, 0};
-    if (!mb_size_parse(field(from, "size"), &size) && format == MB_FORMAT_PUSH) {
+    if (!mb_size_parse(field(from, from->places.size), &size) && format == MB_FORMAT_PUSH) {
         size = (struct mb_size){192, 192};
     }
     return size;
@@ -135,11 +149,11 @@ static struct mb_slice token(const struct mb_request *request, const char *name)
 static void read_site(const struct source *from, struct mb_request *out, struct mb_arena *arena)
 {
     struct mb_site *site = &out->site;
-    struct mb_slice keywords = field(from, "keyword");
+    struct mb_slice keywords = field(from, from->places.keyword);
     site->id = token(out, "site_id");
     site->zone_id = token(out, "zone_id");
-    site->sub = id_field(from, "sub");
-    site->page = field(from, "url");
+    site->sub = id_field(from, from->places.sub);
+    site->page = field(from, from->places.url);
     site->domain = mb__exchange_host(mb__exchange_either(token(out, "src_hostname"), site->page), arena);
     site->keywords = mb__exchange_split(mb__exchange_either(keywords, token(out, "tags")), ',', arena);
     out->user.keyword = mb__exchange_either(keywords, token(out, "keyword"));
@@ -149,12 +163,12 @@ static void read_device(const struct source *from, struct mb_request *out, struc
 {
     struct mb_device *device = &out->device;
     /* The exchange's own page for publishers spells it `remove_addr`. */
-    device->remote_ip = mb__exchange_either(field(from, "remote_addr"), field(from, "remove_addr"));
-    device->ip = mb__exchange_either(field(from, "ip"), device->remote_ip);
-    device->forwarded_for = field(from, "x_forwarded_for");
-    device->ua = field(from, "ua");
+    device->remote_ip = mb__exchange_either(field(from, from->places.remote_addr), field(from, from->places.remove_addr));
+    device->ip = mb__exchange_either(field(from, from->places.ip), device->remote_ip);
+    device->forwarded_for = field(from, from->places.x_forwarded_for);
+    device->ua = field(from, from->places.ua);
     device->language = mb__exchange_language(
-        mb__exchange_either(field(from, "language"), token(out, "language")), arena);
+        mb__exchange_either(field(from, from->places.language), token(out, "language")), arena);
 }
 
 static struct mb_imp *read_imp(const struct source *from, const struct mb_request *request,
@@ -187,22 +201,22 @@ int mb__exoclick_decode_request(const struct mb_wire_in *in, struct mb_request *
         .timeout_ms = in->endpoint->timeout_ms,
         .regs = {.gdpr = -1, .coppa = -1},
         .tokens = mb__exchange_query(in->query, in->endpoint->tokens, EMAIL, in->arena),
-        .raw = mb__exchange_raw(from.root),
+        .raw = mb__exchange_raw(from.doc ? mb_json_root(from.doc) : (struct mb_json_value){0}),
     };
     if (!mb_slice_present(out->id)) {
         return mb_fail(err, MB_EPROTOCOL, "id", "a bid request has an id: the answer repeats it");
     }
-    if (mb_slice_eq_nocase(field(&from, "export"), MB_SLICE("xml"))) {
+    if (mb_slice_eq_nocase(field(&from, from.places.export), MB_SLICE("xml"))) {
         out->answer_form = MB_ANSWER_XML;
     }
     read_site(&from, out, in->arena);
     read_device(&from, out, in->arena);
-    out->user.id = mb__exchange_known_id(field(&from, "user_id"));
+    out->user.id = mb__exchange_known_id(field(&from, from.places.user_id));
     out->user.email = mb__exchange_filled(from.email);
     out->imps = read_imp(&from, out, in->arena);
     out->n_imps = 1;
-    if (from.root.doc) {
-        mb__exchange_count_slips(in, from.root.doc);
+    if (from.doc) {
+        mb__exchange_count_slips(in, from.doc);
     }
     return 0;
 }

@@ -158,8 +158,10 @@ int mb__openrtb_decode_request(const struct mb_wire_in *in, struct mb_request *o
 /* openrtb_imps.c: the list `imp`. Fails (MB_EPROTOCOL) where it has none that one could bid on, or too many. */
 int mb__openrtb_imps(const struct mb_wire_in *in, struct mb_json_value list, struct mb_request *out,
                      struct mb_error *err);
-/* openrtb_device.c: the request's `device`, client hints included. */
-void mb__openrtb_device(struct mb_json_value device, struct mb_arena *arena, struct mb_device *out);
+/* openrtb_device.c: the request's `device`, client hints included, and whether the user wants to be left alone there.
+ * *geo: its member of that name, absent where that is no object. */
+void mb__openrtb_device(struct mb_json_value device, struct mb_arena *arena, struct mb_request *out,
+                        struct mb_json_value *geo);
 enum mb_nobid mb__openrtb_check_bid(const struct mb_request *request, struct mb_bid *bid, const char **field);
 void mb__openrtb_encode_answer(const struct mb_request *request, struct mb_bid *const *bids, size_t count,
                                struct mb_wire_out *out);

@@ -10,30 +10,45 @@
  */
 #include <time.h>
 
-#include "internal.h"
+#include "shape.h"
 
 enum { IMPS_MAX = 64 }; /* tags of one request, those beyond are left out; the exchange's own samples have two */
 
+#define ROOT_MEMBERS(XX)                                                                           \
+    XX(test) XX(debug_requested) XX(bidder_timeout_ms) XX(tags) XX(members) XX(bid_info)            \
+    XX(excluded_technical_attributes) XX(excluded_attributes) XX(excluded_categories)               \
+    XX(excluded_creatives) XX(excluded_brands) XX(excluded_languages) XX(excluded_adservers)
+SHAPE(root, ROOT_MEMBERS)
+
+#define INFO_MEMBERS(XX)                                                                           \
+    XX(is_secure) XX(url) XX(domain) XX(publisher_id) XX(app_id) XX(inventory_audits)               \
+    XX(user_agent) XX(device_type) XX(ip_address) XX(device_make) XX(device_model)                  \
+    XX(accepted_languages) XX(country) XX(loc) XX(region) XX(city) XX(postal_code_id)               \
+    XX(postal_code) XX(user_id_64) XX(gender) XX(age) XX(segments) XX(userdata_json)
+SHAPE(info, INFO_MEMBERS)
+
+#define TAG_MEMBERS(XX)                                                                            \
+    XX(auction_id_64) XX(id) XX(site_id) XX(position) XX(allowed_media_types) XX(tag_format)        \
+    XX(creative_formats) XX(sizes) XX(size) XX(reserve_price) XX(estimated_clear_price) XX(ecp)     \
+    XX(deals)
+SHAPE(tag, TAG_MEMBERS)
+
 struct reader {
     const struct mb_wire_in *in;
-    struct mb_json_value root; /* the object under bid_request */
-    struct mb_json_value info; /* its bid_info */
+    struct mb_json *doc;
+    union root root; /* the object under bid_request */
+    union info info; /* its bid_info */
     struct mb_request *out;
 };
 
-static struct mb_json_value get(struct mb_json_value value, const char *key)
+static struct mb_slices ids(const struct reader *r, uint16_t place)
 {
-    return mb_json_get(value, mb_slice_of(key));
+    return place ? mb__exchange_ids(r->in, value_at(r->doc, place)) : (struct mb_slices){NULL, 0};
 }
 
-static struct mb_slice text(struct mb_json_value value, const char *key)
+static bool truth(const struct reader *r, uint16_t place)
 {
-    return mb__exchange_filled(mb_json_str(get(value, key)));
-}
-
-static struct mb_slice id(struct mb_json_value value, const char *key)
-{
-    return mb__exchange_filled(mb_json_id(get(value, key)));
+    return mb_json_bool(value_at(r->doc, place), false);
 }
 
 /* --- tags --- */
@@ -72,10 +87,10 @@ static bool is_vast_only(struct mb_slices creative_formats)
     return creative_formats.count > 0;
 }
 
-static enum mb_format read_format(const struct reader *r, struct mb_json_value tag)
+static enum mb_format read_format(const struct reader *r, const union tag *tag)
 {
-    struct mb_slices media = mb__exchange_ids(r->in, get(tag, "allowed_media_types"));
-    if (mb_slice_is(text(tag, "tag_format"), "vast")) {
+    struct mb_slices media = ids(r, tag->allowed_media_types);
+    if (mb_slice_is(text_at(r->doc, tag->tag_format), "vast")) {
         return MB_FORMAT_VIDEO;
     }
     for (size_t i = 0; i < sizeof media_formats / sizeof media_formats[0]; i++) {
@@ -83,32 +98,37 @@ static enum mb_format read_format(const struct reader *r, struct mb_json_value t
             return media_formats[i].format;
         }
     }
-    struct mb_slices creatives = mb__exchange_ids(r->in, get(tag, "creative_formats"));
+    struct mb_slices creatives = ids(r, tag->creative_formats);
     return is_vast_only(creatives) ? MB_FORMAT_VIDEO : MB_FORMAT_BANNER;
 }
 
-static void read_sizes(const struct reader *r, struct mb_json_value tag, struct mb_imp *imp)
+static void read_sizes(const struct reader *r, const union tag *tag, struct mb_imp *imp)
 {
-    struct mb_slices texts = mb__exchange_ids(r->in, get(tag, "sizes"));
+    struct mb_slices texts = ids(r, tag->sizes);
     struct mb_size *sizes = mb_xarena_array(r->in->arena, texts.count + 1, sizeof *sizes);
     for (size_t i = 0; i < texts.count; i++) {
         imp->n_sizes += mb_size_parse(texts.items[i], &sizes[imp->n_sizes]);
     }
     if (imp->n_sizes == 0) {
-        imp->n_sizes += mb_size_parse(text(tag, "size"), &sizes[0]);
+        imp->n_sizes += mb_size_parse(text_at(r->doc, tag->size), &sizes[0]);
     }
     imp->sizes = sizes;
     imp->size = sizes[0];
 }
 
 /* The `id` of each object, or a scalar itself: [{"id":6}] and [6] alike. */
-static struct mb_slices read_object_ids(const struct reader *r, struct mb_json_value list)
+static struct mb_slices read_object_ids(const struct reader *r, uint16_t place)
 {
+    struct mb_json_value list = value_at(r->doc, place);
     uint32_t room = mb_json_list_count(list);
-    struct mb_slice *items = mb_xarena_array(r->in->arena, room + 1, sizeof *items);
+    if (room == 0) {
+        return (struct mb_slices){NULL, 0};
+    }
+    struct mb_slice *items = mb_xarena_alloc_raw(r->in->arena, room * sizeof *items);
     size_t count = 0;
     for (struct mb_json_value v = mb_json_list_first(list); v.type != MB_JSON_NONE; v = mb_json_list_next(list, v)) {
-        struct mb_slice found = v.type == MB_JSON_OBJECT ? id(v, "id") : mb__exchange_filled(mb_json_id(v));
+        struct mb_json_value item = v.type == MB_JSON_OBJECT ? mb_json_get(v, MB_SLICE("id")) : v;
+        struct mb_slice found = mb__exchange_filled(mb_json_id(item));
         if (mb_slice_present(found)) {
             items[count++] = found;
         }
@@ -125,57 +145,58 @@ static struct mb_price to_house(const struct reader *r, struct mb_price wire)
 }
 
 /* What the exchange guesses to win, under its name of today or the one of its older samples. */
-static struct mb_price read_estimate(struct mb_json_value tag)
+static struct mb_price read_estimate(const struct reader *r, const union tag *tag)
 {
     struct mb_price price = {0};
-    if (!mb_json_price(get(tag, "estimated_clear_price"), &price)) {
-        mb_json_price(get(tag, "ecp"), &price);
+    if (!mb_json_price(value_at(r->doc, tag->estimated_clear_price), &price)) {
+        mb_json_price(value_at(r->doc, tag->ecp), &price);
     }
     return price.micros > 0 ? price : (struct mb_price){0};
 }
 
-static void read_imp(const struct reader *r, struct mb_json_value tag, struct mb_slices members,
-                     struct mb_imp *imp)
+static void read_imp(const struct reader *r, const union tag *tag, struct mb_json_value object,
+                     struct mb_slices members, struct mb_imp *imp)
 {
-    struct mb_slice position = text(tag, "position");
-    imp->id = id(tag, "auction_id_64");
+    struct mb_slice position = text_at(r->doc, tag->position);
+    imp->id = id_at(r->doc, tag->auction_id_64);
     imp->format = read_format(r, tag);
     read_sizes(r, tag, imp);
-    imp->floor_wire = mb__exchange_floor(get(tag, "reserve_price"));
+    imp->floor_wire = mb__exchange_floor(value_at(r->doc, tag->reserve_price));
     imp->floor = to_house(r, imp->floor_wire);
-    imp->estimated_price = to_house(r, read_estimate(tag));
+    imp->estimated_price = to_house(r, read_estimate(r, tag));
     imp->currency_wire = r->out->currency;
-    imp->secure = mb_json_bool(get(r->info, "is_secure"), false);
-    imp->tag_id = id(tag, "id");
+    imp->secure = truth(r, r->info.is_secure);
+    imp->tag_id = id_at(r->doc, tag->id);
     if (mb_slice_is(position, "above") || mb_slice_is(position, "below")) {
         imp->position = position;
     }
     imp->members = members;
-    imp->deals = read_object_ids(r, get(tag, "deals"));
-    imp->raw = mb__exchange_raw(tag);
+    imp->deals = read_object_ids(r, tag->deals);
+    imp->raw = mb__exchange_raw(object);
 }
 
 static int read_tags(const struct reader *r, struct mb_error *err)
 {
-    struct mb_json_value tags = get(r->root, "tags");
+    struct mb_json_value tags = value_at(r->doc, r->root.tags);
     uint32_t room = mb_json_list_count(tags);
     if (room == 0) {
         return mb_fail(err, MB_EPROTOCOL, "bid_request.tags", "a bid request has at least one tag");
     }
     room = room > IMPS_MAX ? IMPS_MAX : room;
-    struct mb_slices members = read_object_ids(r, get(r->root, "members"));
+    struct mb_slices members = read_object_ids(r, r->root.members);
     struct mb_imp *imps = mb_xarena_array(r->in->arena, room, sizeof *imps);
     size_t count = 0;
-    for (struct mb_json_value tag = mb_json_list_first(tags); tag.type != MB_JSON_NONE && count < room;
-         tag = mb_json_list_next(tags, tag)) {
-        if (!mb_slice_present(id(tag, "auction_id_64"))) {
+    for (struct mb_json_value v = mb_json_list_first(tags); v.type != MB_JSON_NONE && count < room;
+         v = mb_json_list_next(tags, v)) {
+        union tag tag = tag_of(v);
+        if (!mb_slice_present(id_at(r->doc, tag.auction_id_64))) {
             continue;
         }
         if (count == 0) {
-            r->out->site.id = id(tag, "site_id");
+            r->out->site.id = id_at(r->doc, tag.site_id);
         }
         imps[count].index = (uint32_t)count;
-        read_imp(r, tag, members, &imps[count++]);
+        read_imp(r, &tag, v, members, &imps[count++]);
     }
     if (count == 0) {
         return mb_fail(err, MB_EPROTOCOL, "bid_request.tags[0].auction_id_64", "no tag has an auction id");
@@ -191,16 +212,19 @@ static int read_tags(const struct reader *r, struct mb_error *err)
 /* The platform's and the seller's classification of the page, all auditors together. */
 static struct mb_slices read_categories(const struct reader *r)
 {
-    struct mb_json_value audits = get(r->info, "inventory_audits");
+    struct mb_json_value audits = value_at(r->doc, r->info.inventory_audits);
     size_t count = 0, room = 0;
     for (struct mb_json_value v = mb_json_list_first(audits); v.type != MB_JSON_NONE;
          v = mb_json_list_next(audits, v)) {
-        room += mb_json_list_count(get(v, "content_categories"));
+        room += mb_json_list_count(mb_json_get(v, MB_SLICE("content_categories")));
+    }
+    if (room == 0) {
+        return (struct mb_slices){NULL, 0};
     }
     struct mb_slice *items = mb_xarena_alloc_raw(r->in->arena, room * sizeof *items);
     for (struct mb_json_value v = mb_json_list_first(audits); v.type != MB_JSON_NONE;
          v = mb_json_list_next(audits, v)) {
-        struct mb_slices ids = mb__exchange_ids(r->in, get(v, "content_categories"));
+        struct mb_slices ids = mb__exchange_ids(r->in, mb_json_get(v, MB_SLICE("content_categories")));
         for (size_t i = 0; i < ids.count; i++) {
             items[count++] = ids.items[i];
         }
@@ -212,7 +236,7 @@ static struct mb_slices read_categories(const struct reader *r)
  * it. */
 static struct mb_slice read_user_agent(const struct reader *r)
 {
-    struct mb_slice ua = text(r->info, "user_agent");
+    struct mb_slice ua = text_at(r->doc, r->info.user_agent);
     bool is_encoded = mb_slice_find_char(ua, ' ') < 0 && mb_slice_find_char(ua, '%') >= 0;
     return is_encoded ? mb__exchange_decode(ua, r->in->arena) : ua;
 }
@@ -221,26 +245,26 @@ static void read_device(const struct reader *r)
 {
     static const char *const types[] = {NULL, "desktop", "phone", "tablet"};
     struct mb_device *device = &r->out->device;
-    int64_t type = mb_json_i64(get(r->info, "device_type"), 0);
-    device->ip = text(r->info, "ip_address");
+    int64_t type = integer_at(r->doc, r->info.device_type, 0);
+    device->ip = text_at(r->doc, r->info.ip_address);
     device->ua = read_user_agent(r);
-    device->make = text(r->info, "device_make");
-    device->model = text(r->info, "device_model");
+    device->make = text_at(r->doc, r->info.device_make);
+    device->model = text_at(r->doc, r->info.device_model);
     device->type = mb_slice_of(type > 0 && type < 4 ? types[type] : NULL);
-    device->language = mb__exchange_language(text(r->info, "accepted_languages"), r->in->arena);
+    device->language = mb__exchange_language(text_at(r->doc, r->info.accepted_languages), r->in->arena);
 }
 
 static void read_geo(const struct reader *r)
 {
     struct mb_geo_place *geo = &r->out->geo;
-    struct mb_slice country = text(r->info, "country");
-    struct mb_slice loc = text(r->info, "loc");
+    struct mb_slice country = text_at(r->doc, r->info.country);
+    struct mb_slice loc = text_at(r->doc, r->info.loc);
     if (country.len == 2) {
         geo->country = mb__exchange_upper(country, r->in->arena);
     }
-    geo->region = text(r->info, "region");
-    geo->city = text(r->info, "city");
-    geo->zip = mb__exchange_either(id(r->info, "postal_code_id"), id(r->info, "postal_code"));
+    geo->region = text_at(r->doc, r->info.region);
+    geo->city = text_at(r->doc, r->info.city);
+    geo->zip = mb__exchange_either(id_at(r->doc, r->info.postal_code_id), id_at(r->doc, r->info.postal_code));
     if (mb_slice_find_char(loc, ',') > 0) {
         geo->lat = mb__exchange_filled(mb_slice_cut(&loc, ','));
         geo->lon = mb__exchange_filled(loc);
@@ -261,43 +285,43 @@ static int32_t year_of_birth(int64_t age, int64_t now_ms)
 static void read_user(const struct reader *r)
 {
     struct mb_user *user = &r->out->user;
-    struct mb_slice user_id = id(r->info, "user_id_64");
+    struct mb_slice user_id = id_at(r->doc, r->info.user_id_64);
     user->id = mb__exchange_known_id(user_id);
     user->opted_out = mb_slice_is(user_id, "-1");
-    user->gender = text(r->info, "gender");
-    user->year_of_birth = year_of_birth(mb_json_i64(get(r->info, "age"), 0), r->in->now_ms);
-    user->segments = read_object_ids(r, get(r->info, "segments"));
-    user->data = mb__exchange_embedded(get(r->info, "userdata_json"));
+    user->gender = text_at(r->doc, r->info.gender);
+    user->year_of_birth = year_of_birth(integer_at(r->doc, r->info.age, 0), r->in->now_ms);
+    user->segments = read_object_ids(r, r->info.segments);
+    user->data = mb__exchange_embedded(value_at(r->doc, r->info.userdata_json));
 }
 
 static void read_page(const struct reader *r)
 {
     struct mb_site *site = &r->out->site;
-    site->page = text(r->info, "url");
-    site->domain = mb__exchange_host(text(r->info, "domain"), r->in->arena);
-    site->publisher_id = id(r->info, "publisher_id");
+    site->page = text_at(r->doc, r->info.url);
+    site->domain = mb__exchange_host(text_at(r->doc, r->info.domain), r->in->arena);
+    site->publisher_id = id_at(r->doc, r->info.publisher_id);
     site->categories = read_categories(r);
-    r->out->app.id = id(r->info, "app_id");
+    r->out->app.id = id_at(r->doc, r->info.app_id);
 }
 
 static void read_blocked(const struct reader *r)
 {
     struct mb_blocked *blocked = &r->out->blocked;
-    struct mb_json_value attributes = get(r->root, "excluded_technical_attributes");
+    struct mb_json_value attributes = value_at(r->doc, r->root.excluded_technical_attributes);
     if (!mb_json_present(attributes)) {
-        attributes = get(r->root, "excluded_attributes"); /* the older name */
+        attributes = value_at(r->doc, r->root.excluded_attributes); /* the older name */
     }
     blocked->attributes = mb__exchange_ids(r->in, attributes);
-    blocked->categories = mb__exchange_ids(r->in, get(r->root, "excluded_categories"));
-    blocked->creatives = mb__exchange_ids(r->in, get(r->root, "excluded_creatives"));
-    blocked->brands = mb__exchange_ids(r->in, get(r->root, "excluded_brands"));
-    blocked->languages = mb__exchange_ids(r->in, get(r->root, "excluded_languages"));
-    blocked->adservers = mb__exchange_ids(r->in, get(r->root, "excluded_adservers"));
+    blocked->categories = ids(r, r->root.excluded_categories);
+    blocked->creatives = ids(r, r->root.excluded_creatives);
+    blocked->brands = ids(r, r->root.excluded_brands);
+    blocked->languages = ids(r, r->root.excluded_languages);
+    blocked->adservers = ids(r, r->root.excluded_adservers);
 }
 
 static uint32_t read_timeout(const struct reader *r)
 {
-    int64_t own = mb_json_i64(get(r->root, "bidder_timeout_ms"), 0);
+    int64_t own = integer_at(r->doc, r->root.bidder_timeout_ms, 0);
     return own > 0 && own <= UINT32_MAX ? (uint32_t)own : r->in->endpoint->timeout_ms;
 }
 
@@ -311,15 +335,16 @@ int mb__xandr_decode_request(const struct mb_wire_in *in, struct mb_request *out
     if (rc < 0) {
         return rc;
     }
-    struct reader r = {.in = in, .root = get(mb_json_root(doc), "bid_request"), .out = out};
-    if (r.root.type != MB_JSON_OBJECT) {
+    struct mb_json_value root = mb_json_get(mb_json_root(doc), MB_SLICE("bid_request"));
+    if (root.type != MB_JSON_OBJECT) {
         return mb_fail(err, MB_EPROTOCOL, "bid_request", "the body is no {\"bid_request\":{...}}");
     }
-    r.info = get(r.root, "bid_info");
+    struct reader r = {.in = in, .doc = doc, .root = root_of(root), .out = out};
+    r.info = info_of(value_at(doc, r.root.bid_info));
     *out = (struct mb_request){
         .endpoint = in->endpoint,
-        .test = mb_json_bool(get(r.root, "test"), false),
-        .debug = mb_json_bool(get(r.root, "debug_requested"), false),
+        .test = truth(&r, r.root.test),
+        .debug = truth(&r, r.root.debug_requested),
         .currency = mb__xandr_currency(in->endpoint),
         .price_max = {MB_XANDR_PRICE_MAX_MICROS},
         .timeout_ms = read_timeout(&r),

@@ -10,68 +10,13 @@
 #include <stdint.h>
 #include <string.h>
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #include "moonbid/json.h"
 
 /* mb_json_token.flags, beside MB__JSON_ESCAPES */
 enum {
     MB__JSON_INTEGER = 2, /* a number without fraction and exponent */
-    MB__JSON_KEY = 4,     /* a string that is a key */
-    MB__JSON_WALK = 8     /* an object whose members are looked for one by one */
+    MB__JSON_WALK = 4     /* an object whose members are always looked for one by one */
 };
-
-/* The first byte at or behind `p` that is not plain inside a string: a quote, a backslash, a
- * control byte, a byte of a longer UTF-8 sequence; or `end`. */
-static inline const char *mb__json_skip_plain(const char *p, const char *end)
-{
-#ifdef __SSE2__
-    const char *const begin = p;
-    /* As signed numbers the bytes of longer sequences are below zero, so one comparison finds them
-     * and control bytes. */
-    while (end - p >= 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i hits = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
-                                                 _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))),
-                                    _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)));
-        unsigned mask = (unsigned)_mm_movemask_epi8(hits);
-        if (mask) {
-            return p + __builtin_ctz(mask);
-        }
-        p += 16;
-        if (end - p < 16 && p < end)
-            p = end - 16; /* the rest, together with bytes that are known to be plain */
-    }
-    if (p > begin)
-        return end;
-#endif
-    /* Eight bytes in a word: subtracting raises the top bit of each byte below the limit (a quote
-     * and a backslash are turned into zero first). A borrow can make the byte above a hit look like
-     * one too, so only the lowest hit counts, which is the one asked for. */
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    const uint64_t tops = ones << 7;
-    while (end - p >= 8) {
-        uint64_t word;
-        memcpy(&word, p, sizeof(word));
-        word = le64toh(word);
-        uint64_t quote = word ^ (ones * '"');
-        uint64_t backslash = word ^ (ones * '\\');
-        uint64_t hits = (((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) |
-                         ((word - ones * 0x20) & ~word) | word) &
-                        tops;
-        if (hits)
-            return p + __builtin_ctzll(hits) / 8;
-        p += 8;
-    }
-    for (; p < end; p++) {
-        unsigned char c = (unsigned char)*p;
-        if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\')
-            break;
-    }
-    return p;
-}
 
 /* --- values, for those who look them up --- */
 
@@ -100,6 +45,16 @@ static inline void mb__json_count_slip(struct mb_json *doc, enum mb_json_slip sl
 
 /* view.c: a string's text, decoded into the arena where it has escapes. */
 struct mb_slice mb__json_string(struct mb_json *doc, uint32_t token);
+
+/* The first eight bytes of a key, those behind its end as zeros; as no key has a zero byte, short ones
+ * that differ differ in it. `padded`: in a document's text. */
+static inline uint64_t mb__json_head(const char *padded, size_t len)
+{
+    uint64_t word;
+    memcpy(&word, padded, sizeof(word));
+    word = le64toh(word);
+    return len >= sizeof(word) ? word : word & ((UINT64_C(1) << (len * 8)) - 1);
+}
 
 /* --- number.c --- */
 

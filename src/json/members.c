@@ -1,34 +1,54 @@
-/* members.c - the table of members and the look into it; see members.h. */
-#include "members.h"
+/* members.c - a member is found by its key.
+ *
+ * Most objects have a few members: a walk over them costs less than any table. For those with many
+ * a table of slots is made when first one of them is asked: at most half full, all keys of all such
+ * objects of the document in it. Where the look for a key begins depends on its object and its
+ * mark; it goes on from slot to slot until an empty one. Slots hold the number of the key's token,
+ * 0 for none: the first token is no key. The token of a key in the table counts its object's
+ * number.
+ *
+ * What is rare is left to a walk there too: a key that may stand twice, a key with escapes, whose
+ * mark is not known, and one that finds no place near its own, or many keys of one mark could make
+ * each look long.
+ */
+#include "internal.h"
 
-enum { LEAST_SLOT_BITS = 6 };
+enum {
+    WALK_MAX = 16, /* members that are walked over */
+    LEAST_SLOT_BITS = 6,
+    PLACES = 16 /* slots that a key may stand in, from its own on; behind the last a 0 */
+};
 
 static_assert(MB_JSON_MAX_TOKENS <= UINT16_MAX, "a slot holds the number of a token");
 
-void mb__json_make_members(struct mb_json *doc, uint32_t keys, uint32_t n_tokens)
+static const char *text_of(const struct mb_json *doc, const struct mb_json_token *key)
 {
-    uint32_t bits = LEAST_SLOT_BITS;
-    while (UINT32_C(1) << bits < keys * 2)
-        bits++;
-    doc->slot_shift = (uint8_t)(32 - bits);
-    size_t slots =
-        ((size_t)1 << bits) + MB__JSON_PLACES; /* the last one's keys go on behind it, before a 0 */
-    doc->members = mb_xarena_array(doc->arena, slots, sizeof(doc->members[0]));
-    for (uint32_t i = 0; i < n_tokens; i++) {
-        if (doc->tokens[i].flags & MB__JSON_KEY)
-            mb__json_put_member(doc, doc->tokens, i);
-    }
+    return doc->text.data + key->start;
 }
 
+static size_t length_of(const struct mb_json_token *key)
+{
+    return key->end - key->start;
+}
+
+static bool is_key(const struct mb_json *doc, const struct mb_json_token *key, struct mb_slice name)
+{
+    return length_of(key) == name.len && memcmp(text_of(doc, key), name.data, name.len) == 0;
+}
+
+/* --- by a walk --- */
+
 /* Its keys may have escapes, or stand twice. */
-static __attribute__((noinline)) struct mb_json_value find_walking(struct mb_json_value value,
-                                                                   struct mb_slice name)
+static struct mb_json_value find_walking(struct mb_json_value value, struct mb_slice name)
 {
     struct mb_json *doc = value.doc;
     const struct mb_json_token *tokens = doc->tokens;
-    uint32_t end = tokens[value.token].next, found = 0;
-    for (uint32_t at = value.token + 1; at < end; at = tokens[at + 1].next) {
-        if (!mb_slice_eq(mb__json_string(doc, at), name))
+    uint32_t end = value.token + tokens[value.token].span, found = 0;
+    for (uint32_t at = value.token + 1; at < end; at += 1 + tokens[at + 1].span) {
+        bool same = __builtin_expect(tokens[at].flags & MB__JSON_ESCAPES, 0)
+                        ? mb_slice_eq(mb__json_string(doc, at), name)
+                        : is_key(doc, &tokens[at], name);
+        if (!same)
             continue;
         if (found)
             mb__json_count_slip(doc, MB_JSON_SLIP_DUPLICATE_KEY);
@@ -38,41 +58,89 @@ static __attribute__((noinline)) struct mb_json_value find_walking(struct mb_jso
     return found ? mb__json_value_at(doc, found + 1) : mb__json_absent(doc);
 }
 
-static inline bool same_word(const char *a, const char *b)
+/* --- by the table --- */
+
+/* Keys that differ in it differ. */
+static uint32_t mark_of(const char *key, size_t len)
 {
-    uint32_t left, right;
-    memcpy(&left, a, sizeof(left));
-    memcpy(&right, b, sizeof(right));
-    return left == right;
+    if (len == 0)
+        return 0;
+    return (uint32_t)(len & 0xff) | (uint32_t)(unsigned char)key[0] << 8 |
+           (uint32_t)(unsigned char)key[len / 2] << 16 |
+           (uint32_t)(unsigned char)key[len - 1] << 24;
 }
 
-/* Of two names of one length and mark, whether all bytes are the same. Three bytes are all in the
- * mark; the last word of others overlaps the one before. Names are too short for a call to pay. */
-static inline bool is_same(const char *a, const char *b, size_t len)
+static uint32_t slot_of(const struct mb_json *doc, uint32_t object, uint32_t mark)
 {
-    enum { WORD = sizeof(uint32_t) };
-    if (len < WORD)
-        return true;
-    for (size_t at = 0; at + WORD < len; at += WORD) {
-        if (!same_word(a + at, b + at))
-            return false;
+    return (mark * UINT32_C(0x9e3779b1) + object * UINT32_C(0x85ebca6b)) >> doc->slot_shift;
+}
+
+/* Puts a key of `object` into the table; there must be room. */
+static void put_member(struct mb_json *doc, uint32_t object, uint32_t key)
+{
+    struct mb_json_token *tokens = doc->tokens, *token = &tokens[key];
+    uint32_t mark = mark_of(text_of(doc, token), length_of(token));
+    uint16_t *slot = doc->members + slot_of(doc, object, mark);
+    const uint16_t *end = slot + PLACES - 1;
+    bool walk = token->flags & MB__JSON_ESCAPES;
+    for (; *slot != 0 && !walk; slot++) {
+        const struct mb_json_token *other = &tokens[*slot];
+        walk = slot == end ||
+               (other->count == object && mark_of(text_of(doc, other), length_of(other)) == mark);
     }
-    return same_word(a + len - WORD, b + len - WORD);
+    if (walk) {
+        tokens[object].flags |= MB__JSON_WALK;
+    } else {
+        token->count = (uint16_t)object;
+        *slot = (uint16_t)key;
+    }
 }
 
-struct mb_json_value mb_json_find(struct mb_json_value value, struct mb_slice name, uint32_t mark)
+static bool is_large(const struct mb_json_token *token)
+{
+    return token->type == MB_JSON_OBJECT && token->count > WALK_MAX;
+}
+
+static void make_table(struct mb_json *doc)
+{
+    const struct mb_json_token *tokens = doc->tokens;
+    uint32_t bits = LEAST_SLOT_BITS, keys = 0;
+    for (uint32_t i = 0; i < doc->n_tokens; i++)
+        keys += is_large(&tokens[i]) ? tokens[i].count : 0;
+    while (UINT32_C(1) << bits < keys * 2)
+        bits++;
+    doc->slot_shift = (uint8_t)(32 - bits);
+    /* The last slot's keys go on behind it, before a 0. */
+    doc->members = mb_xarena_array(doc->arena, ((size_t)1 << bits) + PLACES, sizeof(uint16_t));
+    for (uint32_t i = 0; i < doc->n_tokens; i++) {
+        if (!is_large(&tokens[i]))
+            continue;
+        uint32_t end = i + tokens[i].span;
+        for (uint32_t key = i + 1; key < end; key += 1 + tokens[key + 1].span)
+            put_member(doc, i, key);
+    }
+}
+
+static struct mb_json_value find_in_table(struct mb_json_value value, struct mb_slice name)
 {
     struct mb_json *doc = value.doc;
-    if (__builtin_expect(doc->has_walked, 0) && doc->tokens[value.token].flags & MB__JSON_WALK)
+    if (!doc->members)
+        make_table(doc);
+    if (doc->tokens[value.token].flags & MB__JSON_WALK)
         return find_walking(value, name);
-    const uint16_t *slot = doc->members + mb_json_slot(doc, value.token, mark);
-    for (const uint16_t *end = slot + MB__JSON_PLACES; slot < end && *slot != 0; slot++) {
-        uint32_t key = *slot;
-        const struct mb_json_token *token = &doc->tokens[key];
-        if (token->mark == mark && token->count == value.token &&
-            token->end - token->start == name.len &&
-            is_same(doc->text.data + token->start, name.data, name.len))
-            return (struct mb_json_value){doc, key + 1, token[1].type};
+    const uint16_t *slot = doc->members + slot_of(doc, value.token, mark_of(name.data, name.len));
+    for (const uint16_t *end = slot + PLACES; slot < end && *slot != 0; slot++) {
+        const struct mb_json_token *token = &doc->tokens[*slot];
+        if (token->count == value.token && is_key(doc, token, name))
+            return mb__json_value_at(doc, *slot + 1u);
     }
     return mb__json_absent(doc);
+}
+
+struct mb_json_value mb_json_get(struct mb_json_value value, struct mb_slice key)
+{
+    if (value.type != MB_JSON_OBJECT)
+        return mb__json_absent(value.doc);
+    return is_large(&value.doc->tokens[value.token]) ? find_in_table(value, key)
+                                                     : find_walking(value, key);
 }

@@ -1,43 +1,48 @@
 /* tokenizer.c - one pass from text to tokens; no recursion, no decoding.
  *
- * A stack of open containers says whether a key, a comma or an end is due, so the depth limit is
- * the size of that stack and hostile nesting costs nothing. Tokens grow in the arena by doubling
- * from a guess after the text's length; allocating for the worst case (`[1,1,...]`) would cost ten
- * times the text for every body.
+ * The text is copied first, with zero bytes behind it. A zero fits nowhere in JSON, so wherever
+ * the pass stands it need not ask whether the text goes on: it finds a byte that does not fit, and
+ * only then looks whether that is the end. Copying costs a fiftieth of what those questions did.
  *
- * The loop keeps its place in the text, the next token and `struct base` in variables of its own:
- * through a pointer each store of a token would make the compiler read them again. What happens
- * seldom (escapes, other than ASCII, errors, growing) is in functions of its own, never inlined.
+ * No stack: an open container's token holds the way back to the one around it where its end and its
+ * count will be. The last byte of an open container says whether a key is due. So hostile nesting
+ * costs nothing. Tokens grow in the arena by doubling from a guess after the text's length;
+ * allocating for the worst case (`[1,1,...]`) would cost eight times the text for every body.
+ *
+ * Blanks are looked for only where what is due does not stand: exchanges send none. What happens
+ * seldom (blanks, escapes, other than ASCII, errors, growing) is in functions of its own, never
+ * inlined, which do not get to see `struct pass`: its parts stay in registers.
  *
  * Functions take the place in the text and return the place behind what they read, or NULL after
  * fail_at().
  */
-#include "members.h"
+#include "internal.h"
+#include "scan.h"
 
-#define BYTES_PER_TOKEN_GUESS 8
+#define BYTES_PER_TOKEN_GUESS 6
 #define LEAST_CAPACITY 16
 #define TOKENS_A_STEP 2 /* a key and its value */
 
 #define HOT static inline __attribute__((always_inline))
 #define COLD static __attribute__((noinline, cold))
 
-/* Handed on by value. */
-struct base {
-    const char *begin;
-    const char *end;
-    struct mb_json_token *tokens;
-};
-
+/* What does not change from value to value. */
 struct scanner {
     struct mb_json *doc;
     const char *begin;
-    const char *end;
-    uint32_t capacity;                /* of doc->tokens */
-    uint32_t depth;                   /* containers open */
-    uint32_t open[MB_JSON_MAX_DEPTH]; /* their tokens, outermost first */
-    uint8_t flags;                    /* of a string with bytes that are not plain */
-    int code;                         /* result once a function returned NULL */
-    struct mb_error *err;             /* may be NULL */
+    const char *end;                   /* the first zero behind the text */
+    const struct mb_json_token *limit; /* from here on there is no room for a step */
+    int code;                          /* result once a function returned NULL */
+    struct mb_error *err;              /* may be NULL */
+};
+
+/* Where the pass stands. */
+struct pass {
+    struct mb_json_token *at;        /* the next token */
+    struct mb_json_token *container; /* the innermost that is open; the first token before one is */
+    uint32_t count;                  /* its members that are behind */
+    uint32_t depth;                  /* containers that are open */
+    char closer;                     /* its closing bracket; 0 where none is open */
 };
 
 COLD const char *fail_at(struct scanner *s, int code, const char *at, const char *what)
@@ -52,20 +57,25 @@ COLD const char *fail_syntax(struct scanner *s, const char *p, const char *what)
     return fail_at(s, MB_ESYNTAX, p, p == s->end ? "the text ends too early" : what);
 }
 
-/* The first byte that is no blank, `*p` then stands on it; 0 at the end, which fits nowhere. */
-HOT unsigned char next_byte(const char **p, const char *end)
+/* The first byte from `p` on that is no blank. */
+static __attribute__((noinline)) const char *skip_blanks(const char *p)
 {
-    while (*p < end) {
-        unsigned char c = (unsigned char)**p;
-        if (__builtin_expect(c > ' ', 1) || (c != ' ' && c != '\n' && c != '\r' && c != '\t'))
-            return c;
-        ++*p;
-    }
-    return 0;
+    while (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')
+        p++;
+    return p;
 }
 
-/* Room for so many tokens: `used` of them are there. Their keys are half of them at most. */
-static void make_room(struct scanner *s, uint32_t capacity, uint32_t used)
+/* Where `c` stands, at `p` or with blanks before it; NULL where something else does. */
+HOT const char *find(struct scanner *s, const char *p, char c, const char *what)
+{
+    if (__builtin_expect(*p == c, 1))
+        return p;
+    p = skip_blanks(p);
+    return *p == c ? p : fail_syntax(s, p, what);
+}
+
+/* Room for so many tokens: `used` of them are there. */
+static void make_room(struct scanner *s, size_t capacity, size_t used)
 {
     struct mb_json *doc = s->doc;
     struct mb_json_token *tokens =
@@ -73,32 +83,35 @@ static void make_room(struct scanner *s, uint32_t capacity, uint32_t used)
     if (used > 0)
         memcpy(tokens, doc->tokens, used * sizeof(tokens[0]));
     doc->tokens = tokens;
-    s->capacity = capacity;
-    mb__json_make_members(doc, capacity / 2, used);
+    s->limit = tokens + capacity - (TOKENS_A_STEP - 1);
 }
 
-/* Makes room for a step behind the first `used` tokens: for `due` more. NULL at the limit. */
-COLD const char *grow(struct scanner *s, uint32_t used, uint32_t due, const char *p)
+/* Makes room for a step of `due` more tokens at `at`, and gives where that is now. NULL at the
+ * limit. */
+COLD struct mb_json_token *grow(struct scanner *s, const struct mb_json_token *at, size_t due,
+                                const char *p)
 {
-    uint32_t capacity = s->capacity < MB_JSON_MAX_TOKENS / 2 ? s->capacity * 2 : MB_JSON_MAX_TOKENS;
-    if (used + due > MB_JSON_MAX_TOKENS)
-        return fail_at(s, MB_ENOMEM, p, "too many values");
-    if (capacity > s->capacity)
-        make_room(s, capacity, used);
-    return p;
+    size_t used = (size_t)(at - s->doc->tokens);
+    if (used + due > MB_JSON_MAX_TOKENS) {
+        (void)fail_at(s, MB_ENOMEM, p, "too many values");
+        return NULL;
+    }
+    size_t capacity = used < MB_JSON_MAX_TOKENS / 2 ? used * 2 : MB_JSON_MAX_TOKENS;
+    make_room(s, capacity, used);
+    return s->doc->tokens + used;
 }
 
-/* Writes token `at` for the text from `from` up to `to`. */
-HOT void put(struct base base, uint32_t at, enum mb_json_type type, uint8_t flags, const char *from,
-             const char *to)
+/* Writes a token for the text from `from` up to `to`. */
+HOT void put(const char *begin, struct mb_json_token *at, enum mb_json_type type, unsigned flags,
+             const char *from, const char *to)
 {
-    base.tokens[at] = (struct mb_json_token){
-        .start = (uint32_t)(from - base.begin),
-        .end = (uint32_t)(to - base.begin),
-        .next = at + 1,
-        .type = (uint8_t)type,
-        .flags = flags,
-    };
+    at->start = (uint32_t)(from - begin);
+    at->end = (uint32_t)(to - begin);
+    at->span = 1;
+    at->type = (uint8_t)type;
+    at->flags = (uint8_t)flags;
+    at->count = 0;
+    at->unused = 0; /* so that all but the places is one word */
 }
 
 /* --- strings --- */
@@ -111,9 +124,7 @@ static bool is_hex(char c)
 /* `p` stands on the backslash. Surrogates are not paired here: a lone one is decoded as U+FFFD. */
 static const char *scan_escape(struct scanner *s, const char *p)
 {
-    if (++p == s->end)
-        return fail_syntax(s, p, "");
-    switch (*p) {
+    switch (*++p) {
     case '"':
     case '\\':
     case '/':
@@ -126,7 +137,7 @@ static const char *scan_escape(struct scanner *s, const char *p)
     case 'u':
         p++;
         for (int i = 0; i < 4; i++, p++) {
-            if (p == s->end || !is_hex(*p))
+            if (!is_hex(*p))
                 return fail_syntax(s, p, "not a hexadecimal digit");
         }
         return p;
@@ -136,104 +147,76 @@ static const char *scan_escape(struct scanner *s, const char *p)
 }
 
 /* `p` stands on a byte of a string that is not plain, and not the closing quote. */
-static __attribute__((noinline)) const char *scan_special(struct scanner *s, const char *p)
+static __attribute__((noinline)) const char *scan_special(struct scanner *s, const char *p,
+                                                          unsigned *flags)
 {
-    if (p == s->end)
-        return fail_syntax(s, p, "");
     if (*p == '\\') {
-        s->flags = MB__JSON_ESCAPES;
+        *flags = MB__JSON_ESCAPES;
         return scan_escape(s, p);
     }
     size_t len = (unsigned char)*p < 0x20 ? 0 : mb_slice_utf8(mb_slice(p, (size_t)(s->end - p)));
     return len ? p + len : fail_syntax(s, p, "control byte or invalid UTF-8 in a string");
 }
 
-/* The closing quote of a string whose first byte that is not plain, or the end of the text, is `p`;
- * s->flags is set. */
-static __attribute__((noinline)) const char *scan_rest(struct scanner *s, const char *p)
+/* The rest of the string that began at `open`; `p` stands on its first byte that is not plain. */
+static __attribute__((noinline)) const char *scan_rest(struct scanner *s, const char *open,
+                                                       const char *p, struct mb_json_token *at)
 {
-    s->flags = 0;
-    while (p && (p == s->end || *p != '"')) {
-        p = scan_special(s, p);
-        if (p)
-            p = mb__json_skip_plain(p, s->end);
+    unsigned flags = 0;
+    while (*p != '"') {
+        p = scan_special(s, p, &flags);
+        if (!p)
+            return NULL;
+        p = mb__json_skip_plain(p);
     }
-    return p;
+    put(s->begin, at, MB_JSON_STRING, flags, open, p);
+    return p + 1;
 }
 
-/* `p` stands behind the opening quote. Gives the closing one, and whether there are escapes. */
-HOT const char *scan_string(struct scanner *s, struct base base, const char *p, uint8_t *escapes)
+/* `open` stands behind the opening quote. Gives the place behind the closing one. */
+HOT const char *scan_string(struct scanner *s, const char *begin, const char *open,
+                            struct mb_json_token *at)
 {
-    *escapes = 0;
-    p = mb__json_skip_plain(p, base.end);
-    if (__builtin_expect(p < base.end && *p == '"', 1))
-        return p;
-    p = scan_rest(s, p);
-    *escapes = s->flags;
-    return p;
+    const char *close = mb__json_skip_plain(open);
+    if (__builtin_expect(*close != '"', 0))
+        return scan_rest(s, open, close, at);
+    put(begin, at, MB_JSON_STRING, 0, open, close);
+    return close + 1;
 }
 
 /* --- keys and scalars --- */
 
 /* A key and its colon. */
-HOT const char *scan_key(struct scanner *s, struct base base, const char *p, uint32_t object,
-                         uint32_t at)
+HOT const char *scan_key(struct scanner *s, const char *begin, const char *p,
+                         struct mb_json_token *at)
 {
-    uint8_t escapes;
-    if (next_byte(&p, base.end) != '"')
-        return fail_syntax(s, p, "a string is due");
-    const char *open = ++p;
-    p = scan_string(s, base, p, &escapes);
-    if (!p)
-        return NULL;
-    uint32_t mark = mb_json_mark(mb_slice(open, (size_t)(p - open)));
-    base.tokens[at] = (struct mb_json_token){
-        .start = (uint32_t)(open - base.begin),
-        .end = (uint32_t)(p - base.begin),
-        .next = at + 1,
-        .count = object,
-        .mark = mark,
-        .type = MB_JSON_STRING,
-        .flags = (uint8_t)(escapes | MB__JSON_KEY),
-    };
-    mb__json_put_member(s->doc, base.tokens, at);
-    p++;
-    if (next_byte(&p, base.end) != ':')
-        return fail_syntax(s, p, "a colon is due");
-    return p + 1;
+    p = find(s, p, '"', "a string is due");
+    if (p)
+        p = scan_string(s, begin, p + 1, at);
+    if (p)
+        p = find(s, p, ':', "a colon is due");
+    return p ? p + 1 : NULL;
 }
 
 static const char *scan_word(struct scanner *s, const char *p, const char *word)
 {
     for (; *word; word++, p++) {
-        if (p == s->end || *p != *word)
+        if (*p != *word)
             return fail_syntax(s, p, "a value is due");
     }
     return p;
 }
 
-/* Behind a number that begins with 1 to 9 and has neither sign, point nor exponent, as most; else
- * NULL. */
-HOT const char *scan_digits(const char *p, const char *end)
-{
-    if (*p < '1' || *p > '9')
-        return NULL;
-    do {
-        p++;
-    } while (p < end && *p >= '0' && *p <= '9');
-    return p < end && (*p == '.' || (*p | 0x20) == 'e') ? NULL : p;
-}
-
 /* A number with more to it than digits, or a word. */
-static __attribute__((noinline)) const char *scan_other(struct scanner *s, struct base base,
-                                                        const char *p, uint32_t at)
+static __attribute__((noinline)) const char *scan_other(struct scanner *s, const char *p,
+                                                        struct mb_json_token *at)
 {
     enum mb_json_type type = *p == 't' ? MB_JSON_TRUE : *p == 'f' ? MB_JSON_FALSE : MB_JSON_NULL;
     bool is_integer = false;
     const char *wrong, *behind;
     if (*p == '-' || (*p >= '0' && *p <= '9')) {
         type = MB_JSON_NUMBER;
-        behind = mb__json_scan_number(p, base.end, &is_integer, &wrong);
+        behind = mb__json_scan_number(p, s->end, &is_integer, &wrong);
         if (!behind)
             return fail_syntax(s, wrong, "a digit is due");
     } else {
@@ -241,130 +224,163 @@ static __attribute__((noinline)) const char *scan_other(struct scanner *s, struc
         if (!behind)
             return NULL;
     }
-    put(base, at, type, is_integer ? MB__JSON_INTEGER : 0, p, behind);
+    put(s->begin, at, type, is_integer ? MB__JSON_INTEGER : 0, p, behind);
+    return behind;
+}
+
+/* A string, a number or a word. */
+HOT const char *scan_scalar(struct scanner *s, const char *begin, const char *p,
+                            struct mb_json_token *at)
+{
+    if (*p == '"')
+        return scan_string(s, begin, p + 1, at);
+    if (*p < '1' || *p > '9')
+        return scan_other(s, p, at);
+    const char *behind = mb__json_skip_digits(p);
+    if (*behind == '.' || (*behind | 0x20) == 'e')
+        return scan_other(s, p, at);
+    put(begin, at, MB_JSON_NUMBER, MB__JSON_INTEGER, p, behind);
     return behind;
 }
 
 /* --- containers --- */
 
-/* What closes the innermost container; 0 when all are closed. */
-HOT unsigned char closer_of(const struct scanner *s, struct base base, uint32_t container)
+/* `p` stands on the opening bracket. NULL: too deep. */
+HOT const char *open_container(struct scanner *s, struct pass *t, const char *p)
 {
-    if (s->depth == 0)
-        return 0;
-    return base.tokens[container].type == MB_JSON_OBJECT ? '}' : ']';
-}
-
-/* `p` stands on the opening bracket; NULL where it nests too deep. */
-HOT const char *open_container(struct scanner *s, struct base base, const char *p, uint32_t at)
-{
-    if (s->depth == MB_JSON_MAX_DEPTH)
+    if (t->depth++ == MB_JSON_MAX_DEPTH)
         return fail_at(s, MB_ENOMEM, p, "nested too deep");
-    s->open[s->depth++] = at;
-    put(base, at, *p == '{' ? MB_JSON_OBJECT : MB_JSON_ARRAY, 0, p, p + 1);
+    t->container->count =
+        (uint16_t)t->count; /* the outermost one's own, which is set when it ends */
+    t->at->start = (uint32_t)(p - s->begin);
+    t->at->end = (uint32_t)(t->at - t->container); /* the way back, 0 of the outermost */
+    t->at->type = *p == '{' ? MB_JSON_OBJECT : MB_JSON_ARRAY;
+    t->at->flags = 0;
+    t->container = t->at++;
+    t->count = 0;
+    t->closer = (char)(*p + 2); /* in ASCII both stand so */
     return p + 1;
 }
 
-/* `p` stands on the closing bracket of `container`; `at` is the next token. Gives the container
- * around it. */
-HOT uint32_t close_container(struct scanner *s, struct base base, uint32_t container, const char *p,
-                             uint32_t at)
+/* `p` stands on the closing bracket. */
+HOT const char *close_container(struct scanner *s, struct pass *t, const char *p)
 {
-    base.tokens[container].end = (uint32_t)(p + 1 - base.begin);
-    base.tokens[container].next = at;
-    s->depth--;
-    return s->depth ? s->open[s->depth - 1] : 0;
+    struct mb_json_token *container = t->container;
+    uint32_t way_back = container->end;
+    container->end = (uint32_t)(++p - s->begin);
+    container->span = (uint16_t)(t->at - container);
+    container->count = (uint16_t)t->count;
+    container -= way_back;
+    t->container = container;
+    t->count = container->count;
+    t->depth--;
+    t->closer = way_back == 0 ? 0 : container->type == MB_JSON_OBJECT ? '}' : ']';
+    return p;
 }
 
 /* --- the document --- */
 
-/* One value; of a container with members its opening bracket. Gives what stands behind. */
-HOT const char *scan_value(struct scanner *s, struct base base, const char *p, unsigned char c,
-                           uint32_t at)
+/* `p` stands behind a value. Gives the place behind its comma, or behind the outermost container.
+ */
+HOT const char *leave_value(struct scanner *s, struct pass *t, const char *p)
 {
-    if (c == '"') {
-        uint8_t escapes;
-        const char *open = p + 1;
-        p = scan_string(s, base, open, &escapes);
-        if (!p)
-            return NULL;
-        put(base, at, MB_JSON_STRING, escapes, open, p);
-        return p + 1;
+    do {
+        t->count++;
+        if (__builtin_expect(*p == ',', 1))
+            return p + 1;
+        if (*p != t->closer) {
+            p = skip_blanks(p);
+            if (*p == ',')
+                return p + 1;
+            if (*p != t->closer)
+                return fail_syntax(s, p, "a comma or the closing bracket is due");
+        }
+        p = close_container(s, t, p);
+    } while (t->closer);
+    return p;
+}
+
+/* Behind an opening bracket: to the first member, or out of an empty container. */
+HOT const char *enter_container(struct scanner *s, struct pass *t, const char *p)
+{
+    if (*p <= ' ')
+        p = skip_blanks(p);
+    if (*p != t->closer)
+        return p;
+    p = close_container(s, t, p);
+    return t->closer ? leave_value(s, t, p) : p;
+}
+
+/* A container and all that is in it. */
+static const char *scan_container(struct scanner *s, struct pass t, const char *p)
+{
+    p = open_container(s, &t, p);
+    p = enter_container(s, &t, p);
+    while (p && t.closer) {
+        if (__builtin_expect(t.at >= s->limit, 0)) {
+            ptrdiff_t way_back = t.at - t.container;
+            t.at = grow(s, t.at, t.closer == '}' ? 2 : 1, p);
+            if (!t.at)
+                return NULL;
+            t.container = t.at - way_back;
+        }
+        if (t.closer == '}') {
+            p = scan_key(s, s->begin, p, t.at++);
+            if (!p)
+                return NULL;
+        }
+        if (*p <= ' ')
+            p = skip_blanks(p);
+        if (*p != '"' && (*p == '{' || *p == '[')) {
+            p = open_container(s, &t, p);
+            p = p ? enter_container(s, &t, p) : NULL;
+        } else {
+            p = scan_scalar(s, s->begin, p, t.at++);
+            p = p ? leave_value(s, &t, p) : NULL;
+        }
     }
-    if (c == '{' || c == '[')
-        return open_container(s, base, p, at);
-    if (p == base.end)
-        return fail_syntax(s, p, "");
-    const char *behind = scan_digits(p, base.end);
-    if (!behind)
-        return scan_other(s, base, p, at);
-    put(base, at, MB_JSON_NUMBER, MB__JSON_INTEGER, p, behind);
-    return behind;
+    s->doc->n_tokens = (uint32_t)(t.at - s->doc->tokens);
+    return p;
 }
 
 static const char *scan_document(struct scanner *s)
 {
-    struct base base = {s->begin, s->end, s->doc->tokens};
-    const char *p = base.begin;
-    uint32_t next = 0;        /* token */
-    uint32_t container = 0;   /* the innermost that is open */
-    unsigned char closer = 0; /* its bracket; 0: none is open */
-    do {
-        if (s->capacity - next < TOKENS_A_STEP) {
-            if (!grow(s, next, closer == '}' ? 2 : 1, p))
-                return NULL;
-            base.tokens = s->doc->tokens;
-        }
-        if (closer == '}') {
-            p = scan_key(s, base, p, container, next++);
-            if (!p)
-                return NULL;
-        }
-        unsigned char c = next_byte(&p, base.end);
-        p = scan_value(s, base, p, c, next++);
-        if (!p)
-            return NULL;
-        if (c == '{' || c == '[') {
-            container = next - 1;
-            closer = c == '{' ? '}' : ']';
-            if (next_byte(&p, base.end) != closer)
-                continue; /* with its first key or value */
-            container = close_container(s, base, container, p++, next);
-            closer = closer_of(s, base, container);
-        }
-        while (closer) { /* behind a value: a comma, or the end of what it stands in */
-            c = next_byte(&p, base.end);
-            base.tokens[container].count++;
-            if (c == ',')
-                break;
-            if (c != closer)
-                return fail_syntax(s, p, "a comma or the closing bracket is due");
-            container = close_container(s, base, container, p++, next);
-            closer = closer_of(s, base, container);
-        }
-        p += closer != 0;
-    } while (closer);
-    s->doc->n_tokens = next;
-    (void)next_byte(&p, base.end);
-    return p == base.end ? p : fail_syntax(s, p, "nothing more is due");
+    struct mb_json_token *at = s->doc->tokens;
+    const char *p = skip_blanks(s->begin);
+    if (*p == '{' || *p == '[') {
+        p = scan_container(s, (struct pass){.at = at, .container = at}, p);
+    } else {
+        p = scan_scalar(s, s->begin, p, at);
+        s->doc->n_tokens = 1;
+    }
+    if (!p)
+        return NULL;
+    p = skip_blanks(p);
+    return p == s->end ? p : fail_syntax(s, p, "nothing more is due");
+}
+
+/* The text in the arena, with zeros behind it. */
+static struct mb_slice copy_padded(struct mb_arena *arena, struct mb_slice text)
+{
+    char *copy = mb_xarena_alloc_raw(arena, text.len + MB__JSON_PAD);
+    if (text.len > 0)
+        memcpy(copy, text.data, text.len);
+    memset(copy + text.len, 0, MB__JSON_PAD);
+    return mb_slice(copy, text.len);
 }
 
 int mb_json_parse(struct mb_json *doc, struct mb_arena *arena, struct mb_slice text,
                   struct mb_error *err)
 {
-    *doc = (struct mb_json){.text = text, .arena = arena};
-    if (text.len > INT32_MAX) {
-        *doc = (struct mb_json){.arena = arena};
+    *doc = (struct mb_json){.arena = arena};
+    if (text.len > INT32_MAX)
         return mb_fail_at(err, MB_ENOMEM, 0, "more than 2^31 bytes");
-    }
-    struct scanner s; /* `open` is not worth clearing */
-    s.doc = doc;
-    s.err = err;
-    s.begin = text.data ? text.data : "";
+    struct scanner s = {.doc = doc, .err = err};
+    doc->text = copy_padded(arena, text);
+    s.begin = doc->text.data;
     s.end = s.begin + text.len;
-    s.depth = 0;
     size_t capacity = text.len / BYTES_PER_TOKEN_GUESS + LEAST_CAPACITY;
-    make_room(&s, capacity < MB_JSON_MAX_TOKENS ? (uint32_t)capacity : MB_JSON_MAX_TOKENS, 0);
+    make_room(&s, capacity < MB_JSON_MAX_TOKENS ? capacity : MB_JSON_MAX_TOKENS, 0);
     if (scan_document(&s))
         return 0;
     *doc = (struct mb_json){.arena = arena};

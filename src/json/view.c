@@ -140,7 +140,7 @@ struct mb_json_value mb_json_at(struct mb_json_value value, uint32_t index)
         return mb__json_absent(value.doc);
     uint32_t at = value.token + 1;
     while (index--)
-        at = value.doc->tokens[at].next;
+        at += value.doc->tokens[at].span;
     return mb__json_value_at(value.doc, at);
 }
 
@@ -156,8 +156,8 @@ struct mb_json_value mb_json_next(struct mb_json_value container, struct mb_json
 {
     if (!is_container(container) || at.type == MB_JSON_NONE)
         return mb__json_absent(container.doc);
-    uint32_t next = token_of(at)->next;
-    if (next >= token_of(container)->next)
+    uint32_t next = at.token + token_of(at)->span;
+    if (next >= container.token + token_of(container)->span)
         return mb__json_absent(container.doc);
     uint32_t keys = container.type == MB_JSON_OBJECT ? 1 : 0;
     return mb__json_value_at(container.doc, next + keys);
@@ -316,9 +316,6 @@ double mb_json_f64(struct mb_json_value value, double fallback)
         count_wrong_type(value);
         return fallback;
     }
-    /* Only a number that is the whole document has nothing behind it. */
-    if (token_of(value)->end == value.doc->text.len)
-        text = mb_xarena_copy(value.doc->arena, text);
     double number = mb__json_number_f64(text);
     if (!isfinite(number)) {
         count_wrong_type(value);

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "internal.h"
+#include "scan.h"
 
 void mb_json_writer_init(struct mb_json_writer *w, struct mb_buf *buf)
 {
@@ -84,7 +85,7 @@ static __attribute__((noinline)) void add_special(struct mb_buf *buf, const char
                                                   const char *end)
 {
     while (p < end) {
-        const char *special = mb__json_skip_plain(p, end);
+        const char *special = mb__json_skip_plain_until(p, end);
         mb_xbuf_add(buf, p, (size_t)(special - p));
         p = special;
         if (p == end)
@@ -103,7 +104,7 @@ static __attribute__((noinline)) void add_special(struct mb_buf *buf, const char
 static void add_string(struct mb_buf *buf, struct mb_slice s)
 {
     const char *end = s.len ? s.data + s.len : s.data;
-    const char *special = mb__json_skip_plain(s.data, end);
+    const char *special = mb__json_skip_plain_until(s.data, end);
     size_t plain = (size_t)(special - s.data);
     mb_xbuf_reserve(buf, s.len + 2);
     buf->data[buf->len] = '"';

@@ -258,7 +258,7 @@ int mb__ledger_read_fields(struct mb_slice json, struct mb_arena *arena, struct 
                            struct mb_error *err)
 {
     struct mb_json doc;
-    int rc = mb_json_parse(&doc, arena, mb_xarena_copy(arena, json), err);
+    int rc = mb_json_parse(&doc, arena, json, err);
     if (rc) {
         return rc;
     }

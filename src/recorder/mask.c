@@ -200,16 +200,17 @@ static void walk(struct rewriting *r, struct mb_json_value node, struct mb_slice
 
 struct mb_slice mb__mask_body(struct mb__masker *m, struct mb_slice body)
 {
-    struct rewriting r = {.masker = m, .text = body};
+    struct rewriting r = {.masker = m};
     struct mb_json doc;
     struct mb_slice masked = body;
 
     if (mb_slice_empty(body) || mb_json_parse(&doc, &m->arena, body, NULL)) {
         return body; /* what was decided on decodes; a GET has none */
     }
+    r.text = doc.text;
     walk(&r, mb_json_root(&doc), MB_SLICE(""));
     if (r.copied > 0) {
-        mb_xbuf_add(&r.out, body.data + r.copied, body.len - r.copied);
+        mb_xbuf_add(&r.out, r.text.data + r.copied, r.text.len - r.copied);
         masked = mb_xarena_copy(&m->arena, mb_buf_slice(&r.out));
     }
     mb_buf_fini(&r.out);

@@ -360,7 +360,7 @@ static void check_place(struct subject *s, const struct place *at)
 
 static void check_inside(struct subject *s, struct mb_json_value container)
 {
-    const char *base = s->text.data;
+    const char *base = container.doc->text.data;
     for (struct mb_json_value v = mb_json_first(container); v.type != MB_JSON_NONE; v = mb_json_next(container, v)) {
         struct mb_slice json = mb_json_text(v);
         struct place at = {.text = s->text, .start = (size_t)(json.data - base)};

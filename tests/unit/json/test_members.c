@@ -97,7 +97,7 @@ static void add_key(unsigned *seed)
 
 static void add_object(unsigned *seed, unsigned depth)
 {
-    unsigned members = next_random(seed) % 12;
+    unsigned members = next_random(seed) % (depth < 2 ? 40 : 12);
     mb_xbuf_add_char(&text, '{');
     for (unsigned i = 0; i < members; i++) {
         if (i > 0)
@@ -123,6 +123,32 @@ static void a_look_up_finds_what_a_walk_finds(void **state)
             struct mb_json_value value = {&doc, token, doc.tokens[token].type};
             for (size_t i = 0; i < NAMES; i++)
                 check(value, mb_slice_of(names[i]));
+        }
+    }
+}
+
+/* A walk finds them among a few, a table among many; one key with an escape or that stands twice is
+ * found all the same. */
+static void keys_are_found_on_both_sides_of_the_border(void **state)
+{
+    (void)state;
+    enum { KEYS = 40 };
+    for (unsigned n = 1; n <= KEYS; n++) {
+        for (unsigned odd = 0; odd < 3; odd++) {
+            static const char *const first[] = {"\"k0\":{\"k1\":7}", "\"\\u006b0\":0",
+                                                "\"k0\":0,\"k0\":1"};
+            mb_buf_clear(&text);
+            mb_xbuf_printf(&text, "[{%s", first[odd]);
+            for (unsigned i = 1; i < n; i++)
+                mb_xbuf_printf(&text, ",\"k%u\":%u", i, i);
+            mb_xbuf_add_text(&text, "},{\"k1\":3}]");
+            struct mb_json_value list = parse(), object = mb_json_at(list, 0);
+            for (unsigned i = 0; i <= n; i++) {
+                char key[16];
+                snprintf(key, sizeof(key), "k%u", i);
+                check(object, mb_slice_of(key));
+                check(mb_json_at(list, 1), mb_slice_of(key));
+            }
         }
     }
 }
@@ -169,6 +195,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_look_up_finds_what_a_walk_finds, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(keys_are_found_on_both_sides_of_the_border, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(keys_of_one_mark_are_all_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(as_many_keys_as_a_document_may_have_are_found, set_up,
                                         tear_down),

@@ -1,0 +1,126 @@
+/* scan.h - where a run of bytes ends, found sixteen bytes at a time.
+ *
+ * Part of: json (private).
+ *
+ * Behind a document's text stand MB__JSON_PAD zero bytes (tokenizer.c). A zero ends every run, so
+ * no run in it is asked whether the text goes on, and bytes may be read past its end. SSE2 is in
+ * every x86-64; elsewhere eight bytes in a word, or one by one.
+ */
+#ifndef MB_JSON_SCAN_H
+#define MB_JSON_SCAN_H
+
+#include <endian.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+enum { MB__JSON_PAD = 16 };
+
+/* Bytes that are not plain inside a string: a quote, a backslash, a control byte, a byte of a
+ * longer UTF-8 sequence. Of eight bytes: bit 7 of the first such is set, no bit of those before it.
+ *
+ * Subtracting raises the top bit of each byte below the limit (a quote and a backslash are turned
+ * into zero first). A borrow can make the byte above a hit look like one too, so only the lowest
+ * counts, which is the one asked for. */
+static inline uint64_t mb__json_specials_of_8(const char *p)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t word;
+    memcpy(&word, p, sizeof(word));
+    word = le64toh(word);
+    uint64_t quote = word ^ (ones * '"');
+    uint64_t backslash = word ^ (ones * '\\');
+    return (((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) |
+            ((word - ones * 0x20) & ~word) | word) &
+           (ones << 7);
+}
+
+#ifdef __SSE2__
+
+/* Of sixteen bytes: a bit each.
+ *
+ * With bit 1 turned over the quote stands right above the control bytes, and nothing that is plain
+ * comes below it. As signed numbers bytes of longer sequences are below zero. So one subtraction
+ * leaves all three negative. */
+static inline unsigned mb__json_specials_of_16(const char *p)
+{
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
+    __m128i turned = _mm_xor_si128(bytes, _mm_set1_epi8('"' ^ 0x20));
+    __m128i below = _mm_subs_epi8(turned, _mm_set1_epi8(0x21));
+    __m128i hits = _mm_or_si128(below, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+    return (unsigned)_mm_movemask_epi8(hits);
+}
+
+#endif
+
+/* In a document's text: the first byte from `p` on that is not plain, at the latest the zero
+ * behind. */
+static inline const char *mb__json_skip_plain(const char *p)
+{
+#ifdef __SSE2__
+    for (;; p += 16) {
+        unsigned specials = mb__json_specials_of_16(p);
+        if (specials)
+            return p + (size_t)__builtin_ctz(specials);
+    }
+#else
+    for (;; p += 8) {
+        uint64_t specials = mb__json_specials_of_8(p);
+        if (specials)
+            return p + __builtin_ctzll(specials) / 8;
+    }
+#endif
+}
+
+/* In any text: the same, or `end`, behind which nothing is read. */
+static inline const char *mb__json_skip_plain_until(const char *p, const char *end)
+{
+#ifdef __SSE2__
+    const char *const begin = p;
+    while (end - p >= 16) {
+        unsigned specials = mb__json_specials_of_16(p);
+        if (specials)
+            return p + (size_t)__builtin_ctz(specials);
+        p += 16;
+        if (end - p < 16 && p < end)
+            p = end - 16; /* the rest, together with bytes that are known to be plain */
+    }
+    if (p > begin)
+        return end;
+#endif
+    for (; end - p >= 8; p += 8) {
+        uint64_t specials = mb__json_specials_of_8(p);
+        if (specials)
+            return p + __builtin_ctzll(specials) / 8;
+    }
+    for (; p < end; p++) {
+        unsigned char c = (unsigned char)*p;
+        if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\')
+            break;
+    }
+    return p;
+}
+
+/* In a document's text: the first byte from `p` on that is no digit. */
+static inline const char *mb__json_skip_digits(const char *p)
+{
+#ifdef __SSE2__
+    for (;; p += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
+        __m128i values = _mm_sub_epi8(bytes, _mm_set1_epi8('0'));
+        __m128i digits = _mm_cmpeq_epi8(_mm_min_epu8(values, _mm_set1_epi8(9)), values);
+        unsigned others = (unsigned)_mm_movemask_epi8(digits) ^ 0xffff;
+        if (others)
+            return p + (size_t)__builtin_ctz(others);
+    }
+#else
+    while (*p >= '0' && *p <= '9')
+        p++;
+    return p;
+#endif
+}
+
+#endif /* MB_JSON_SCAN_H */
