@@ -11,172 +11,12 @@
 -- means that the server does the same.
 local core = require 'moonbid.core'
 local json = require 'dkjson'
+local requests = require 'moonbid.kit.requests'
+local values = require 'moonbid.kit.values'
 
-local kit = { exoclick = {}, xandr = {}, openrtb = {} }
+local digits, merged = values.digits, values.merged
 
-local PHONE = 'Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) '
-  .. 'Chrome/124.0.0.0 Mobile Safari/537.36'
-
-local UNITS = { s = 1000, m = 60 * 1000, h = 3600 * 1000, d = 24 * 3600 * 1000 }
-
--- '25h' -> milliseconds
-local function duration_ms(text)
-  local number, unit = (type(text) == 'string' and text or ''):match '^(%d+)([smhd])$'
-  if not number then error(("not a duration such as '90s' or '25h': %s"):format(tostring(text)), 3) end
-  return tonumber(number) * UNITS[unit]
-end
-
-local MONTH_DAYS = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
-
-local function month_days(year, month)
-  local leap = year % 4 == 0 and (year % 100 ~= 0 or year % 400 == 0)
-  return month == 2 and leap and 29 or MONTH_DAYS[month] or 0
-end
-
--- Days from 1970-01-01 to a date of the Gregorian calendar.
-local function days_since_epoch(year, month, day)
-  if month <= 2 then year, month = year - 1, month + 12 end
-  return 365 * year + math.floor(year / 4) - math.floor(year / 100) + math.floor(year / 400)
-    + math.floor((153 * (month - 3) + 2) / 5) + day - 1 - 719468
-end
-
--- '2026-03-02T09:00:00Z' (or milliseconds) -> milliseconds since the epoch, UTC
-local function instant_ms(value)
-  if type(value) == 'number' and value >= 0 and value < 2 ^ 53 then return math.floor(value) end
-  local parts = {
-    (type(value) == 'string' and value or ''):match '^(%d%d%d%d)-(%d%d)-(%d%d)[T ](%d%d):(%d%d):?(%d*)Z?$',
-  }
-  for i, part in ipairs(parts) do parts[i] = tonumber(part) or 0 end
-  local year, month, day, hour, minute, second = unpack(parts)
-  if not year or year < 1970 or day < 1 or day > month_days(year, month) or hour > 23 or minute > 59 or second > 59 then
-    error(("not an instant such as '2026-03-02T09:00:00Z': %s"):format(tostring(value)), 3)
-  end
-  return (days_since_epoch(year, month, day) * 86400 + hour * 3600 + minute * 60 + second) * 1000
-end
-
--- A number that must keep every digit on the wire: a string of digits written without quotes.
-local function digits(text)
-  return setmetatable({}, { __tojson = function() return tostring(text) end })
-end
-
-local function merged(defaults, given)
-  local out = {}
-  for key, value in pairs(defaults) do out[key] = value end
-  for key, value in pairs(given or {}) do out[key] = value end
-  return out
-end
-
-local function urlencode(text)
-  return (tostring(text):gsub('[^%w%-%._~]', function(c) return ('%%%02X'):format(c:byte()) end))
-end
-
-local function query_of(tokens)
-  local names, parts = {}, {}
-  for name in pairs(tokens or {}) do names[#names + 1] = name end
-  table.sort(names)
-  for i, name in ipairs(names) do parts[i] = urlencode(name) .. '=' .. urlencode(tokens[name]) end
-  return #parts > 0 and table.concat(parts, '&') or nil
-end
-
--- Requests --------------------------------------------------------------------------------------------------------
-
-local exoclick_count = 0
-
--- `given` overrides any field of the request; `tokens` are parameters of the endpoint's URL, `path` its path.
-local function exoclick(kind, extra)
-  return function(given)
-    given = given or {}
-    exoclick_count = exoclick_count + 1
-    local fields = merged({
-      id = ('00000000-0000-4000-8000-%012d'):format(exoclick_count), type = kind, ip = '192.0.2.1', language = 'en',
-      ua = PHONE, url = 'https://pub.example/page', user_id = '57592f333f8983.043587162282415065', export = 'json',
-    }, merged(extra or {}, given))
-    fields.tokens, fields.path = nil, nil
-    return {
-      method = 'POST', path = given.path or '/exoclick/bid', query = query_of(given.tokens),
-      body = json.encode(fields), ip = fields.ip,
-    }
-  end
-end
-
-kit.exoclick.banner = exoclick('banner', { size = '300x250' })
-kit.exoclick.popunder = exoclick 'popunder'
--- A German phone, as the contract's own example of a spec takes it for granted.
-kit.exoclick.push = exoclick('push_notification', { size = '192x192', language = 'de' })
-kit.exoclick.in_page_push = exoclick('in_page_push_notification', { size = '192x192' })
-kit.exoclick.direct_link = exoclick 'direct_link'
-kit.exoclick.email_click = exoclick 'email_click'
-
-local xandr_count = 0
-
---- A platform bid request. Fields of `given`: `tags` (each a table of tag fields; ids as strings keep all digits),
--- `members` (ids), `bid_info`, `path`, and any other top-level field.
-function kit.xandr.bid(given)
-  given = given or {}
-  local tags, members = {}, {}
-  for i, tag in ipairs(given.tags or { {} }) do
-    xandr_count = xandr_count + 1
-    tags[i] = merged({
-      auction_id_64 = ('90071992547%08d'):format(xandr_count), id = 550001, size = '300x250', sizes = { '300x250' },
-      position = 'above', tag_format = 'iframe',
-    }, tag)
-    tags[i].auction_id_64 = digits(tags[i].auction_id_64)
-  end
-  for i, id in ipairs(given.members or { '4401' }) do members[i] = { id = digits(id) } end
-  local fields = merged({ timestamp = '2026-03-02 09:00:00', bidder_timeout_ms = 100 }, given)
-  fields.tags, fields.members, fields.path = tags, members, nil
-  fields.bid_info = merged({
-    user_id_64 = digits '9223372036854775806', ip_address = '192.0.2.1', country = 'DE', user_agent = PHONE,
-    url = 'https://news.example/a', domain = 'news.example', selling_member_id = 310, within_iframe = false,
-  }, given.bid_info)
-  return { method = 'POST', path = (given.path or '/xandr') .. '/bid', body = json.encode { bid_request = fields } }
-end
-
--- The same with one tag of a kind; `tag` has fields of the tag, which replace the builder's.
-local function xandr_tag(defaults)
-  return function(given)
-    local fields = merged({}, given)
-    fields.tags, fields.tag = { merged(defaults, fields.tag) }, nil
-    return kit.xandr.bid(fields)
-  end
-end
-
--- What a tag allows, by the exchange's numbers.
-kit.xandr.banner = xandr_tag { allowed_media_types = { 1 } }
-kit.xandr.video = xandr_tag { tag_format = 'vast', allowed_media_types = { 4 }, size = '640x480', sizes = { '640x480' } }
-kit.xandr.native = xandr_tag { allowed_media_types = { 12 } }
-
-local openrtb_count = 0
-
--- One impression of a media type. Fields of `given`: `imp` (fields of the impression), the media type's own fields under its
--- name (`banner = { w = 728, h = 90 }`), `tokens`, `path`, and any other top-level field, which replaces the builder's.
-local function openrtb(media, defaults)
-  return function(given)
-    given = given or {}
-    openrtb_count = openrtb_count + 1
-    local imp = merged({ id = '1', secure = 1 }, given.imp)
-    if media == 'imp' then imp = merged(defaults, imp) else imp[media] = merged(defaults, given[media]) end
-    local fields = merged({
-      id = ('%032d'):format(openrtb_count), at = 1, cur = { 'USD' },
-      site = { id = '102855', domain = 'pub.example', page = 'https://pub.example/page' },
-      device = { ip = '192.0.2.1', ua = PHONE, language = 'en', geo = { country = 'DEU' } }, user = { id = 'u-1' },
-    }, given)
-    fields[media], fields.tokens, fields.path = nil, nil, nil
-    fields.imp = { imp }
-    return { method = 'POST', path = given.path or '/openrtb/bid', query = query_of(given.tokens), body = json.encode(fields) }
-  end
-end
-
-kit.openrtb.banner = openrtb('banner', { w = 300, h = 250 })
-kit.openrtb.video = openrtb('video', { w = 640, h = 480, mimes = { 'video/mp4' }, protocols = { 2, 3 } })
-kit.openrtb.audio = openrtb('audio', { mimes = { 'audio/mp4' } })
-kit.openrtb.native = openrtb('native', { ver = '1.2', request = json.encode { ver = '1.2', assets = {
-  { id = 1, required = 1, title = { len = 90 } }, { id = 2, img = { type = 3 } }, { id = 3, data = { type = 2 } },
-} } })
-
--- ExoClick's dialect, hence at an endpoint with `dialect = 'exoclick'`: a full screen without a media type, and e-mail.
-kit.openrtb.popunder = openrtb('imp', { instl = 1 })
-kit.openrtb.email_click = openrtb('imp', { el = 'reader@mail.example' })
+local kit = { exoclick = requests.exoclick, xandr = requests.xandr, openrtb = requests.openrtb }
 
 -- The bidder ------------------------------------------------------------------------------------------------------
 
@@ -237,7 +77,7 @@ end
 function kit.load(options)
   check_options(options)
   local given = merged({ scripts = 'scripts', now = '2026-01-01T00:00:00Z', seed = 1 }, options)
-  given.now = instant_ms(given.now)
+  given.now = values.instant_ms(given.now)
   local engine, problem = core.new(given)
   if not engine then error('the scripts do not load:\n' .. problem, 2) end
   for _, name in ipairs(given.only or {}) do
@@ -389,7 +229,7 @@ function Bidder:click(answer, fields)
   local bid = xandr_bid_of(answer)
   local click = merged({
     timestamp = '2026-03-02 09:00:09', auction_id_64 = digits(bid.imp_id), member_id = digits(bid.member_id or '0'),
-    user_id_64 = digits '9223372036854775806', referer_url = 'news.example', user_agent = PHONE, test = false,
+    user_id_64 = digits '9223372036854775806', referer_url = 'news.example', user_agent = requests.PHONE, test = false,
     custom_notify_data = bid.notice_token,
   }, fields)
   return self:send {
@@ -399,7 +239,7 @@ end
 
 --- Lets time pass: '90s', '15m', '25h', '7d'.
 function Bidder:advance(duration)
-  self.engine:now(self.engine:now() + duration_ms(duration))
+  self.engine:now(self.engine:now() + values.duration_ms(duration))
 end
 
 local function check_strategy(bidder, name)

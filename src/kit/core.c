@@ -18,23 +18,7 @@
 #include "moonbid/limiter.h"
 #include "moonbid/trace.h"
 
-#define CLASS "moonbid.bidder"
-
-/* A bidder of a test and all that it stands on. Zeroed is valid for close_all. */
-struct core {
-    struct mb_config *config;
-    struct mb_guard *guard;
-    struct mb_notice_keys *keys;
-    struct mb_recent *recent, *shadow_bids;
-    struct mb_geo *geo;
-    struct mb_bidder *bidder;
-    struct mb_map seen; /* event keys */
-    int64_t now_ms;
-    uint64_t seed;
-    bool costs; /* tell what calls allocate */
-};
-
-static void close_all(struct core *c)
+static void close_all(struct mb__core *c)
 {
     mb_bidder_free(c->bidder);
     mb_geo_close(c->geo);
@@ -45,42 +29,6 @@ static void close_all(struct core *c)
     mb_config_free(c->config);
     mb_map_fini(&c->seen);
     memset(c, 0, sizeof(*c));
-}
-
-static struct core *check_core(lua_State *L)
-{
-    struct core *c = luaL_checkudata(L, 1, CLASS);
-
-    luaL_argcheck(L, c->bidder, 1, "closed");
-    return c;
-}
-
-static struct mb_slice check_slice(lua_State *L, int index)
-{
-    size_t len;
-    const char *data = luaL_checklstring(L, index, &len);
-
-    return mb_slice(data, len);
-}
-
-static struct mb_slice opt_slice(lua_State *L, int index)
-{
-    return lua_isnoneornil(L, index) ? MB_SLICE_NONE : check_slice(L, index);
-}
-
-static void push_slice(lua_State *L, struct mb_slice s)
-{
-    if (mb_slice_present(s)) {
-        lua_pushlstring(L, s.data, s.len);
-    } else {
-        lua_pushnil(L);
-    }
-}
-
-static void set_slice(lua_State *L, const char *key, struct mb_slice s)
-{
-    push_slice(L, s);
-    lua_setfield(L, -2, key);
 }
 
 /* --- loading --- */
@@ -115,7 +63,7 @@ int mb__kit_config(lua_State *L, struct mb_config **out, struct mb_error *err)
 }
 
 /* geo = { ['192.0.2.10'] = 'DE' } */
-static void fill_geo(lua_State *L, struct core *c)
+static void fill_geo(lua_State *L, struct mb__core *c)
 {
     c->geo = mb_xgeo_table();
     lua_getfield(L, 1, "geo");
@@ -132,7 +80,7 @@ static void fill_geo(lua_State *L, struct core *c)
     lua_pop(L, 1);
 }
 
-static int open_parts(lua_State *L, struct core *c, struct mb_error *err)
+static int open_parts(lua_State *L, struct mb__core *c, struct mb_error *err)
 {
     static const uint8_t key[MB_NOTICE_KEY_BYTES] = "moonbid test key";
     struct mb_guard_options guard = {.counters_max = 4096};
@@ -199,7 +147,7 @@ static struct mb_slices read_only_names(lua_State *L, struct mb_slice *names, si
 }
 
 /* Loads the scripts and takes them into use: true, or nil and the report. Pushes what it returns. */
-static int load_scripts(lua_State *L, struct core *c)
+static int load_scripts(lua_State *L, struct mb__core *c)
 {
     struct mb_slice names[64];
     struct mb_script_report report = {0};
@@ -233,12 +181,12 @@ static int load_scripts(lua_State *L, struct core *c)
 static int lua_core_new(lua_State *L)
 {
     struct mb_error err = {0};
-    struct core *c;
+    struct mb__core *c;
 
     luaL_checktype(L, 1, LUA_TTABLE);
     c = lua_newuserdata(L, sizeof(*c)); /* before anything is acquired: its __gc frees all */
     memset(c, 0, sizeof(*c));
-    luaL_getmetatable(L, CLASS);
+    luaL_getmetatable(L, MB__KIT_CLASS);
     lua_setmetatable(L, -2);
     lua_getfield(L, 1, "now");
     c->now_ms = (int64_t)luaL_optnumber(L, -1, 0);
@@ -271,29 +219,29 @@ static enum mb_bidder_method method_of(struct mb_slice name)
 static void push_bid(lua_State *L, const struct mb_bid *bid)
 {
     lua_createtable(L, 0, 16);
-    set_slice(L, "id", bid->id);
-    set_slice(L, "imp_id", bid->imp->id);
-    set_slice(L, "strategy", bid->strategy->name);
-    set_slice(L, "model", mb_slice_of(mb_model_name(bid->model)));
-    set_slice(L, "click_url", bid->click_url);
-    set_slice(L, "image_url", bid->image_url);
-    set_slice(L, "url", bid->url);
-    set_slice(L, "title", bid->title);
-    set_slice(L, "description", bid->description);
-    set_slice(L, "imptracker", bid->imptracker);
-    set_slice(L, "impression_url", bid->impression_url);
-    set_slice(L, "data", bid->data);
-    set_slice(L, "creative_id", bid->creative_id);
-    set_slice(L, "member_id", bid->member_id);
-    set_slice(L, "deal_id", bid->deal_id);
-    set_slice(L, "notice_url", bid->notice_url);
-    set_slice(L, "win_notice", bid->win_notice);
-    set_slice(L, "loss_notice", bid->loss_notice);
-    set_slice(L, "notice_token", bid->notice_token);
-    set_slice(L, "markup", bid->markup);
-    set_slice(L, "seat", bid->seat);
+    mb__kit_set_slice(L, "id", bid->id);
+    mb__kit_set_slice(L, "imp_id", bid->imp->id);
+    mb__kit_set_slice(L, "strategy", bid->strategy->name);
+    mb__kit_set_slice(L, "model", mb_slice_of(mb_model_name(bid->model)));
+    mb__kit_set_slice(L, "click_url", bid->click_url);
+    mb__kit_set_slice(L, "image_url", bid->image_url);
+    mb__kit_set_slice(L, "url", bid->url);
+    mb__kit_set_slice(L, "title", bid->title);
+    mb__kit_set_slice(L, "description", bid->description);
+    mb__kit_set_slice(L, "imptracker", bid->imptracker);
+    mb__kit_set_slice(L, "impression_url", bid->impression_url);
+    mb__kit_set_slice(L, "data", bid->data);
+    mb__kit_set_slice(L, "creative_id", bid->creative_id);
+    mb__kit_set_slice(L, "member_id", bid->member_id);
+    mb__kit_set_slice(L, "deal_id", bid->deal_id);
+    mb__kit_set_slice(L, "notice_url", bid->notice_url);
+    mb__kit_set_slice(L, "win_notice", bid->win_notice);
+    mb__kit_set_slice(L, "loss_notice", bid->loss_notice);
+    mb__kit_set_slice(L, "notice_token", bid->notice_token);
+    mb__kit_set_slice(L, "markup", bid->markup);
+    mb__kit_set_slice(L, "seat", bid->seat);
     if (bid->n_icons > 0) {
-        set_slice(L, "icon_url", bid->icons[0].url);
+        mb__kit_set_slice(L, "icon_url", bid->icons[0].url);
     }
     lua_pushnumber(L, mb_money_price_to_double(bid->price));
     lua_setfield(L, -2, "price");
@@ -304,20 +252,20 @@ static void push_bid(lua_State *L, const struct mb_bid *bid)
 static void push_decision(lua_State *L, const struct mb_decision *d)
 {
     lua_createtable(L, 0, 6);
-    set_slice(L, "strategy", d->strategy->name);
-    set_slice(L, "imp_id", d->imp->id);
+    mb__kit_set_slice(L, "strategy", d->strategy->name);
+    mb__kit_set_slice(L, "imp_id", d->imp->id);
     if (d->outcome == MB_NOBID_BID) {
         push_bid(L, d->bid);
         lua_setfield(L, -2, "bid");
         return;
     }
-    set_slice(L, "reason",
+    mb__kit_set_slice(L, "reason",
               d->outcome == MB_NOBID_SCRIPT ? d->own_reason : mb_slice_of(mb_nobid_name(d->outcome)));
-    set_slice(L, "problem", d->problem);
+    mb__kit_set_slice(L, "problem", d->problem);
 }
 
 /* out.costs: what each call of `bid` has allocated. */
-static void push_costs(lua_State *L, const struct core *c)
+static void push_costs(lua_State *L, const struct mb__core *c)
 {
     const struct mb_trace *trace = mb_bidder_trace(c->bidder);
     size_t i;
@@ -327,7 +275,7 @@ static void push_costs(lua_State *L, const struct core *c)
     for (i = 0; i < trace->n_steps; i++) {
         if (trace->steps[i].called) {
             lua_createtable(L, 0, 2);
-            set_slice(L, "strategy", trace->steps[i].strategy->name);
+            mb__kit_set_slice(L, "strategy", trace->steps[i].strategy->name);
             lua_pushnumber(L, (lua_Number)trace->steps[i].lua_bytes);
             lua_setfield(L, -2, "bytes");
             lua_rawseti(L, -2, ++calls);
@@ -336,7 +284,7 @@ static void push_costs(lua_State *L, const struct core *c)
     lua_setfield(L, -2, "costs");
 }
 
-static void push_out(lua_State *L, const struct core *c, const struct mb_bidder_out *out)
+static void push_out(lua_State *L, const struct mb__core *c, const struct mb_bidder_out *out)
 {
     const struct mb_decision *decisions;
     size_t count, i;
@@ -344,10 +292,10 @@ static void push_out(lua_State *L, const struct core *c, const struct mb_bidder_
     lua_createtable(L, 0, 6);
     lua_pushinteger(L, out->status);
     lua_setfield(L, -2, "status");
-    set_slice(L, "content_type", mb_slice_of(out->content_type));
-    set_slice(L, "body", mb_slice_empty(out->body) ? MB_SLICE("") : out->body);
-    set_slice(L, "headers", out->extra_headers);
-    set_slice(L, "outcome", mb_slice_of(mb_nobid_name(out->outcome)));
+    mb__kit_set_slice(L, "content_type", mb_slice_of(out->content_type));
+    mb__kit_set_slice(L, "body", mb_slice_empty(out->body) ? MB_SLICE("") : out->body);
+    mb__kit_set_slice(L, "headers", out->extra_headers);
+    mb__kit_set_slice(L, "outcome", mb_slice_of(mb_nobid_name(out->outcome)));
     decisions = mb_bidder_decisions(c->bidder, &count);
     lua_createtable(L, (int)count, 0);
     for (i = 0; i < count; i++) {
@@ -363,7 +311,7 @@ static void push_out(lua_State *L, const struct core *c, const struct mb_bidder_
 }
 
 /* What the server does once the ledger has the event. The next handle ends the events' lives, so they are copied. */
-static void settle(lua_State *L, struct core *c, const struct mb_bidder_out *out)
+static void settle(lua_State *L, struct mb__core *c, const struct mb_bidder_out *out)
 {
     size_t i;
     int fetches = 0;
@@ -375,12 +323,12 @@ static void settle(lua_State *L, struct core *c, const struct mb_bidder_out *out
 
         mb_bidder_settle(c->bidder, event, duplicate ? MB_EVENT_REPEATED : MB_EVENT_NEW, c->now_ms);
         if (!duplicate && mb_slice_present(event->fetch_url)) {
-            push_slice(L, event->fetch_url);
+            mb__kit_push_slice(L, event->fetch_url);
             lua_rawseti(L, -2, ++fetches);
         }
         if (mb_slice_present(mb_bidder_answer(c->bidder))) {
             lua_insert(L, -2);
-            set_slice(L, "body", mb_bidder_answer(c->bidder));
+            mb__kit_set_slice(L, "body", mb_bidder_answer(c->bidder));
             lua_insert(L, -2);
         }
         free(event);
@@ -391,12 +339,12 @@ static void settle(lua_State *L, struct core *c, const struct mb_bidder_out *out
 /* bidder:handle(method, path, query, body, remote_ip) -> { status, content_type, headers, body, outcome, decisions, events, fetches } */
 static int lua_core_handle(lua_State *L)
 {
-    struct core *c = check_core(L);
-    struct mb_bidder_in in = {.method = method_of(check_slice(L, 2)),
-                              .path = check_slice(L, 3),
-                              .query = opt_slice(L, 4),
-                              .body = opt_slice(L, 5),
-                              .remote_ip = opt_slice(L, 6),
+    struct mb__core *c = mb__kit_check_core(L);
+    struct mb_bidder_in in = {.method = method_of(mb__kit_check_slice(L, 2)),
+                              .path = mb__kit_check_slice(L, 3),
+                              .query = mb__kit_opt_slice(L, 4),
+                              .body = mb__kit_opt_slice(L, 5),
+                              .remote_ip = mb__kit_opt_slice(L, 6),
                               .now_ms = c->now_ms,
                               .seed = c->seed++};
     struct mb_bidder_out out;
@@ -411,158 +359,15 @@ static int lua_core_handle(lua_State *L)
     return 1;
 }
 
-/* --- time and money --- */
-
-/* bidder:now() -> ms; bidder:now(ms) sets it */
-static int lua_core_now(lua_State *L)
-{
-    struct core *c = check_core(L);
-
-    if (!lua_isnoneornil(L, 2)) {
-        c->now_ms = (int64_t)luaL_checknumber(L, 2);
-    }
-    lua_pushnumber(L, (lua_Number)c->now_ms);
-    return 1;
-}
-
-/* bidder:has(name) -> is a strategy of that name loaded? */
-static int lua_core_has(lua_State *L)
-{
-    struct core *c = check_core(L);
-
-    lua_pushboolean(L, mb_script_strategy(mb_bidder_script(c->bidder), check_slice(L, 2)) != NULL);
-    return 1;
-}
-
-static uint32_t check_slot(lua_State *L, struct core *c)
-{
-    const struct mb_strategy *strategy =
-        mb_script_strategy(mb_bidder_script(c->bidder), check_slice(L, 2));
-
-    luaL_argcheck(L, strategy, 2, "no loaded strategy of that name");
-    return strategy->guard_slot;
-}
-
-/* bidder:spend(strategy, amount): as if that much had been booked */
-static int lua_core_spend(lua_State *L)
-{
-    struct core *c = check_core(L);
-    uint32_t slot = check_slot(L, c);
-    struct mb_amount amount;
-
-    luaL_argcheck(L, mb_money_amount_from_double(luaL_checknumber(L, 3), &amount), 3,
-                  "not an amount of money");
-    mb_guard_add_spend(c->guard, slot, amount, c->now_ms);
-    return 0;
-}
-
-/* bidder:shadow(strategy) -> what it would have done, as /status tells it */
-static int lua_core_shadow(lua_State *L)
-{
-    struct core *c = check_core(L);
-    const struct mb_strategy_counts *counts;
-    struct mb_shadow_counts n = {0};
-
-    (void)check_slot(L, c);
-    counts = mb_bidder_counts(c->bidder, check_slice(L, 2));
-    if (counts) {
-        n = counts->shadow;
-    }
-    const struct {
-        const char *name;
-        double value;
-    } rows[] = {{"asked", (double)n.asked},
-                {"failures", (double)n.failures},
-                {"refused", (double)n.refused},
-                {"bids", (double)n.bids},
-                {"beside", (double)n.beside},
-                {"wins", (double)n.wins},
-                {"losses", (double)n.losses},
-                {"unknown", (double)n.unknown},
-                {"spend", (double)n.spend_nanos / 1e9},
-                {"live_wins", (double)n.live_wins},
-                {"live_spend", (double)n.live_nanos / 1e9},
-                {"expected_bids", (double)n.expected_bids},
-                {"expected_wins", (double)n.expected_wins_millionths / 1e6},
-                {"expected_spend", (double)n.expected_nanos / 1e9}};
-    lua_newtable(L);
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        lua_pushnumber(L, rows[i].value);
-        lua_setfield(L, -2, rows[i].name);
-    }
-    return 1;
-}
-
-static struct mb_slice place_text(lua_State *L, const char *key)
-{
-    size_t len = 0;
-    lua_getfield(L, 2, key);
-    const char *text = lua_tolstring(L, -1, &len); /* anchored by the table */
-    lua_pop(L, 1);
-    return text ? mb_slice(text, len) : MB_SLICE_NONE;
-}
-
-/* bidder:market({ endpoint, format, model, size, site }, price, bids, wins): as if so many had been bid and won */
-static int lua_core_market(lua_State *L)
-{
-    struct core *c = check_core(L);
-    struct mb_market_place place = {.endpoint = place_text(L, "endpoint"),
-                                    .site = place_text(L, "site"),
-                                    .format = mb_format_of(place_text(L, "format")),
-                                    .model = mb_model_of(place_text(L, "model"))};
-    struct mb_price price;
-
-    luaL_argcheck(L, mb_config_endpoint(c->config, place.endpoint), 2, "endpoint: no such endpoint");
-    luaL_argcheck(L, place.format != MB_FORMAT_NONE, 2, "format: no such format");
-    luaL_argcheck(L, place.model != MB_MODEL_NONE, 2, "model: no such model");
-    luaL_argcheck(L,
-                  !mb_slice_present(place_text(L, "size")) ||
-                      mb_size_parse(place_text(L, "size"), &place.size),
-                  2, "size: expected such as '300x250'");
-    luaL_argcheck(L, mb_money_price_from_double(luaL_checknumber(L, 3), &price) && price.micros > 0, 3,
-                  "not a price");
-    mb_market_say(c->guard, &place, price, luaL_checknumber(L, 4), luaL_checknumber(L, 5), c->now_ms);
-    mb_market_refresh(c->guard, c->now_ms);
-    return 0;
-}
-
-/* bidder:spent(strategy, 'total' | 'day' | 'hour') -> number */
-static int lua_core_spent(lua_State *L)
-{
-    static const char *const names[] = {"hour", "day", "total", NULL};
-    struct core *c = check_core(L);
-    uint32_t slot = check_slot(L, c);
-    int period = luaL_checkoption(L, 3, "total", names);
-
-    lua_pushnumber(L, mb_money_amount_to_double(mb_guard_spent(
-                          c->guard, slot, (enum mb_guard_period)period, c->now_ms)));
-    return 1;
-}
-
-/* bidder:count(strategy, event type) -> distinct events so far, or nil where there is no such event */
-static int lua_core_count(lua_State *L)
-{
-    struct core *c = check_core(L);
-    uint32_t slot = check_slot(L, c);
-    enum mb_event_type type = mb_event_of(check_slice(L, 3));
-
-    if (type == MB_EVENT_NONE) {
-        lua_pushnil(L);
-    } else {
-        lua_pushnumber(L, (lua_Number)mb_guard_events(c->guard, slot, type));
-    }
-    return 1;
-}
-
 static int lua_core_version(lua_State *L)
 {
-    push_slice(L, mb_script_version(mb_bidder_script(check_core(L)->bidder)));
+    mb__kit_push_slice(L, mb_script_version(mb_bidder_script(mb__kit_check_core(L)->bidder)));
     return 1;
 }
 
 static int lua_core_close(lua_State *L)
 {
-    close_all(luaL_checkudata(L, 1, CLASS));
+    close_all(luaL_checkudata(L, 1, MB__KIT_CLASS));
     return 0;
 }
 
@@ -571,15 +376,15 @@ int luaopen_moonbid_core(lua_State *L);
 int luaopen_moonbid_core(lua_State *L)
 {
     static const luaL_Reg methods[] = {
-        {"handle", lua_core_handle},   {"now", lua_core_now},     {"spend", lua_core_spend},
-        {"spent", lua_core_spent},     {"count", lua_core_count}, {"version", lua_core_version},
-        {"has", lua_core_has},         {"close", lua_core_close}, {"market", lua_core_market},
-        {"shadow", lua_core_shadow},
+        {"handle", lua_core_handle},   {"now", mb__kit_now},     {"spend", mb__kit_spend},
+        {"spent", mb__kit_spent},     {"count", mb__kit_count}, {"version", lua_core_version},
+        {"has", mb__kit_has},         {"close", lua_core_close}, {"market", mb__kit_market},
+        {"shadow", mb__kit_shadow},
         {NULL, NULL},
     };
     static const luaL_Reg functions[] = {{"new", lua_core_new}, {"replay", mb__kit_replay}, {NULL, NULL}};
 
-    luaL_newmetatable(L, CLASS);
+    luaL_newmetatable(L, MB__KIT_CLASS);
     lua_newtable(L);
     luaL_register(L, NULL, methods);
     lua_setfield(L, -2, "__index");
