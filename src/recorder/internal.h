@@ -57,8 +57,8 @@ void mb__masker_init(struct mb__masker *masker, const uint8_t key[MB_RECORDER_KE
 void mb__masker_fini(struct mb__masker *masker);
 /* A record begins. */
 void mb__masker_reset(struct mb__masker *masker);
-/* A JSON body, a query, an address, as they may be kept; in the arena, or as given. */
-struct mb_slice mb__mask_body(struct mb__masker *masker, struct mb_slice body);
+/* A JSON body, a query, an address, as they may be kept; in the arena, or as given. `is_json`: the body is that. */
+struct mb_slice mb__mask_body(struct mb__masker *masker, struct mb_slice body, bool *is_json);
 struct mb_slice mb__mask_query(struct mb__masker *masker, struct mb_slice query);
 struct mb_slice mb__mask_ip(struct mb__masker *masker, struct mb_slice ip);
 /* Any text in which something that was masked in this record may stand. */

@@ -24,6 +24,20 @@ static void put_i64(struct mb_json_writer *w, const char *key, int64_t value)
 
 /* --- a request --- */
 
+/* A JSON object stands in the line as it came, byte for byte: nobody has to escape it, nor to read
+ * it to find its end, since it comes last. What is anything else, or goes over several lines, is a
+ * text. */
+static void put_body(struct mb_json_writer *w, struct mb_slice body, bool is_json)
+{
+    if (is_json && body.data[0] == '{' && body.data[body.len - 1] == '}' &&
+        !memchr(body.data, '\n', body.len)) {
+        mb_jsonw_key(w, "body");
+        mb_jsonw_raw(w, body);
+    } else {
+        put_text(w, "body", body);
+    }
+}
+
 static void write_flags(struct mb_json_writer *w, uint64_t flags)
 {
     static const char *const names[] = {"get", "draining", "overload", "money_unknown"};
@@ -137,6 +151,7 @@ static void write_request(struct mb_json_writer *w, struct mb__unpack *u, struct
     struct mb_slice path, query, version, ip, body;
     int64_t now_ms = (int64_t)mb__unpack_number(u);
     enum mb_nobid outcome;
+    bool is_json;
 
     snprintf(seed, sizeof(seed), "%016llx", (unsigned long long)mb__unpack_number(u));
     put_text(w, "type", MB_SLICE("request"));
@@ -152,7 +167,7 @@ static void write_request(struct mb_json_writer *w, struct mb__unpack *u, struct
     query = mb__unpack_slice(u);
     version = mb__unpack_slice(u);
     ip = mb__unpack_slice(u);
-    body = mb__mask_body(masker, mb__unpack_slice(u));
+    body = mb__mask_body(masker, mb__unpack_slice(u), &is_json);
     put_text(w, "path", path);
     put_text(w, "query", mb__mask_query(masker, query));
     put_text(w, "openrtb", version);
@@ -160,7 +175,7 @@ static void write_request(struct mb_json_writer *w, struct mb__unpack *u, struct
     put_text(w, "scripts", mb__unpack_slice(u));
     write_list(w, "read", u, masker, write_read);
     write_list(w, "did", u, masker, write_decision);
-    put_text(w, "body", body);
+    put_body(w, body, is_json);
 }
 
 /* --- an outcome --- */
@@ -219,7 +234,7 @@ void mb__line_of_segment(uint32_t worker, int64_t now_ms,
     mb_json_writer_init(&w, out);
     mb_jsonw_object(&w);
     put_text(&w, "type", MB_SLICE("segment"));
-    put_i64(&w, "format", 1);
+    put_i64(&w, "format", 2);
     put_i64(&w, "at", now_ms);
     put_i64(&w, "worker", worker);
     put_text(&w, "ip", mb_slice_of(mb_recorder_mask_name(settings->ip)));

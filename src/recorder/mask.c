@@ -198,13 +198,14 @@ static void walk(struct rewriting *r, struct mb_json_value node, struct mb_slice
     }
 }
 
-struct mb_slice mb__mask_body(struct mb__masker *m, struct mb_slice body)
+struct mb_slice mb__mask_body(struct mb__masker *m, struct mb_slice body, bool *is_json)
 {
     struct rewriting r = {.masker = m};
     struct mb_json doc;
     struct mb_slice masked = body;
 
-    if (mb_slice_empty(body) || mb_json_parse(&doc, &m->arena, body, NULL)) {
+    *is_json = !mb_slice_empty(body) && mb_json_parse(&doc, &m->arena, body, NULL) == 0;
+    if (!*is_json) {
         return body; /* what was decided on decodes; a GET has none */
     }
     r.text = doc.text;

@@ -1,7 +1,7 @@
 /* internal.h - what the files of replay share.
  *
  * Part of: replay (private).
- * Files:    reader.c has the lines of files, record.c what a line says, decide.c a bidder that
+ * Files:    reader.c has the lines of files, scan.c and record.c what a line says, decide.c a bidder that
  * decides it, compare.c what differs, sums.c what is counted, run.c the threads.
  */
 #ifndef MB_REPLAY_INTERNAL_H
@@ -29,6 +29,19 @@ int mb__reader_next(struct mb__reader *reader, struct mb__block *out,
 void mb__reader_progress(const struct mb__reader *reader, uint64_t *done, uint64_t *total);
 uint64_t mb__reader_cut_files(const struct mb__reader *reader); /* whose end is torn */
 uint64_t mb__reader_long_lines(const struct mb__reader *reader);
+
+/* --- scan.c: lines as our recorder writes them --- */
+
+/* The same as mb_replay_read_line, in one pass and without a tree. False, with *out undefined: the
+ * line is formed otherwise, or is no record. */
+bool mb__scan_line(struct mb_slice line, struct mb_arena *arena, struct mb_replay_record *out);
+
+/* --- record.c: any line --- */
+
+/* MB_NOBID_BID for "bid"; MB_NOBID_COUNT for strangers. */
+enum mb_nobid mb__nobid_of(struct mb_slice name);
+/* 1 to 16 digits. False, *out unchanged, for anything else. */
+bool mb__read_hex(struct mb_slice digits, uint64_t *out);
 
 /* --- market.c: what bids came to by their price; estimate.c: what others would --- */
 

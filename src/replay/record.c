@@ -1,4 +1,4 @@
-/* record.c - what a line of a recording says.
+/* record.c - what a line of a recording says, whoever wrote it: any JSON with these fields.
  */
 #include "internal.h"
 
@@ -14,7 +14,7 @@ static int64_t number(struct mb_json_value object, const char *key, int64_t fall
     return mb_json_i64(mb_json_get(object, mb_slice_of(key)), fallback);
 }
 
-static bool read_hex(struct mb_slice digits, uint64_t *out)
+bool mb__read_hex(struct mb_slice digits, uint64_t *out)
 {
     uint64_t value = 0;
     size_t i;
@@ -32,18 +32,18 @@ static bool read_hex(struct mb_slice digits, uint64_t *out)
     return digits.len > 0 && digits.len <= 16;
 }
 
-/* MB_NOBID_BID for "bid"; MB_NOBID_COUNT for strangers. */
-static enum mb_nobid nobid_of(struct mb_slice name)
+enum mb_nobid mb__nobid_of(struct mb_slice name)
 {
-    int reason;
+    static const struct mb_slice names[] = {
+        [MB_NOBID_BID] = {"bid", 3},
+#define XX(id, text) [MB_NOBID_##id] = {text, sizeof(text) - 1},
+        MB_NOBID_MAP(XX)
+#undef XX
+    };
+    size_t reason = 0;
 
-    if (mb_slice_is(name, "bid")) {
-        return MB_NOBID_BID;
-    }
-    for (reason = MB_NOBID_BID + 1; reason < MB_NOBID_COUNT; reason++) {
-        if (mb_slice_is(name, mb_nobid_name((enum mb_nobid)reason))) {
-            break;
-        }
+    while (reason < MB_NOBID_COUNT && !mb_slice_eq(name, names[reason])) {
+        reason++;
     }
     return (enum mb_nobid)reason;
 }
@@ -82,7 +82,7 @@ static bool read_note(struct mb_json_value list, struct mb_tape_note *out)
     out->at.key = mb_json_str(at);
     at = mb_json_next(list, at);
     if (mb_tape_is_verdict(out->at.kind)) {
-        out->value = nobid_of(mb_json_str(at));
+        out->value = mb__nobid_of(mb_json_str(at));
     } else if (at.type == MB_JSON_STRING) {
         out->text = mb_json_str(at);
     } else {
@@ -112,7 +112,7 @@ static void read_did(struct mb_json_value object, struct mb_replay_did *out)
                                   .own = text(object, "own"),
                                   .model = mb_model_of(text(object, "model"))};
     out->outcome = mb_slice_present(out->own) ? MB_NOBID_SCRIPT
-                   : mb_slice_present(no)     ? nobid_of(no)
+                   : mb_slice_present(no)     ? mb__nobid_of(no)
                                               : MB_NOBID_BID;
     out->has_bid = out->model != MB_MODEL_NONE;
     if (out->has_bid) {
@@ -142,16 +142,19 @@ static void read_dids(struct mb_json_value list, struct mb_arena *arena,
 static int read_request(struct mb_json_value root, struct mb_arena *arena,
                         struct mb_replay_record *out, struct mb_error *err)
 {
+    struct mb_json_value body;
+
     out->in.now_ms = out->at_ms;
-    if (!read_hex(text(root, "seed"), &out->in.seed)) {
+    if (!mb__read_hex(text(root, "seed"), &out->in.seed)) {
         return mb_fail(err, MB_EINVAL, "seed", "expected up to 16 hexadecimal digits");
     }
     read_flags(mb_json_get(root, MB_SLICE("flags")), &out->in);
     out->in.path = text(root, "path");
     out->in.query = text(root, "query");
     out->in.openrtb_version = text(root, "openrtb");
-    out->in.body = text(root, "body");
-    out->outcome = nobid_of(text(root, "outcome"));
+    body = mb_json_get(root, MB_SLICE("body"));
+    out->in.body = body.type == MB_JSON_OBJECT ? mb_json_text(body) : mb_json_str(body);
+    out->outcome = mb__nobid_of(text(root, "outcome"));
     out->status = (int)number(root, "status", 0);
     out->scripts = text(root, "scripts");
     read_notes(mb_json_get(root, MB_SLICE("read")), arena, out);
@@ -179,13 +182,17 @@ static int read_outcome(struct mb_json_value root, struct mb_replay_record *out,
 int mb_replay_read_line(struct mb_slice line, struct mb_arena *arena, struct mb_replay_record *out,
                         struct mb_error *err)
 {
-    struct mb_json *doc = mb_xarena_alloc(arena, sizeof(*doc));
+    struct mb_json *doc;
     struct mb_json_value root;
     struct mb_slice type;
-    int rc = mb_json_parse(doc, arena, line, err);
+    int rc;
 
+    if (mb__scan_line(line, arena, out)) {
+        return 0;
+    }
+    doc = mb_xarena_alloc(arena, sizeof(*doc));
     memset(out, 0, sizeof(*out));
-    if (rc) {
+    if ((rc = mb_json_parse(doc, arena, line, err))) {
         return rc;
     }
     root = mb_json_root(doc);
