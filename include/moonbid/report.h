@@ -28,6 +28,14 @@ const char *mb_report_key_name(enum mb_report_key key);
 enum mb_report_key mb_report_key_of(struct mb_slice name); /* MB_REPORT_COUNT: none */
 
 /* Sums, all exact. */
+/* What shadows would have done, and the wins of what was sent for the same impressions; docs/strategies.md. */
+struct mb_report_shadow {
+    uint64_t asked, bids, beside, wins, losses, unknown, live_wins, expected_bids;
+    int64_t bid_sum;            /* micro-units over `bids` */
+    int64_t expected_millionths; /* of a win, over `expected_bids` */
+    struct mb_amount spend, live_spend, expected_spend;
+};
+
 struct mb_report_row {
     const struct mb_slice *keys; /* in the order asked for; absent where nothing tells a value */
     uint64_t requests, bids, nobids; /* of the counts: bid requests; strategies' words on impressions */
@@ -42,6 +50,8 @@ struct mb_report_row {
      * up; events with a cost or a revenue, and the squares of these in units of currency. */
     uint64_t exposures;
     int64_t shares;
+    struct mb_report_shadow shadow;
+    bool alive; /* there is more than that of shadows */
     uint64_t n_costs, n_revenues;
     double cost_squares, revenue_squares;
 };
@@ -59,6 +69,7 @@ struct mb_report_gaps {
     bool no_bids;     /* requests, bids, nobids, bid_sum: counts do not carry these keys */
     bool no_requests; /* they are of no strategy, version, arm, creative or reason */
     bool no_overrun;  /* it is by strategy and day */
+    bool no_shadows;  /* they are by strategy, version, time, exchange, endpoint and format */
 };
 struct mb_report_gaps mb_report_gaps_of(const enum mb_report_key *keys, size_t n_keys);
 

@@ -37,15 +37,28 @@ enum mb_tally_text {
 };
 
 /* An exposure is a call of a strategy that asked for an experiment's arm, whatever it answered. Its price is no price but the arm's
- * share by the weights, in millionths, and its reason the experiment's name. */
+ * share by the weights, in millionths, and its reason the experiment's name.
+ *
+ * Kinds of shadows stand by strategy, version, endpoint, exchange and format alone. Of those beside a bid that was sent
+ * (what became of it: shadow_win, shadow_loss, shadow_unknown) the price is what the win would cost, and of shadow_live_win what
+ * the sent bid's win cost, in billionths; of shadow_expected it is what the market's memory expects that bid to cost, likewise, and of
+ * shadow_expected_win how likely it wins, in millionths. */
+#define MB_TALLY_KIND_MAP(XX)                                                                      \
+    XX(REQUEST, "request") XX(BID, "bid") XX(NOBID, "nobid") XX(EXPOSURE, "exposure")              \
+    XX(SHADOW_ASKED, "shadow_asked") XX(SHADOW_BID, "shadow_bid")                                  \
+    XX(SHADOW_BESIDE, "shadow_beside") XX(SHADOW_WIN, "shadow_win")                                \
+    XX(SHADOW_LOSS, "shadow_loss") XX(SHADOW_UNKNOWN, "shadow_unknown")                            \
+    XX(SHADOW_LIVE_WIN, "shadow_live_win") XX(SHADOW_EXPECTED, "shadow_expected")                  \
+    XX(SHADOW_EXPECTED_WIN, "shadow_expected_win")
+
 enum mb_tally_kind {
-    MB_TALLY_REQUEST,
-    MB_TALLY_BID,
-    MB_TALLY_NOBID,
-    MB_TALLY_EXPOSURE,
+#define XX(name, text) MB_TALLY_##name,
+    MB_TALLY_KIND_MAP(XX)
+#undef XX
     MB_TALLY_KINDS
 };
-const char *mb_tally_kind_name(enum mb_tally_kind kind); /* "request", "bid", "nobid", "exposure" */
+const char *mb_tally_kind_name(enum mb_tally_kind kind);            /* "request" */
+enum mb_tally_kind mb_tally_kind_of(struct mb_slice name);          /* MB_TALLY_KINDS: none */
 
 enum {
     MB_TALLY_CELLS = 8192,      /* a power of two */

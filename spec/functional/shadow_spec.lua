@@ -100,6 +100,44 @@ describe('shadow strategies', function()
     assert.equal(23000000, row('shadow:live').shadow.bid_micros)
   end)
 
+  it('stand in the report beside what was won and spent, and in no row of it', function()
+    start('shadow = { rate = 1, cpu_share = 1 },', 1)
+    local function report(flags)
+      local output, code = Server.run(('report --data %s/data %s'):format(server.folder, flags), server.folder)
+      assert.equal(0, code, output)
+      return output
+    end
+    local function json(flags) return dkjson.decode(report('--format json ' .. flags)) end
+    for i = 1, 7 do
+      local answer = server:post('/exoclick/bid', banner)
+      if i > 2 then server:get(dkjson.decode(answer.body).bid.bUrl:match '^https?://[^/]+(/.*)$') end
+    end
+    Server.poll('all notices are settled', 10, function() return row('live').events.billing == 5 end)
+    server:finish 'keep'
+
+    for _, by in ipairs { 'strategy', 'exchange,strategy,format', 'strategy,endpoint,version' } do
+      local told = json('--by ' .. by)
+      assert.same({ 1, 'live', 7, '0.005' }, { #told.rows, told.rows[1].strategy, told.rows[1].bids, told.rows[1].spend })
+      local n = told.shadows[1]
+      assert.same({ 1, 'candidate', 7, 7, 7, 5, 0, 0, 5, 2 }, { #told.shadows, n.strategy, n.asked, n.bids, n.beside, n.wins,
+        n.losses, n.unknown, n.live_wins, n.average_bid })
+      assert.same({ '0.01', 10000000, '0.005', 5000000 }, { n.spend, n.spend_nanos, n.live_spend, n.live_spend_nanos })
+    end
+    local all = json '--by format'
+    assert.same({ 1, 7, 'banner', 7 }, { #all.rows, all.rows[1].bids, all.shadows[1].format, all.shadows[1].bids })
+    assert.is_nil(json('--by strategy,zone').shadows) -- not told by zone
+    assert.equal(1, #json('--by strategy,reason').rows)
+    local _, _, first, second = report(''):find('^(strategy +requests .-)\n\n# shadows: .-\n(strategy +asked .*)$')
+    assert.is_nil(first:find('candidate', 1, true))
+    assert.matches('\ncandidate +7 +7 +7 +5 +0 +0 +5 +%d+ +%d+ +0%.01 +0%.005 +', second)
+    assert.is_nil(second:find('live ', 1, true))
+    local lines = {}
+    for line in report('--format csv'):gmatch '[^\r\n]+' do lines[#lines + 1] = line end
+    assert.matches('^strategy,requests,.*,ecpm,shadow_asked,shadow_bids,.*,shadow_spend,shadow_live_spend,', lines[1])
+    assert.matches('^candidate,,0,.*,7,7,7,5,0,0,5,', lines[3])
+    assert.equal(3, #lines)
+  end)
+
   it('are not asked where the share is 0', function()
     start('shadow = { rate = 0 },', 1)
     for _ = 1, 20 do server:post('/exoclick/bid', banner) end

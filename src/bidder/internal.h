@@ -222,6 +222,11 @@ void mb__bidder_tally_decision(struct mb_bidder *b, const struct mb_decision *de
 void mb__bidder_tally_exposure(struct mb_bidder *b, const struct mb_strategy *strategy, const struct mb_imp *imp,
                                const struct mb_script_result *result);
 void mb__bidder_tally_request(struct mb_bidder *b, enum mb_nobid outcome);
+/* Of a shadow, by what it was asked about or its notice tells: by name, version of what is loaded, endpoint, exchange and format. */
+struct mb__shadow_place {
+    struct mb_slice strategy, endpoint, exchange, format;
+};
+void mb__bidder_tally_shadow(struct mb_bidder *b, enum mb_tally_kind kind, const struct mb__shadow_place *place, int64_t sum);
 
 /* trace.c: what an asking came to; with `watch` only. `before`: as things were when it began. */
 struct trace_before {

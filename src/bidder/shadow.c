@@ -110,6 +110,30 @@ static void remember(struct mb_bidder *b, const struct mb_bid *bid, const struct
     }
 }
 
+static void tally(struct mb_bidder *b, enum mb_tally_kind kind, const struct mb_strategy *strategy,
+                  const struct mb_imp *imp, int64_t sum)
+{
+    const struct mb_endpoint *endpoint = b->request.endpoint;
+    struct mb__shadow_place place = {strategy->name, endpoint->name,
+                                     mb_slice_of(mb_exchange_name(endpoint->exchange)),
+                                     mb_slice_of(mb_format_name(imp->format))};
+
+    mb__bidder_tally_shadow(b, kind, &place, sum);
+}
+
+static void expect(struct mb_bidder *b, struct mb_shadow_counts *n, const struct mb_bid *bid,
+                   int64_t rate_millionths)
+{
+    int64_t cost =
+        (int64_t)((double)cost_of(bid->model, bid->price) * (double)rate_millionths / 1e6);
+
+    n->expected_bids++;
+    n->expected_wins_millionths += (uint64_t)rate_millionths;
+    n->expected_nanos += cost;
+    tally(b, MB_TALLY_SHADOW_EXPECTED, bid->strategy, bid->imp, cost);
+    tally(b, MB_TALLY_SHADOW_EXPECTED_WIN, bid->strategy, bid->imp, rate_millionths);
+}
+
 /* Beside it stands what was sent for the impression, so that both are of the same traffic. */
 static void count_bid(struct mb_bidder *b, struct mb_shadow_counts *n, const struct mb_bid *bid)
 {
@@ -124,14 +148,13 @@ static void count_bid(struct mb_bidder *b, struct mb_shadow_counts *n, const str
 
     n->bids++;
     n->bid_micros += bid->price.micros;
+    tally(b, MB_TALLY_SHADOW_BID, bid->strategy, bid->imp, bid->price.micros);
     if (rate >= 0) {
-        n->expected_bids++;
-        n->expected_wins_millionths += (uint64_t)rate;
-        n->expected_nanos +=
-            (int64_t)((double)cost_of(bid->model, bid->price) * (double)rate / 1e6);
+        expect(b, n, bid, rate);
     }
     if (sent) {
         n->beside++;
+        tally(b, MB_TALLY_SHADOW_BESIDE, bid->strategy, bid->imp, 0);
         if (b->options.shadow_bids) {
             remember(b, bid, sent);
         }
@@ -157,6 +180,7 @@ static void ask(struct mb_bidder *b, const struct mb_codec *codec,
         return;
     }
     n->asked++;
+    tally(b, MB_TALLY_SHADOW_ASKED, strategy, imp, 0);
     mb_script_bid(b->script, strategy, imp, &result);
     if (result.outcome == MB_NOBID_SCRIPT_ERROR || result.outcome == MB_NOBID_SCRIPT_TIMEOUT ||
         result.outcome == MB_NOBID_SCRIPT_MEMORY) {
@@ -242,6 +266,9 @@ static struct mb_price paid_by(const struct kept *kept, const struct mb_event *e
 static void settle(struct mb_bidder *b, const struct kept *kept, const struct mb_event *event,
                    bool won)
 {
+    static const enum mb_tally_kind kinds[] = {[UNKNOWN] = MB_TALLY_SHADOW_UNKNOWN,
+                                               [WON] = MB_TALLY_SHADOW_WIN,
+                                               [LOST] = MB_TALLY_SHADOW_LOSS};
     struct mb_slice name = mb_slice(kept->name, kept->name_len);
     struct mb_shadow_counts *n = &mb__bidder_state(b, name)->counts->shadow;
     enum fate fate = fate_of(kept, event, won);
@@ -250,15 +277,19 @@ static void settle(struct mb_bidder *b, const struct kept *kept, const struct mb
             ? event->price_paid
             : event->price_bid;
 
+    int64_t cost = fate == WON ? cost_of((enum mb_model)kept->model, paid_by(kept, event, won)) : 0;
+    int64_t live_cost = won ? cost_of(event->model, price) : 0;
+    struct mb__shadow_place place = {name, event->endpoint, event->exchange, event->format};
+
     n->wins += fate == WON;
     n->losses += fate == LOST;
     n->unknown += fate == UNKNOWN;
-    if (fate == WON) {
-        n->spend_nanos += cost_of((enum mb_model)kept->model, paid_by(kept, event, won));
-    }
+    n->spend_nanos += cost;
+    mb__bidder_tally_shadow(b, kinds[fate], &place, cost);
     if (won) {
         n->live_wins++;
-        n->live_nanos += cost_of(event->model, price);
+        n->live_nanos += live_cost;
+        mb__bidder_tally_shadow(b, MB_TALLY_SHADOW_LIVE_WIN, &place, live_cost);
     }
 }
 

@@ -139,3 +139,27 @@ void mb__bidder_tally_request(struct mb_bidder *b, enum mb_nobid outcome)
     }
     mb_tally_add(&b->options.board->tally, hash, MB_TALLY_REQUEST, texts, 0);
 }
+
+/* Seldom enough to hash all of it each time; without details, so that shadows take no place from those who bid. */
+void mb__bidder_tally_shadow(struct mb_bidder *b, enum mb_tally_kind kind,
+                             const struct mb__shadow_place *place, int64_t sum)
+{
+    struct mb_slice version = mb_script_version(b->script);
+    struct mb_slice texts[MB_TALLY_TEXTS] = {[MB_TALLY_STRATEGY] = place->strategy,
+                                             [MB_TALLY_VERSION] = version,
+                                             [MB_TALLY_ENDPOINT] = place->endpoint,
+                                             [MB_TALLY_EXCHANGE] = place->exchange,
+                                             [MB_TALLY_FORMAT] = place->format};
+    uint64_t hash = mb_tally_mix(b->tally_secret, 3 * MB_NOBID_COUNT + kind); /* beyond the others' */
+
+    if (!b->options.board) {
+        return;
+    }
+    for (size_t i = 0; i < MB_TALLY_TEXTS; i++) {
+        hash = mb_tally_hash(hash, texts[i]);
+    }
+    hash |= hash == 0;
+    if (!mb_tally_count(&b->options.board->tally, hash, sum)) {
+        mb_tally_add(&b->options.board->tally, hash, kind, texts, sum);
+    }
+}

@@ -114,3 +114,50 @@ struct mb_slice figure_text(const struct mb_report_gaps *gaps, const struct mb_r
     mb_buf_fini(&text);
     return out;
 }
+
+/* --- of shadows --- */
+
+const char *shadow_figure_name(enum shadow_figure figure)
+{
+    static const char *const names[SHADOW_FIGURES] = {
+        "asked",         "bids",          "beside", "wins",       "losses",         "unknown", "live_wins",
+        "expected_bids", "expected_wins", "spend",  "live_spend", "expected_spend", "average_bid"};
+
+    return names[figure];
+}
+
+struct mb_amount shadow_figure_amount(const struct mb_report_shadow *shadow, enum shadow_figure figure)
+{
+    return figure == SHADOW_SPEND        ? shadow->spend
+           : figure == SHADOW_LIVE_SPEND ? shadow->live_spend
+                                         : shadow->expected_spend;
+}
+
+struct mb_slice shadow_figure_text(const struct mb_report_shadow *shadow, enum shadow_figure figure,
+                                   struct mb_arena *arena)
+{
+    const uint64_t counts[] = {shadow->asked,
+                               shadow->bids,
+                               shadow->beside,
+                               shadow->wins,
+                               shadow->losses,
+                               shadow->unknown,
+                               shadow->live_wins,
+                               shadow->expected_bids,
+                               (uint64_t)shadow->expected_millionths / MICROS};
+    struct mb_buf text = {0};
+    struct mb_slice out = MB_SLICE_NONE;
+
+    if (figure == SHADOW_AVERAGE_BID) {
+        add_ratio(&text, shadow->bid_sum, (wide)shadow->bids * MICROS);
+    } else if (figure >= SHADOW_SPEND) {
+        mb_xbuf_add_amount(&text, shadow_figure_amount(shadow, figure));
+    } else {
+        mb_xbuf_add_u64(&text, counts[figure]);
+    }
+    if (text.len > 0) {
+        out = mb_xarena_copy(arena, mb_buf_slice(&text));
+    }
+    mb_buf_fini(&text);
+    return out;
+}

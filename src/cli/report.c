@@ -15,6 +15,13 @@ enum { ROWS_FIRST = 64 };
 
 enum format { TEXT, CSV, JSON };
 
+/* A row as text: keys, figures, and those of shadows. */
+struct row {
+    struct mb_slice cells[MB_REPORT_COUNT + FIGURES + SHADOW_FIGURES];
+    struct mb_report_shadow shadow;
+    bool alive, has_shadow;
+};
+
 struct report {
     enum format format;
     enum mb_report_key keys[MB_REPORT_COUNT];
@@ -24,8 +31,8 @@ struct report {
     struct mb_buf out;
     struct mb_json_writer json;
     struct mb_arena arena;
-    struct mb_slice (*cells)[FIGURES + MB_REPORT_COUNT]; /* but JSON: all rows, for the columns' widths */
-    size_t n_rows, room;
+    struct row *rows;
+    size_t n_rows, room, n_shadows;
     struct mb_arms *arms; /* NULL where the report is not by arm */
     const struct mb_experiment *experiments;
     size_t n_experiments;
@@ -33,23 +40,36 @@ struct report {
 
 /* --- JSON --- */
 
-/* Money as text and, exactly, as an integer; a ratio is a number. */
-static void json_figure(struct report *r, const struct mb_report_row *row, enum figure figure)
+/* Money as text and, exactly, as an integer; a ratio is a number. `amount` of what is no money: NULL. */
+static void json_figure(struct mb_json_writer *w, const char *name, struct mb_slice text,
+                        const struct mb_amount *amount)
 {
-    struct mb_json_writer *w = &r->json;
-    struct mb_slice text = figure_text(&r->gaps, row, figure, &r->arena);
     char nanos[32];
 
-    mb_jsonw_key(w, figure_name(figure));
+    mb_jsonw_key(w, name);
     if (!mb_slice_present(text)) {
         mb_jsonw_null(w);
-    } else if (figure >= SPEND && figure <= OVERRUN) {
+    } else if (amount) {
         mb_jsonw_str(w, text);
-        snprintf(nanos, sizeof(nanos), "%s_nanos", figure_name(figure));
+        snprintf(nanos, sizeof(nanos), "%s_nanos", name);
         mb_jsonw_key(w, nanos);
-        mb_jsonw_i64(w, figure_amount(row, figure).nanos);
+        mb_jsonw_i64(w, amount->nanos);
     } else {
         mb_jsonw_raw(w, text);
+    }
+}
+
+static void json_keys(struct report *r, const struct mb_slice *keys)
+{
+    struct mb_json_writer *w = &r->json;
+
+    for (size_t i = 0; i < r->n_keys; i++) {
+        mb_jsonw_key(w, mb_report_key_name(r->keys[i]));
+        if (mb_slice_present(keys[i])) {
+            mb_jsonw_str(w, keys[i]);
+        } else {
+            mb_jsonw_null(w);
+        }
     }
 }
 
@@ -58,18 +78,43 @@ static void json_row(struct report *r, const struct mb_report_row *row)
     struct mb_json_writer *w = &r->json;
 
     mb_jsonw_object(w);
-    for (size_t i = 0; i < r->n_keys; i++) {
-        mb_jsonw_key(w, mb_report_key_name(r->keys[i]));
-        if (mb_slice_present(row->keys[i])) {
-            mb_jsonw_str(w, row->keys[i]);
-        } else {
-            mb_jsonw_null(w);
-        }
-    }
+    json_keys(r, row->keys);
     for (int f = 0; f < FIGURES; f++) {
-        json_figure(r, row, (enum figure)f);
+        struct mb_amount amount = figure_amount(row, (enum figure)f);
+
+        json_figure(w, figure_name((enum figure)f),
+                    figure_text(&r->gaps, row, (enum figure)f, &r->arena),
+                    f >= SPEND && f <= OVERRUN ? &amount : NULL);
     }
     mb_jsonw_object_end(w);
+}
+
+static void json_shadow(struct report *r, const struct row *row)
+{
+    struct mb_json_writer *w = &r->json;
+
+    mb_jsonw_object(w);
+    json_keys(r, row->cells);
+    for (int f = 0; f < SHADOW_FIGURES; f++) {
+        struct mb_amount amount = shadow_figure_amount(&row->shadow, (enum shadow_figure)f);
+
+        json_figure(w, shadow_figure_name((enum shadow_figure)f),
+                    row->cells[r->n_keys + FIGURES + (size_t)f],
+                    f >= SHADOW_SPEND && f <= SHADOW_EXPECTED_SPEND ? &amount : NULL);
+    }
+    mb_jsonw_object_end(w);
+}
+
+static void json_shadows(struct report *r)
+{
+    mb_jsonw_key(&r->json, "shadows");
+    mb_jsonw_array(&r->json);
+    for (size_t i = 0; i < r->n_rows; i++) {
+        if (r->rows[i].has_shadow) {
+            json_shadow(r, &r->rows[i]);
+        }
+    }
+    mb_jsonw_array_end(&r->json);
 }
 
 /* --- CSV (RFC 4180) --- */
@@ -96,7 +141,7 @@ static void csv_cell(struct report *r, struct mb_slice text, bool first)
 
 /* --- all forms --- */
 
-static size_t fill_cells(struct report *r, const struct mb_report_row *row, struct mb_slice *cells)
+static void fill_cells(struct report *r, const struct mb_report_row *row, struct mb_slice *cells)
 {
     size_t n = 0;
 
@@ -107,42 +152,63 @@ static size_t fill_cells(struct report *r, const struct mb_report_row *row, stru
     for (int f = 0; f < FIGURES; f++) {
         cells[n++] = figure_text(&r->gaps, row, (enum figure)f, &r->arena);
     }
-    return n;
+    for (int f = 0; f < SHADOW_FIGURES; f++) {
+        cells[n++] = shadow_figure_text(&row->shadow, (enum shadow_figure)f, &r->arena);
+    }
+}
+
+static void keep_row(struct report *r, const struct mb_report_row *row, bool has_shadow)
+{
+    struct row *kept;
+
+    if (r->n_rows == r->room) {
+        r->room = r->room ? 2 * r->room : ROWS_FIRST;
+        r->rows = realloc(r->rows, r->room * sizeof(*r->rows));
+        if (!r->rows) {
+            abort();
+        }
+    }
+    kept = &r->rows[r->n_rows++];
+    *kept = (struct row){.shadow = row->shadow, .alive = row->alive, .has_shadow = has_shadow};
+    fill_cells(r, row, kept->cells);
+    r->n_shadows += has_shadow;
 }
 
 static void on_row(void *user, const struct mb_report_row *row)
 {
     struct report *r = user;
+    bool has_shadow = row->shadow.asked + row->shadow.wins + row->shadow.losses + row->shadow.unknown > 0;
 
     if (r->arms) {
         mb_xarms_take(r->arms, row);
     }
-    if (r->format == JSON) {
+    if (r->format == JSON && row->alive) {
         json_row(r, row);
-        return;
     }
-    if (r->n_rows == r->room) {
-        r->room = r->room ? 2 * r->room : ROWS_FIRST;
-        r->cells = realloc(r->cells, r->room * sizeof(*r->cells));
-        if (!r->cells) {
-            abort();
-        }
+    if (r->format != JSON || has_shadow) {
+        keep_row(r, row, has_shadow);
     }
-    (void)fill_cells(r, row, r->cells[r->n_rows++]);
 }
 
 static struct mb_slice heading(const struct report *r, size_t column)
 {
+    size_t figure = column - r->n_keys;
+
     return mb_slice_of(column < r->n_keys ? mb_report_key_name(r->keys[column])
-                                          : figure_name((enum figure)(column - r->n_keys)));
+                       : figure < FIGURES ? figure_name((enum figure)figure)
+                                          : shadow_figure_name((enum shadow_figure)(figure - FIGURES)));
 }
 
+/* One table: what shadows would have done stands behind what was done, under names that say so. */
 static void print_csv(struct report *r)
 {
-    size_t n = r->n_keys + FIGURES;
+    size_t n = r->n_keys + FIGURES + (r->n_shadows > 0 ? SHADOW_FIGURES : 0);
 
     for (size_t c = 0; c < n; c++) {
-        csv_cell(r, heading(r, c), c == 0);
+        csv_cell(r, c < r->n_keys + FIGURES ? heading(r, c)
+                                            : mb_xarena_printf(&r->arena, "shadow_%.*s",
+                                                               MB_SLICE_ARG(heading(r, c))),
+                 c == 0);
     }
     if (r->arms) {
         cli_arms_csv_headings(&r->out);
@@ -150,14 +216,19 @@ static void print_csv(struct report *r)
     mb_xbuf_add_text(&r->out, "\r\n");
     for (size_t i = 0; i < r->n_rows; i++) {
         for (size_t c = 0; c < n; c++) {
-            csv_cell(r, r->cells[i][c], c == 0);
+            csv_cell(r, r->rows[i].cells[c], c == 0);
         }
         if (r->arms) {
-            cli_arms_csv_cells(r->experiments, r->n_experiments, r->keys, r->n_keys, r->cells[i],
+            cli_arms_csv_cells(r->experiments, r->n_experiments, r->keys, r->n_keys, r->rows[i].cells,
                                &r->out);
         }
         mb_xbuf_add_text(&r->out, "\r\n");
     }
+}
+
+static bool is_shown(const struct row *row, bool shadows)
+{
+    return shadows ? row->has_shadow : row->alive;
 }
 
 /* Keys to the left, figures to the right. */
@@ -175,23 +246,37 @@ static void text_cell(struct report *r, struct mb_slice text, size_t width, bool
     mb_xbuf_add_text(&r->out, last ? "\n" : "  ");
 }
 
-static void print_text(struct report *r)
+/* The keys, then columns from `first` on. Only rows of live bids, or only those of shadows. */
+static void text_table(struct report *r, size_t first, size_t n_figures, bool shadows)
 {
-    size_t n = r->n_keys + FIGURES, widths[FIGURES + MB_REPORT_COUNT];
+    size_t n = r->n_keys + n_figures, columns[MB_REPORT_COUNT + FIGURES], widths[MB_REPORT_COUNT + FIGURES];
 
     for (size_t c = 0; c < n; c++) {
-        widths[c] = heading(r, c).len;
+        columns[c] = c < r->n_keys ? c : first + c - r->n_keys;
+        widths[c] = heading(r, columns[c]).len;
         for (size_t i = 0; i < r->n_rows; i++) {
-            widths[c] = r->cells[i][c].len > widths[c] ? r->cells[i][c].len : widths[c];
+            size_t len = is_shown(&r->rows[i], shadows) ? r->rows[i].cells[columns[c]].len : 0;
+
+            widths[c] = len > widths[c] ? len : widths[c];
         }
     }
     for (size_t c = 0; c < n; c++) {
-        text_cell(r, heading(r, c), widths[c], c < r->n_keys, c + 1 == n);
+        text_cell(r, heading(r, columns[c]), widths[c], c < r->n_keys, c + 1 == n);
     }
     for (size_t i = 0; i < r->n_rows; i++) {
-        for (size_t c = 0; c < n; c++) {
-            text_cell(r, r->cells[i][c], widths[c], c < r->n_keys, c + 1 == n);
+        for (size_t c = 0; c < n && is_shown(&r->rows[i], shadows); c++) {
+            text_cell(r, r->rows[i].cells[columns[c]], widths[c], c < r->n_keys, c + 1 == n);
         }
+    }
+}
+
+static void print_text(struct report *r)
+{
+    text_table(r, r->n_keys, FIGURES, false);
+    if (r->n_shadows > 0) {
+        mb_xbuf_add_text(&r->out, "\n# shadows: what they would have bid, won and spent on the requests that "
+                                  "they were shown,\n# and live_wins, live_spend of what was sent beside them\n");
+        text_table(r, r->n_keys + FIGURES, SHADOW_FIGURES, true);
     }
 }
 
@@ -307,6 +392,9 @@ static int print_report(struct report *r, const struct mb_report_options *option
     }
     if (r->format == JSON) {
         mb_jsonw_array_end(&r->json);
+        if (!r->gaps.no_shadows) {
+            json_shadows(r);
+        }
         if (r->arms) {
             cli_arms_json(r->experiments, r->n_experiments, r->keys, r->n_keys, &r->json);
         }
@@ -345,7 +433,7 @@ static int run(const struct cli_args *args)
         code = print_report(&report, &options);
     }
     mb_arms_free(report.arms);
-    free(report.cells);
+    free(report.rows);
     mb_buf_fini(&report.out);
     mb_arena_fini(&report.arena);
     mb_config_free(config);
@@ -383,6 +471,10 @@ const struct cli_command cli_report = {
         "  average_bid   of all bids; average_paid of those that booked and told a price\n"
         "  ecpm          spend by thousand impressions\n"
         "  overrun       booked past limits, by the strategies' own days\n"
+        "\n"
+        "Below: what shadow strategies would have bid, won and spent, and what was won and spent\n"
+        "beside them, where rows are by strategy, version, day, hour, exchange, endpoint or format\n"
+        "(JSON: \"shadows\"; CSV: columns shadow_...).\n"
         "\n"
         "By arm (ctx.arm) it also shows what arms differ in, with intervals that hold for 95 % of\n"
         "experiments, and whether exposures fit the weights; docs/strategies.md says how to read it.\n"

@@ -66,6 +66,10 @@ struct mb_report_gaps mb_report_gaps_of(const enum mb_report_key *keys, size_t n
                             key == MB_REPORT_ARM || key == MB_REPORT_CREATIVE ||
                             key == MB_REPORT_REASON;
         gaps.no_overrun |= key != MB_REPORT_STRATEGY && key != MB_REPORT_DAY;
+        gaps.no_shadows |= key != MB_REPORT_STRATEGY && key != MB_REPORT_VERSION &&
+                           key != MB_REPORT_DAY && key != MB_REPORT_HOUR &&
+                           key != MB_REPORT_EXCHANGE && key != MB_REPORT_ENDPOINT &&
+                           key != MB_REPORT_FORMAT;
     }
     return gaps;
 }
@@ -182,6 +186,7 @@ static void add_to(int64_t *sum, int64_t n)
 static void take_event(struct reading *r, sqlite3_stmt *statement, int at)
 {
     struct mb_report_row *row = row_of(r, statement);
+    row->alive = true;
     enum mb_event_type type =
         mb_event_of(mb_slice((const char *)sqlite3_column_text(statement, at),
                              (size_t)sqlite3_column_bytes(statement, at)));
@@ -228,21 +233,54 @@ static int read_events(struct reading *r, struct mb_error *err)
 
 /* --- counts --- */
 
+/* False: the kind is none of shadows. */
+static bool take_shadow(struct mb_report_shadow *row, enum mb_tally_kind kind, uint64_t n, int64_t sum)
+{
+    const struct {
+        uint64_t *count;
+        int64_t *sum; /* NULL: it has none */
+    } places[MB_TALLY_KINDS] = {
+        [MB_TALLY_SHADOW_ASKED] = {&row->asked, NULL},
+        [MB_TALLY_SHADOW_BID] = {&row->bids, &row->bid_sum},
+        [MB_TALLY_SHADOW_BESIDE] = {&row->beside, NULL},
+        [MB_TALLY_SHADOW_WIN] = {&row->wins, &row->spend.nanos},
+        [MB_TALLY_SHADOW_LOSS] = {&row->losses, NULL},
+        [MB_TALLY_SHADOW_UNKNOWN] = {&row->unknown, NULL},
+        [MB_TALLY_SHADOW_LIVE_WIN] = {&row->live_wins, &row->live_spend.nanos},
+        [MB_TALLY_SHADOW_EXPECTED] = {&row->expected_bids, &row->expected_spend.nanos},
+        [MB_TALLY_SHADOW_EXPECTED_WIN] = {NULL, &row->expected_millionths},
+    };
+    if (places[kind].count) {
+        *places[kind].count += n;
+    }
+    if (places[kind].sum) {
+        add_to(places[kind].sum, sum);
+    }
+    return places[kind].count || places[kind].sum;
+}
+
 static void take_count(struct reading *r, sqlite3_stmt *statement, int at)
 {
-    struct mb_report_row *row = row_of(r, statement);
-    const char *kind = (const char *)sqlite3_column_text(statement, at);
+    enum mb_tally_kind kind = mb_tally_kind_of(mb_slice_of((const char *)sqlite3_column_text(statement, at)));
     uint64_t n = (uint64_t)sqlite3_column_int64(statement, at + 1);
-    if (strcmp(kind, "bid") == 0) {
+    int64_t sum = sqlite3_column_int64(statement, at + 2);
+    struct mb_report_row *row;
+    if (kind == MB_TALLY_KINDS) { /* of a later version */
+        return;
+    }
+    row = row_of(r, statement);
+    if (take_shadow(&row->shadow, kind, n, sum)) {
+        return;
+    }
+    row->alive = true;
+    if (kind == MB_TALLY_BID) {
         row->bids += n;
-        add_to(&row->bid_sum, sqlite3_column_int64(statement, at + 2));
-    } else if (strcmp(kind, "nobid") == 0) {
-        row->nobids += n;
-    } else if (strcmp(kind, "exposure") == 0) {
+        add_to(&row->bid_sum, sum);
+    } else if (kind == MB_TALLY_EXPOSURE) {
         row->exposures += n;
-        add_to(&row->shares, sqlite3_column_int64(statement, at + 2));
+        add_to(&row->shares, sum);
     } else {
-        row->requests += n;
+        *(kind == MB_TALLY_NOBID ? &row->nobids : &row->requests) += n;
     }
 }
 
@@ -263,8 +301,9 @@ static int read_counts(struct reading *r, const struct mb_report_gaps *gaps, str
     mb_xbuf_add_text(&sql, "SELECT ");
     add_columns(r, false, &sql);
     mb_xbuf_printf(&sql,
-                   "kind, count, price_micros FROM bid_counts WHERE span_ms IN (60000, 900000)%s%s",
+                   "kind, count, price_micros FROM bid_counts WHERE span_ms IN (60000, 900000)%s%s%s",
                    gaps->no_requests ? " AND kind != 'request'" : "",
+                   gaps->no_shadows ? " AND kind NOT LIKE 'shadow%'" : "",
                    by_arm(r->options) ? "" : " AND kind != 'exposure'");
     add_times(r, "start_ms", &sql);
     return each_row(r, &sql, take_count, err);
@@ -280,7 +319,9 @@ static void take_overrun(struct reading *r, sqlite3_stmt *statement, int at)
     for (size_t i = 0; i < r->options->n_keys; i++) {
         keys[i] = text_at(statement, (int)i);
     }
-    add_to(&mb__groups_row(&r->groups, keys)->overrun.nanos, daily > total ? daily : total);
+    struct mb_report_row *row = mb__groups_row(&r->groups, keys);
+    row->alive = true;
+    add_to(&row->overrun.nanos, daily > total ? daily : total);
 }
 
 /* Rows are by the strategies' own days. What a shared budget ran over is in its strategies' spend once more. */

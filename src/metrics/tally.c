@@ -8,10 +8,24 @@
 
 enum { MINUTE_MS = 60000, LAST_RESORT = MB_TALLY_MOST - MB_TALLY_KINDS };
 
+static const char *const kind_names[] = {
+#define XX(name, text) text,
+    MB_TALLY_KIND_MAP(XX)
+#undef XX
+};
+
 const char *mb_tally_kind_name(enum mb_tally_kind kind)
 {
-    static const char *const names[MB_TALLY_KINDS] = {"request", "bid", "nobid", "exposure"};
-    return (unsigned)kind < MB_TALLY_KINDS ? names[kind] : "";
+    return (unsigned)kind < MB_TALLY_KINDS ? kind_names[kind] : "";
+}
+
+enum mb_tally_kind mb_tally_kind_of(struct mb_slice name)
+{
+    int kind = 0;
+    while (kind < MB_TALLY_KINDS && !mb_slice_is(name, kind_names[kind])) {
+        kind++;
+    }
+    return (enum mb_tally_kind)kind;
 }
 
 uint64_t mb_tally_hash(uint64_t seed, struct mb_slice text)
