@@ -38,6 +38,7 @@ struct mb_bidder_options {
     void *user;
     struct mb_recent *shadow_bids;      /* what shadows bid, until what was sent has its notice; NULL: it is not known what became of them */
     bool learns;                        /* the market from its own bids at once, for want of a board from which another process takes them */
+    bool decides_only;                  /* nobody sees an answer: out has none, and of tokens only the length is right (replay) */
     bool booked_elsewhere;              /* settle leaves the guard's money alone: another process books it */
     struct mb_bidder_board *board;      /* where it counts, going on from what is there; NULL: in memory of its own */
 };

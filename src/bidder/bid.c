@@ -404,6 +404,9 @@ void mb__bidder_bid(struct mb_bidder *b, const struct mb_codec *codec, const str
     }
     wire.why_not = out->outcome;
     mb__bidder_tally_request(b, out->outcome);
+    if (b->options.decides_only) {
+        return;
+    }
     codec->encode_answer(&b->request, chosen, n_bids, &wire);
     out->status = wire.status;
     out->content_type = wire.content_type;

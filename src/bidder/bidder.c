@@ -278,7 +278,7 @@ static void answer_bid(struct mb_bidder *b, const struct mb_codec *codec,
     b->deadline_ms = in->now_ms + b->request.timeout_ms -
                      (margin < b->request.timeout_ms ? margin : b->request.timeout_ms);
     mb__bidder_bid(b, codec, in, out);
-    if (codec->exchange == MB_EXCHANGE_OPENRTB) {
+    if (codec->exchange == MB_EXCHANGE_OPENRTB && !b->options.decides_only) {
         echo_version(b, in->openrtb_version, out);
     }
 }

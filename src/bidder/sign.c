@@ -45,7 +45,11 @@ static struct mb_slice append_token(struct mb_bidder *b, enum mb_event_type kind
 {
     size_t at = b->scratch.len;
 
-    mb_notice_sign_again(b->options.keys, kind, mb_buf_slice(&b->token_body), b->first_token, &b->scratch);
+    if (b->options.decides_only && !mb_slice_empty(b->first_token)) {
+        mb_xbuf_add_slice(&b->scratch, b->first_token);
+    } else {
+        mb_notice_sign_again(b->options.keys, kind, mb_buf_slice(&b->token_body), b->first_token, &b->scratch);
+    }
     struct mb_slice copy = mb_xarena_copy(&b->arena, mb_buf_slice(&b->scratch));
     if (mb_slice_empty(b->first_token)) {
         b->first_token = mb_slice(copy.data + at, copy.len - at);

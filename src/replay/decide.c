@@ -45,7 +45,7 @@ int mb_replay_decider_new(const struct mb_replay_decider_options *options,
     struct mb_guard_options guard_options = {.counters_max = COUNTERS,
                                              .frequency_max = FREQUENCIES};
     struct mb_replay_decider *d = calloc(1, sizeof(*d));
-    struct mb_bidder_options bidder_options = {.config = options->config};
+    struct mb_bidder_options bidder_options = {.config = options->config, .decides_only = true};
     int rc;
 
     *out = NULL;

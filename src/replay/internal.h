@@ -1,8 +1,8 @@
 /* internal.h - what the files of replay share.
  *
  * Part of: replay (private).
- * Files:    reader.c has the lines of files, scan.c and record.c what a line says, decide.c a bidder that
- * decides it, compare.c what differs, sums.c what is counted, run.c the threads.
+ * Files:    reader.c has the lines of files, scan.c and record.c what a line says, decide.c a
+ * bidder that decides it, compare.c what differs, sums.c what is counted, run.c the threads.
  */
 #ifndef MB_REPLAY_INTERNAL_H
 #define MB_REPLAY_INTERNAL_H
@@ -78,11 +78,12 @@ double mb__curve_at(const struct mb__curve_point *points, size_t count, double p
 /* --- sums.c: what one thread counts --- */
 
 struct mb__sums {
-    struct mb_replay_result result; /* but the list of strategies */
-    struct mb_map strategies;       /* name -> struct mb_replay_strategy */
-    struct mb_map rows;             /* strategy, change, reason -> struct mb_replay_row */
-    struct mb__market *market;      /* NULL: nothing is compared with other scripts */
-    struct mb_slice version;        /* of the scripts that decide */
+    struct mb_replay_result result;  /* but the list of strategies */
+    struct mb_map strategies;        /* name -> struct mb_replay_strategy */
+    struct mb_replay_strategy *last; /* of them, that was counted last */
+    struct mb_map rows;              /* strategy, change, reason -> struct mb_replay_row */
+    struct mb__market *market;       /* NULL: nothing is compared with other scripts */
+    struct mb_slice version;         /* of the scripts that decide */
     const char *const *paths;
 };
 

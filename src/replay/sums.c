@@ -8,10 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Mostly the one before, for a request asks few. */
 static struct mb_replay_strategy *strategy_of(struct mb__sums *sums, struct mb_slice name)
 {
-    struct mb_replay_strategy *s = mb_map_get(&sums->strategies, name);
+    struct mb_replay_strategy *s = sums->last;
 
+    if (s && mb_slice_eq(s->name, name)) {
+        return s;
+    }
+    s = mb_map_get(&sums->strategies, name);
     if (!s) {
         s = calloc(1, sizeof(*s));
         if (!s) {
@@ -20,6 +25,7 @@ static struct mb_replay_strategy *strategy_of(struct mb__sums *sums, struct mb_s
         s->name = mb_xarena_copy(&sums->result.arena, name);
         mb_xmap_put(&sums->strategies, s->name, s);
     }
+    sums->last = s;
     return s;
 }
 
@@ -39,18 +45,34 @@ void mb__sums_fini(struct mb__sums *sums)
 
 /* --- one request --- */
 
+static bool same_place(const struct mb_replay_did *a, const struct mb_replay_did *b)
+{
+    return a->imp == b->imp && mb_slice_eq(a->strategy, b->strategy);
+}
+
 static const struct mb_replay_did *find(const struct mb_replay_did *list, size_t count,
                                         const struct mb_replay_did *what, size_t ordinal)
 {
     size_t i;
 
     for (i = 0; i < count; i++) {
-        if (list[i].imp == what->imp && mb_slice_eq(list[i].strategy, what->strategy) &&
-            ordinal-- == 0) {
+        if (same_place(&list[i], what) && ordinal-- == 0) {
             return &list[i];
         }
     }
     return NULL;
+}
+
+/* Do both lists have the same places in the same order? They do where the same scripts decide. */
+static bool in_step(const struct mb_replay_did *a, size_t n_a, const struct mb_replay_did *b,
+                    size_t n_b)
+{
+    size_t i = 0;
+
+    while (i < n_a && i < n_b && same_place(&a[i], &b[i])) {
+        i++;
+    }
+    return i == n_a && i == n_b;
 }
 
 static size_t ordinal_of(const struct mb_replay_did *list, size_t place)
@@ -58,8 +80,7 @@ static size_t ordinal_of(const struct mb_replay_did *list, size_t place)
     size_t i, ordinal = 0;
 
     for (i = 0; i < place; i++) {
-        ordinal +=
-            list[i].imp == list[place].imp && mb_slice_eq(list[i].strategy, list[place].strategy);
+        ordinal += same_place(&list[i], &list[place]);
     }
     return ordinal;
 }
@@ -126,17 +147,18 @@ static bool count_one(struct mb__sums *sums, const struct mb_replay_did *before,
 void mb__sums_add(struct mb__sums *sums, const struct mb_replay_record *record,
                   const struct mb_replay_did *again, size_t n_again, size_t file, uint64_t line)
 {
-    bool same = true;
+    bool same = true, paired = in_step(record->did, record->n_did, again, n_again);
     size_t i;
 
     for (i = 0; i < record->n_did; i++) {
         const struct mb_replay_did *after =
-            find(again, n_again, &record->did[i], ordinal_of(record->did, i));
+            paired ? &again[i]
+                   : find(again, n_again, &record->did[i], ordinal_of(record->did, i));
 
         same = count_one(sums, &record->did[i], after, file, line) && same;
         sums->result.bids += record->did[i].outcome == MB_NOBID_BID;
     }
-    for (i = 0; i < n_again; i++) {
+    for (i = 0; i < n_again && !paired; i++) {
         if (!find(record->did, record->n_did, &again[i], ordinal_of(again, i))) {
             same = count_one(sums, NULL, &again[i], file, line) && same;
         }

@@ -21,6 +21,8 @@
 static const char *const own[] = {
     REQUEST "}",
     REQUEST ",\"body\":{\"id\":\"1\",\"a\":[{}]}}",
+    REQUEST ",\"body\":\"\"}",
+    REQUEST ",\"body\":\"no JSON\"}",
     REQUEST ",\"query\":\"a=1&b=%22\",\"openrtb\":\"2.6\",\"peer\":\"127.0.0.0\","
             "\"scripts\":\"f8485efb5ba67001\",\"body\":{\"s\":\"\\\"}\\u00e9\"}}",
     REQUEST ",\"read\":[[\"place\",\"\",-1,\"country\",\"FR\"],[\"get\",\"s\",0,\"k\",-12],"
@@ -47,7 +49,8 @@ static const char *const others[] = {
     "{\"type\":\"segment\",\"format\":2,\"at\":1}",
     REQUEST,
     REQUEST "} ",
-    REQUEST ",\"body\":\"{}\"}",
+    REQUEST ",\"body\":\"{\\n}\"}",
+    REQUEST ",\"body\":\"",
     REQUEST ",\"body\":{}",
     REQUEST ",\"body\":{\"a\":1}]",
     REQUEST ",\"query\":\"a\\\"b\",\"body\":{}}",
