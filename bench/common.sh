@@ -2,8 +2,8 @@
 #
 # Everything is kept in $WORK; a server's port and process id are in files of its name.
 
-BUILD=build/release
-WORK=build/bench
+BUILD=${BENCH_BUILD:-build/release}
+WORK=${BENCH_WORK:-build/bench}
 CLIENT=$BUILD/bench/client
 server_core=
 client_core=
@@ -43,6 +43,11 @@ set_up() {
     exec 9>"$WORK/lock"
     flock -n 9 || fail "another benchmark is running in $WORK"
     rm -f "$WORK"/*.pid "$WORK/results" "$WORK/latencies"
+    CONFIG=bench/bidder.conf.lua EXAMPLES=scripts
+    if [ ! -f build/geo/country.mmdb ]; then # a test: ./dev bench fetches it. The examples are refused without
+        CONFIG=$WORK/bidder.conf.lua EXAMPLES=bench
+        grep -v geoip bench/bidder.conf.lua >"$CONFIG"
+    fi
     trap end_all EXIT
     trap 'exit 130' INT TERM
     [ -z "$first" ] || come_first
@@ -82,7 +87,7 @@ start_bidder() {
     "$CLIENT" port >"$WORK/$started.port"
     "$CLIENT" port >"$WORK/$started.admin"
     mkdir -p "$WORK/$started.data"
-    start "$started" "$BUILD/moonbid" serve --config bench/bidder.conf.lua --data "$WORK/$started.data" \
+    start "$started" "$BUILD/moonbid" serve --config "$CONFIG" --data "$WORK/$started.data" \
         --set "notice_keys=[\"file:$WORK/notice.key\"]" --listen "127.0.0.1:$(cat "$WORK/$started.port")" \
         --admin "127.0.0.1:$(cat "$WORK/$started.admin")" "$@"
 }

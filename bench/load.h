@@ -7,7 +7,7 @@
 
 struct load {
     int port;
-    int status; /* of every answer */
+    int status; /* of every answer; 0: a bid or none, 200 or 204 */
     double seconds;
     int connections;
     long pid;    /* whose CPU time, with all its descendants', is counted */

@@ -11,6 +11,8 @@ local AIMS = {
   strategies = { bidder_1000 = 1.10, bidder_10000 = 1.25 },
   latency = { bidder = 2.0, reload = 4.0 },
   memory_mib = 48,
+  replay = 0.6,
+  recorder = { recorder = 1.02, shadow = 1.10 }, -- a shadow's part of the worker's CPU time is a tenth
 }
 
 -- Tables in their order, each a list of rows in theirs: { name, servers = { names }, [server] = { figures of a round } }.
@@ -167,6 +169,34 @@ function print_of.memory(rows)
   out[#out + 1] = { ('%d'):format(last[1]), ('%.1f'):format(last[2] / 1024), against(AIMS.memory_mib, last[2] / 1024) }
   print_table(out)
   print(('\nfrom the half to the end: %+.2f MiB'):format(last[2] / 1024 - half))
+end
+
+--- Figures of replay: requests wall_us cpu_us KiB; of `large` the same of ten times the recording.
+function print_of.replay(rows)
+  local out = { { 'traffic', 'live, CPU us a request', 'replay, CPU us a request', 'CPU, replay / live', 'aim',
+                  'requests/s, two cores', 'MiB', 'MiB, 10 times as much' } }
+  local function replay_cpu(f) return f[3] / f[1] end
+  local ratio = {}
+  for _, row in ipairs(rows) do
+    for i, live in ipairs(row.live) do ratio[i] = replay_cpu(row.replay[i]) / cpu(live) end
+    out[#out + 1] = { row.name, with_spread('%.2f', each(row.live, cpu)), with_spread('%.2f', each(row.replay, replay_cpu)),
+                      with_spread('%.2f', ratio), against(AIMS.replay, (summary(ratio))),
+                      ('%.0f'):format((summary(each(row.replay, function(f) return f[1] / f[2] * 1e6 end)))),
+                      ('%.1f'):format((summary(each(row.replay, function(f) return f[4] / 1024 end)))),
+                      ('%.1f'):format(row.large[1][4] / 1024) }
+  end
+  print_table(out)
+end
+
+function print_of.recorder(rows)
+  local out = { { 'bidder', 'CPU us a request', 'requests/s', 'CPU, to that without', 'aim' } }
+  local row = rows[1]
+  for _, server in ipairs(row.servers) do
+    local values = ratios(row[server], row.off, cpu)
+    out[#out + 1] = { server, with_spread('%.2f', each(row[server], cpu)), with_spread('%.0f', each(row[server], rate)),
+                      with_spread('%.3f', values), against(AIMS.recorder[server], (summary(values))) }
+  end
+  print_table(out)
 end
 
 for _, rows in ipairs(read(arg[1])) do print_of[rows.name](rows) end

@@ -35,6 +35,22 @@ int64_t now_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+void put_request(struct request *request, const char *path, const char *body, size_t bytes)
+{
+    char length[64] = "";
+    if (bytes > 0)
+        snprintf(length, sizeof(length), "Content-Length: %zu\r\n", bytes);
+    int head = snprintf(request->text, sizeof(request->text),
+                        "%s %s HTTP/1.1\r\nHost: bidder.example\r\nConnection: Keep-Alive\r\n"
+                        "Content-Type: application/json\r\nx-exadsrtb-version: 1.0\r\n"
+                        "%s\r\n",
+                        bytes > 0 ? "POST" : "GET", path, length);
+    if (head < 0 || (size_t)head + bytes >= sizeof(request->text))
+        fail("path and body are too long");
+    memcpy(request->text + head, body, bytes);
+    request->bytes = (size_t)head + bytes;
+}
+
 void make_post(struct request *request, const char *path, const char *body_file)
 {
     static char body[REQUEST_MAX / 2];
@@ -45,15 +61,7 @@ void make_post(struct request *request, const char *path, const char *body_file)
     if (body_bytes == 0 || body_bytes == sizeof(body))
         fail("%s: must hold between 1 and %zu bytes", body_file, sizeof(body) - 1);
     fclose(file);
-    int head = snprintf(request->text, sizeof(request->text) - body_bytes,
-                        "POST %s HTTP/1.1\r\nHost: bidder.example\r\nConnection: Keep-Alive\r\n"
-                        "Content-Type: application/json\r\nx-exadsrtb-version: 1.0\r\n"
-                        "Content-Length: %zu\r\n\r\n",
-                        path, body_bytes);
-    if (head < 0 || (size_t)head >= sizeof(request->text) - body_bytes)
-        fail("the path is too long");
-    memcpy(request->text + head, body, body_bytes);
-    request->bytes = (size_t)head + body_bytes;
+    put_request(request, path, body, body_bytes);
 }
 
 static struct sockaddr_in loopback(int port)
