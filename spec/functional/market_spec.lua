@@ -75,6 +75,16 @@ describe('the market that a server remembers', function()
     os.execute(('kill -KILL %d'):format(server:bookkeeper()))
     server:reload()
     await '0.41'
-    assert.matches('\nexoclick +banner +all +all +cpm +%d+ +%d+ +0 ', (Server.run(('market --data %s/data'):format(server.folder))))
+    local function show(command)
+      local output, status = Server.run(('%s --data %s/data'):format(command, server.folder))
+      return output, status
+    end
+    for _, command in ipairs { 'market', 'report --by market' } do
+      assert.matches('\nexoclick +banner +all +all +cpm +%d+ +%d+ +0 ', (show(command)))
+      assert.matches('^endpoint,format,size,site,model,bids,wins,told,price,win_rate\r\nexoclick,banner,[%dx]*,[^,]*,cpm,'
+        .. '[%d.]+,[%d.]+,[%d.]+,[%d.]*,[%d.]*\r\n', (show(command .. ' --format csv')))
+      assert.is_table(dkjson.decode((show(command .. ' --format json'))).curves)
+    end
+    assert.equal(2, select(2, show 'report --by market --since 1h'))
   end)
 end)

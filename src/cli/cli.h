@@ -63,6 +63,9 @@ int cli_config(const struct cli_args *args, struct mb_config **out);
 typedef int cli_on_answer(struct mb_slice body, int status);
 int cli_ask(const struct cli_args *args, const char *path, cli_on_answer *on_answer);
 
+/* A cell of a line of CSV, quoted where it must be. */
+void cli_csv_cell(struct mb_buf *out, struct mb_slice text, bool first);
+
 struct mb_doc;
 
 /* Prints each of a document's "problems" as `place: error: text`; gives how many are warnings, *errors the others. */

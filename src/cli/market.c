@@ -9,7 +9,7 @@
 #include "moonbid/json.h"
 #include "moonbid/ledger.h"
 
-enum format { TEXT, JSON };
+enum format { TEXT, CSV, JSON };
 
 struct show {
     enum format format;
@@ -112,25 +112,52 @@ static void json_curve(struct mb_json_writer *w, const struct mb_market_curve *c
     mb_jsonw_object_end(w);
 }
 
+/* A line for each point of the curve; one without a price where too little is known for any. */
+static void csv_curve(struct show *show, const struct mb_market_curve *curve)
+{
+    const struct mb_market_place *at = &curve->place;
+    char size[24] = "";
+
+    if (at->size.width > 0) {
+        snprintf(size, sizeof(size), "%ux%u", at->size.width, at->size.height);
+    }
+    for (size_t i = 0; i < curve->n_knots || i == 0; i++) {
+        cli_csv_cell(&show->out, at->endpoint, true);
+        cli_csv_cell(&show->out, mb_slice_of(mb_format_name(at->format)), false);
+        cli_csv_cell(&show->out, mb_slice_of(size), false);
+        cli_csv_cell(&show->out, at->site, false);
+        cli_csv_cell(&show->out, mb_slice_of(mb_model_name(at->model)), false);
+        mb_xbuf_printf(&show->out, ",%.3f,%.3f,%.3f", curve->bids, curve->wins, curve->told);
+        if (i < curve->n_knots) {
+            mb_xbuf_printf(&show->out, ",%.6f,%.6f\r\n", curve->knots[i].price, curve->knots[i].rate);
+        } else {
+            mb_xbuf_add_text(&show->out, ",,\r\n");
+        }
+    }
+}
+
 static void on_curve(void *user, const struct mb_market_curve *curve)
 {
     struct show *show = user;
 
     if (show->format == JSON) {
         json_curve(&show->json, curve);
+    } else if (show->format == CSV) {
+        csv_curve(show, curve);
     } else {
         text_curve(show, curve);
     }
 }
 
-static int print(struct show *show)
+static void begin(struct show *show)
 {
-    mb_market_refresh(show->guard, mb_time_now_ms());
     if (show->format == JSON) {
         mb_json_writer_init(&show->json, &show->out);
         mb_jsonw_object(&show->json);
         mb_jsonw_key(&show->json, "curves");
         mb_jsonw_array(&show->json);
+    } else if (show->format == CSV) {
+        mb_xbuf_add_text(&show->out, "endpoint,format,size,site,model,bids,wins,told,price,win_rate\r\n");
     } else {
         mb_xbuf_printf(&show->out, "%-16s  %-12s  %-9s  %-20s  %-5s  %10s  %10s  %10s", "endpoint", "format",
                        "size", "site", "model", "bids", "wins", "told");
@@ -139,6 +166,12 @@ static int print(struct show *show)
         }
         mb_xbuf_add_char(&show->out, '\n');
     }
+}
+
+static int print(struct show *show)
+{
+    mb_market_refresh(show->guard, mb_time_now_ms());
+    begin(show);
     mb_market_each(show->guard, on_curve, show);
     if (show->format == JSON) {
         mb_jsonw_array_end(&show->json);
@@ -149,19 +182,28 @@ static int print(struct show *show)
     return fflush(stdout) == 0 ? CLI_OK : cli_say(CLI_ENVIRONMENT, "the output could not be written");
 }
 
+static int take_format(const char *text, enum format *out)
+{
+    static const char *const formats[] = {"text", "csv", "json"};
+
+    for (int i = 0; text && i < 3; i++) {
+        if (strcmp(text, formats[i]) == 0) {
+            *out = (enum format)i;
+            return CLI_OK;
+        }
+    }
+    return text ? cli_say(CLI_USAGE, "--format: expected text, csv or json, not '%s'", text) : CLI_OK;
+}
+
 static int run(const struct cli_args *args)
 {
     static const struct mb_guard_options in_memory = {.counters_max = 64, .frequency_max = 64};
-    struct show show = {.format = args->format && strcmp(args->format, "json") == 0 ? JSON : TEXT};
+    struct show show = {0};
     struct mb_error err = {.at = -1};
     struct mb_config *config = NULL;
-    int code;
+    int code = take_format(args->format, &show.format);
 
-    if (args->format && show.format == TEXT && strcmp(args->format, "text") != 0) {
-        return cli_say(CLI_USAGE, "--format: expected text or json, not '%s'", args->format);
-    }
-    code = cli_config(args, &config);
-    if (code != CLI_OK) {
+    if (code != CLI_OK || (code = cli_config(args, &config)) != CLI_OK) {
         return code;
     }
     if (mb_guard_open(&in_memory, &show.guard, &err) ||
@@ -181,7 +223,7 @@ const struct cli_command cli_market = {
     .summary = "what bids were found to win, by price: what ctx.win_rate tells strategies",
     .flags = " config data set format ",
     .help =
-        "usage: moonbid market [--format text|json] [--data DIR] [--config FILE] [--set KEY=VALUE]\n"
+        "usage: moonbid market [--format text|csv|json] [--data DIR] [--config FILE] [--set KEY=VALUE]\n"
         "\n"
         "A row for each curve: of an endpoint, format and way of paying, of a size in it, of a site in\n"
         "that. Counts have faded to the present, half of them in 12 hours. Also beside a running\n"
@@ -191,7 +233,8 @@ const struct cli_command cli_market = {
         "              the least price that would have won\n"
         "  wins 50 %   the least price known to win half of its bids, of this curve alone\n"
         "\n"
-        "  --format F  text (default), json: {\"curves\":[{..., \"curve\":[{\"price\",\"win_rate\"}]}]}\n"
+        "  --format F  text (default), csv: a line for each point of each curve,\n"
+        "              json: {\"curves\":[{..., \"curve\":[{\"price\",\"win_rate\"}]}]}\n"
         "\n"
         "exit:    0 printed, 2 usage, 3 environment\n"
         "example: moonbid market --data var\n",

@@ -117,28 +117,6 @@ static void json_shadows(struct report *r)
     mb_jsonw_array_end(&r->json);
 }
 
-/* --- CSV (RFC 4180) --- */
-
-static void csv_cell(struct report *r, struct mb_slice text, bool first)
-{
-    bool quote = false;
-
-    for (size_t i = 0; i < text.len; i++) {
-        quote |= strchr(",\"\r\n", text.data[i]) != NULL;
-    }
-    mb_xbuf_add_text(&r->out, first ? "" : ",");
-    if (!quote) {
-        mb_xbuf_add_slice(&r->out, text);
-        return;
-    }
-    mb_xbuf_add_char(&r->out, '"');
-    for (size_t i = 0; i < text.len; i++) {
-        mb_xbuf_add_text(&r->out, text.data[i] == '"' ? "\"" : "");
-        mb_xbuf_add_char(&r->out, text.data[i]);
-    }
-    mb_xbuf_add_char(&r->out, '"');
-}
-
 /* --- all forms --- */
 
 static void fill_cells(struct report *r, const struct mb_report_row *row, struct mb_slice *cells)
@@ -205,7 +183,7 @@ static void print_csv(struct report *r)
     size_t n = r->n_keys + FIGURES + (r->n_shadows > 0 ? SHADOW_FIGURES : 0);
 
     for (size_t c = 0; c < n; c++) {
-        csv_cell(r, c < r->n_keys + FIGURES ? heading(r, c)
+        cli_csv_cell(&r->out, c < r->n_keys + FIGURES ? heading(r, c)
                                             : mb_xarena_printf(&r->arena, "shadow_%.*s",
                                                                MB_SLICE_ARG(heading(r, c))),
                  c == 0);
@@ -216,7 +194,7 @@ static void print_csv(struct report *r)
     mb_xbuf_add_text(&r->out, "\r\n");
     for (size_t i = 0; i < r->n_rows; i++) {
         for (size_t c = 0; c < n; c++) {
-            csv_cell(r, r->rows[i].cells[c], c == 0);
+            cli_csv_cell(&r->out, r->rows[i].cells[c], c == 0);
         }
         if (r->arms) {
             cli_arms_csv_cells(r->experiments, r->n_experiments, r->keys, r->n_keys, r->rows[i].cells,
@@ -312,7 +290,8 @@ static int take_keys(struct report *r, const char *by)
         if (key == MB_REPORT_COUNT || r->n_keys == MB_REPORT_COUNT) {
             return cli_say(CLI_USAGE,
                            "--by: '%.*s' is none of strategy, version, arm, day, hour, exchange, "
-                           "endpoint, format, zone, site, country, creative, data, type, reason",
+                           "endpoint, format, zone, site, country, creative, data, type, reason; "
+                           "or market alone",
                            MB_SLICE_ARG(name));
         }
         r->keys[r->n_keys++] = key;
@@ -416,8 +395,14 @@ static int run(const struct cli_args *args)
     struct report report = {0};
     struct mb_report_options options = {.keys = report.keys, .zone = &report.zone};
     struct mb_config *config = NULL;
-    int code = take_keys(&report, args->by ? args->by : "strategy");
+    int code;
 
+    if (args->by && strcmp(args->by, "market") == 0) {
+        return args->since || args->until || args->control
+                   ? cli_say(CLI_USAGE, "--by market shows what is remembered now: no --since, --until, --control")
+                   : cli_market.run(args);
+    }
+    code = take_keys(&report, args->by ? args->by : "strategy");
     if (code != CLI_OK || (code = take_format(args->format, &report.format)) != CLI_OK ||
         (code = cli_config(args, &config)) != CLI_OK) {
         return code;
@@ -451,7 +436,8 @@ const struct cli_command cli_report = {
         "Reads beside a running server. Most spend first; test events count nowhere.\n"
         "\n"
         "  --by KEYS     comma-separated: strategy (default), version, arm, day, hour, exchange,\n"
-        "                endpoint, format, zone, site, country, creative, data, type, reason\n"
+        "                endpoint, format, zone, site, country, creative, data, type, reason;\n"
+        "                or market, alone: what prices were found to win, as `moonbid market` shows\n"
         "  --since T     24h, 7d, or an instant such as 2026-03-02 or 2026-03-02T09:00, by the\n"
         "  --until T     clocks of the config's timezone (Z at its end: UTC); default: all\n"
         "  --format F    text (default), csv, json: {\"rows\":[{...}]}, money as text and as an\n"
