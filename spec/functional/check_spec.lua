@@ -1,6 +1,7 @@
 -- `moonbid check` as a linter: what loads and is hardly meant, each with file, line and what to do.
 
 local Server = require 'spec.support.server'
+local dkjson = require 'dkjson'
 local mmdb = require 'spec.support.mmdb'
 local nesting = require 'spec.support.nesting'
 
@@ -17,6 +18,19 @@ describe('check', function()
   local function check(text, flags)
     Server.write_file(folder .. '/strategies/a.lua', text)
     return Server.run(('check --scripts %s %s'):format(folder, flags or ''), folder) -- no config but the default
+  end
+
+  local GUIDE = Server.read_file 'docs/strategies.md'
+
+  local function json(flags)
+    local output, status = Server.run(('check --format json --scripts %s %s'):format(folder, flags or ''), folder)
+    return dkjson.decode(output), status
+  end
+
+  local function lines(text)
+    local list = {}
+    for line in (text .. '\n'):gmatch '(.-)\n' do list[#list + 1] = line end
+    return list
   end
 
   local GOOD = [[
@@ -69,10 +83,53 @@ return strategy { name = 'a', target = { format = { 'popunder' } },
         if tonumber(line) == row[5] and words:find(row[6], 1, true) then found = true end
       end
       assert.is_true(found, output)
+      local told = json()
+      assert.same({ 'ok', 1, 0, #told.findings }, { told.outcome, told.strategies, told.errors, told.warnings })
+      for _, f in ipairs(told.findings) do
+        found = found == true and f.line == row[5] and f.message .. ': ' .. f.suggestion or found
+        assert.same({ folder .. '/strategies/a.lua', 'warning', true }, { f.file, f.severity, #f.suggestion > 5 })
+        assert.matches('| `' .. f.code:gsub('_%d+$', '_211') .. '`', GUIDE, 1, true)
+        if f.column then -- what the message names stands there
+          local there = lines(text)[f.line]:sub(f.column)
+          assert.is_truthy(f.message:find(there:match '^[%w_]+' or there:match '^{[%w_]+}' or there:match "^[^']+", 1, true), there)
+        end
+      end
+      assert.matches(row[6], found, 1, true)
       local pure = not row[6]:find('keeps state', 1, true)
       assert.matches(pure and 'pure: 1 of 1' or 'pure: 0 of 1 strategies; a replay may decide otherwise for: a', output, 1, true)
     end)
   end
+
+  it('says to a machine what is refused, and what is wrong with the config', function()
+    check(GOOD:gsub('target =', 'taget ='))
+    local told, status = json()
+    assert.same({ 1, 'refused', 1, 0 }, { status, told.outcome, told.errors, told.warnings })
+    assert.same({ { file = folder .. '/strategies/a.lua', line = 2, code = 'load', severity = 'error',
+      message = 'taget: unknown key' } }, told.findings)
+    check(GOOD:gsub('local seen', 'local = seen'))
+    told = json()
+    assert.same({ 5, 'load' }, { told.findings[1].line, told.findings[1].code })
+    check(GOOD)
+    os.execute(('mkdir %s/golden'):format(folder))
+    Server.write_file(folder .. '/golden/a.json',
+      '{"endpoint":"openrtb","request":{"id":"1","imp":[{"id":"1","banner":{}}]},"expect":"bid"}')
+    told, status = json()
+    assert.same({ 1, 'golden', folder .. '/golden/a.json' }, { status, told.findings[1].code, told.findings[1].file })
+    local output = Server.run(('check --format json --set limits.body_bytes=1 --scripts %s'):format(folder), folder)
+    told = dkjson.decode(output:match '\n({.*)$')
+    assert.same({ 'refused', 'config', 'limits.body_bytes' }, { told.outcome, told.findings[1].code, told.findings[1].file })
+    assert.equal(2, select(2, Server.run('check --format csv', folder)))
+  end)
+
+  it('looks through candidates as well, and holds none of them for one that bids', function()
+    os.execute(('mkdir -p %s/new/strategies'):format(folder))
+    Server.write_file(folder .. '/new/strategies/a.lua', (GOOD:gsub('zone_id', 'zone_ip')))
+    check((GOOD:gsub("name = 'a'", "name = 'a', priority = 1, shadow = true"):gsub("return nobid 'no_page'", "log.info 'no page'")))
+    Server.write_file(folder .. '/strategies/b.lua', (GOOD:gsub("name = 'a'", "name = 'b'")))
+    local told = json(('--set shadow.scripts=%s/new'):format(folder))
+    assert.same({ 3, 1, { 'a', 'b', 'shadow:a' } }, { told.strategies, #told.findings, told.pure })
+    assert.same({ folder .. '/new/strategies/a.lua', 'token' }, { told.findings[1].file, told.findings[1].code })
+  end)
 
   it('refuses on a finding where that is asked for', function()
     local text = GOOD:gsub('zone_id', 'zone_ip')

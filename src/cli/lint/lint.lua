@@ -3,7 +3,8 @@
 -- Called with the file's path, its source, and { globals = { name = true }, parameters = { name = true }, module = function }:
 -- the globals that a strategy has, the names of tokens that the endpoints of the config bring, and what gives path and source
 -- of the module that `require` would find, or nil. Gives a list of
--- { line =, text = } and a list of { name =, pure =, why = }, a strategy each.
+-- { line =, column =, code =, text =, suggestion = }, the column where one is known, and a list of { name =, pure = }, a strategy
+-- each.
 --
 -- Idea: the file is loaded once more, with stand-ins for `strategy`, `list` and the like, so that targets and limits are
 -- plain tables here. What functions do is read from their byte code, which knows what is a local of the file and what is
@@ -203,14 +204,17 @@ local function lint_target(t, say)
     if key ~= 'exclude' and key ~= 'hours' and wanted and excluded then
       local left = false
       for value in pairs(wanted) do left = left or not excluded[value] end
-      if not left then say('target', where .. ('target.%s: exclude names all of it, so it never bids'):format(key)) end
+      if not left then
+        say('target', where .. ('target.%s: exclude names all of it, so it never bids'):format(key),
+          'take what is wanted out of exclude')
+      end
     end
   end
   local formats = set_of(target.format)
   if formats and target.size then
     local can = false
     for format in pairs(formats) do can = can or not WITHOUT_SIZE[format] end
-    if not can then say('size', where .. 'target.size: its formats have no size, so it never bids; drop the key') end
+    if not can then say('size', where .. 'target.size: its formats have no size, so it never bids', 'drop the key') end
   end
 end
 
@@ -255,10 +259,10 @@ end
 
 local function lint(path, source, known)
   local problems, told = {}, {}
-  local function say(line, text)
+  local function say(code, line, text, suggestion, column)
     if not told[line .. text] then
       told[line .. text] = true
-      problems[#problems + 1] = { line = line, text = text }
+      problems[#problems + 1] = { line = line, column = column, code = code, text = text, suggestion = suggestion }
     end
   end
   local chunk_name = '@' .. path
@@ -285,9 +289,11 @@ local function lint(path, source, known)
       if not op then break end
       local kind = KINDS[op]
       if kind == 'set_global' then
-        say(line_of(proto, pc), ("sets the global '%s': write `local` in front of it"):format(util.funck(proto, -d - 1)))
+        say('sets_global', line_of(proto, pc), ("sets the global '%s'"):format(util.funck(proto, -d - 1)),
+          'write `local` in front of it')
       elseif kind == 'get_global' and not known.globals[util.funck(proto, -d - 1)] then
-        say(line_of(proto, pc), ("reads the global '%s', which nobody sets"):format(util.funck(proto, -d - 1)))
+        say('reads_global', line_of(proto, pc), ("reads the global '%s', which nobody sets"):format(util.funck(proto, -d - 1)),
+          'look for a slip of the pen, or make it a local of the file')
       end
       pc = pc + 1
     end
@@ -306,19 +312,21 @@ local function lint(path, source, known)
   walk(chunk)
   local lines = {}
   for line in (source .. '\n'):gmatch '(.-)\n' do lines[#lines + 1] = line end
-  -- Where a constant stands: the first line with its beginning, as it is written.
-  local function place(constant)
+  -- Where a constant stands, and a part of it: the first line with its beginning, as it is written.
+  local function place(constant, part)
     local head = constant:match '^[^\n]*'
     for number, line in ipairs(lines) do
-      if #head > 0 and line:find(head, 1, true) then return number end
+      local at = #head > 0 and line:find(head, 1, true)
+      if at then return number, part and line:find(part, at, true) or at end
     end
     return math.max(constants[constant], 1)
   end
   for constant in pairs(constants) do
     local wild = select(2, constant:gsub('%.[*+-]', ''))
     if has_match and (wild >= 3 or constant:find '%.[*+-]%.[*+-]') and not constant:find '://' then
-      say(place(constant), ("the pattern '%s' tries every way to divide the text: on a long one that takes seconds; use one "
-        .. "of .* at most, or classes such as [^,]*"):format(constant))
+      local line, column = place(constant)
+      say('pattern', line, ("the pattern '%s' tries every way to divide the text, which takes seconds on a long one")
+        :format(constant), 'use one of .* at most, or classes such as [^,]*', column)
     end
   end
 
@@ -336,8 +344,10 @@ local function lint(path, source, known)
   for constant in pairs(constants) do
     local function check(name, form)
       if not (TOKENS[name] or own[name] or known.parameters[name]) then
-        say(place(constant), ("%s is no token of the strategy, the engine or an endpoint: it goes out as it stands, unless "
-          .. 'the URL that the exchange calls has such a parameter'):format(form))
+        local line, column = place(constant, form)
+        say('token', line, ('%s is no token of the strategy, the engine or an endpoint, and goes out as it stands'):format(form),
+          "add it to the strategy's tokens, or to the endpoint's in the config where the exchange's URL has such a parameter",
+          column)
       end
     end
     if constant:find '://' then
@@ -374,12 +384,12 @@ local function lint(path, source, known)
   for _, t in ipairs(strategies) do
     local where = type(t.bid) == 'function' and util.funcinfo(t.bid).linedefined or 1
     local state = {}
-    lint_target(t, function(key, text)
+    lint_target(t, function(key, text, suggestion)
       local at = where
       for number, line in ipairs(lines) do
         if line:find('%f[%w]' .. key .. '%s*=') then at = number break end
       end
-      say(at, text)
+      say('target', at, text, suggestion)
     end)
     if type(t.bid) == 'function' then
       local pc = 1
@@ -388,8 +398,8 @@ local function lint(path, source, known)
         if not op then break end
         if KINDS[op] == 'return_nothing' or
           (KINDS[op] == 'return_one' and (makes_nil(t.bid, pc - 1, a) or makes_nil(t.bid, pc - 2, a))) then
-          say(line_of(t.bid, pc), ("strategy %s: bid returns nothing here, which is counted as 'none': say nobid 'why'")
-            :format(t.name))
+          say('no_reason', line_of(t.bid, pc), ("strategy %s: bid returns nothing here, which is counted as 'none'")
+            :format(t.name), "say nobid 'why'")
         end
         pc = pc + 1
       end
@@ -401,15 +411,15 @@ local function lint(path, source, known)
       if type(f) == 'function' then find_state(f, chunk_name, state) end
     end
     for name, line in pairs(state) do
-      say(line, ("strategy %s: keeps state in the local '%s', which each worker has of its own and a reload forgets: use "
-        .. 'ctx.incr and ctx.get'):format(t.name, name))
+      say('state', line, ("strategy %s: keeps state in the local '%s', which each worker has of its own and a reload forgets")
+        :format(t.name, name), 'use ctx.incr and ctx.get')
     end
     if kept_by then
-      say(where, ('strategy %s: %s, which each worker has of its own and a reload forgets: use ctx.incr and ctx.get')
-        :format(t.name, kept_by))
+      say('state', where, ('strategy %s: %s, which each worker has of its own and a reload forgets'):format(t.name, kept_by),
+        'use ctx.incr and ctx.get')
     end
     verdicts[#verdicts + 1] = { name = t.name, pure = next(state) == nil and not kept_by,
-      target = t.target or {}, priority = t.priority or 0, line = where, enabled = t.enabled ~= false,
+      target = t.target or {}, priority = t.priority or 0, line = where, enabled = t.enabled ~= false and not t.shadow,
       declines = type(t.bid) ~= 'function' or declines(t.bid, chunk_name) }
   end
   table.sort(problems, function(a, b) return a.line < b.line or (a.line == b.line and a.text < b.text) end)
@@ -422,9 +432,10 @@ local function lint_all(all)
   for _, b in ipairs(all) do
     for _, a in ipairs(all) do
       if a ~= b and a.enabled and b.enabled and a.priority > b.priority and not a.declines and is_wider(a.target, b.target) then
-        problems[#problems + 1] = { path = b.path, line = b.line, text =
-          ("strategy %s: %s wants all that it wants, never declines and has the higher priority: where one bid is taken, "
-            .. 'this one goes out only when the other has no money'):format(b.name, a.name) }
+        problems[#problems + 1] = { path = b.path, line = b.line, code = 'outranked', text =
+          ('strategy %s: %s wants all that it wants, never declines and has the higher priority: where one bid is taken, '
+            .. 'this one goes out only when the other has no money'):format(b.name, a.name),
+          suggestion = 'give it a priority that is as high, or a target of its own' }
         break
       end
     end

@@ -1,7 +1,8 @@
--- run.lua - looks through all strategy files of a folder and prints what it finds.
+-- run.lua - looks through all strategy files of a folder.
 --
 -- Arguments: the lint (lint.lua), the folder, a list of the names of its strategy files, the set of token names that the
--- config's endpoints bring. Gives the number of findings.
+-- config's endpoints bring. Gives { findings =, pure =, impure = }: the first a list of { path =, line =, column =, code =,
+-- text =, suggestion = } by place, column and suggestion where there are any; the others lists of names.
 
 local lint, folder, files, parameters = ...
 
@@ -13,7 +14,21 @@ end
 
 local function quote(path) return "'" .. path:gsub("'", "'\\''") .. "'" end
 
--- What luacheck says of these files besides, where it is installed: path -> list of { line =, text = }.
+-- What to do about what luacheck finds, by the beginning of its code; the longest that fits.
+local ADVICE = {
+  ['2'] = 'remove it, or name it _', ['22'] = 'give it a value first', ['23'] = 'use what it holds, or remove it',
+  ['3'] = 'remove the assignment', ['32'] = 'give it a value first', ['4'] = 'give it another name',
+  ['5'] = 'remove what never runs or does nothing', ['6'] = 'remove the blanks',
+}
+
+local function advice(code)
+  for length = #code, 1, -1 do
+    local text = ADVICE[code:sub(1, length)]
+    if text then return text end
+  end
+end
+
+-- What luacheck says of these files besides, where it is installed: path -> list of findings.
 local function luacheck(paths)
   local found, quoted = {}, {}
   for i, path in ipairs(paths) do quoted[i] = quote(path) end
@@ -21,10 +36,12 @@ local function luacheck(paths)
     .. '--ignore 1 212 431 2>/dev/null'):format(table.concat(quoted, ' ')))
   if not pipe then return found end
   for line in pipe:lines() do
-    local path, number, text = line:match '^(.-):(%d+):%d+: %(%w+%) (.*)$'
+    local path, number, column, code, text = line:match '^(.-):(%d+):(%d+): %((%w+)%) (.*)$'
     if path then
       found[path] = found[path] or {}
-      table.insert(found[path], { line = tonumber(number), text = text })
+      code = code:match '%d*$'
+      table.insert(found[path], { line = tonumber(number), column = tonumber(column), code = 'luacheck_' .. code, text = text,
+        suggestion = advice(code) })
     end
   end
   pipe:close()
@@ -56,7 +73,10 @@ local others = luacheck(paths)
 for _, path in ipairs(paths) do
   local problems, verdicts = lint.file(path, sources[path], { globals = GLOBALS, parameters = parameters, module = module })
   for _, list in ipairs { problems, others[path] or {} } do
-    for _, p in ipairs(list) do findings[#findings + 1] = { path = path, line = p.line, text = p.text } end
+    for _, p in ipairs(list) do
+      p.path = path
+      findings[#findings + 1] = p
+    end
   end
   for _, verdict in ipairs(verdicts) do
     verdict.path = path
@@ -69,13 +89,7 @@ table.sort(findings, function(a, b)
   if a.line ~= b.line then return a.line < b.line end
   return a.text < b.text
 end)
-for _, p in ipairs(findings) do print(('%s:%d: warning: %s'):format(p.path, p.line, p.text)) end
 
-local impure = {}
-for _, verdict in ipairs(all) do
-  if not verdict.pure then impure[#impure + 1] = verdict.name end
-end
-print(('pure: %d of %d strategies%s'):format(#all - #impure, #all,
-  #impure > 0 and '; a replay may decide otherwise for: ' .. table.concat(impure, ', ') or ', a replay decides as they did'))
-io.stdout:flush()
-return #findings
+local names = { [true] = {}, [false] = {} }
+for _, verdict in ipairs(all) do table.insert(names[verdict.pure], verdict.name) end
+return { findings = findings, pure = names[true], impure = names[false] }
