@@ -104,18 +104,19 @@ struct mb_json_value mb_json_get(struct mb_json_value value, struct mb_slice key
 /* --- all that a reader knows of an object, in one walk over it --- */
 
 enum {
-    MB_JSON_NAMES_MAX = 40,   /* names that one kind of object may have */
-    MB_JSON_NAMES_SLOTS = 128 /* a power of two, at least twice as many */
+    MB_JSON_NAMES_MAX = 40,  /* names that one kind of object may have */
+    MB_JSON_NAMES_SLOTS = 64 /* a power of two */
 };
 
 /* The names of the members that a reader asks for. */
 struct mb_json_names {
     size_t count;
-    struct mb_json_name {
-        uint64_t head, tail; /* private: the first and the last eight bytes */
-        struct mb_slice text;
-    } names[MB_JSON_NAMES_MAX];
-    uint8_t slots[MB_JSON_NAMES_SLOTS]; /* private: the number of a name and one more, 0: none */
+    struct mb_slice texts[MB_JSON_NAMES_MAX];
+    struct mb_json_name { /* private: by a hash of the head, see src/json/pick.c */
+        uint64_t head;
+        uint32_t len;    /* where the head is all of it, else 0 */
+        uint32_t number; /* of the name and one more, 0: none */
+    } slots[MB_JSON_NAMES_SLOTS + MB_JSON_NAMES_MAX];
 };
 
 /* Wants: texts  `count` different ones, none empty; borrowed for the life of `names`. Aborts on more than
@@ -124,8 +125,10 @@ void mb_json_names_init(struct mb_json_names *names, const char *const *texts, s
 
 /* Where the named members of an object stand.
  *
+ * Wants:  object  none but an object.
+ *         places  as many as there are names, all 0.
  * Gives:  the token of the value of name i in places[i], 0 where there is none: mb_json_picked makes a value of it.
- *         All 0 when `object` is none. Of a name that stands several times the first; each other is a DUPLICATE_KEY slip.
+ *         Of a name that stands several times the first; each other is a DUPLICATE_KEY slip.
  * Costs:  one walk over the members, whatever the number of names.
  */
 void mb_json_pick(struct mb_json_value object, const struct mb_json_names *names, uint16_t *places);

@@ -74,7 +74,7 @@ static void open_query(const struct mb_wire_in *in, struct source *from)
     from->query = mb__exchange_query(in->query, none, EMAIL, in->arena);
     for (size_t i = 0; i < from->query.count; i++) {
         for (size_t name = 0; name < request_known.count; name++) {
-            if (mb_slice_eq(from->query.items[i].name, request_known.names[name].text)) {
+            if (mb_slice_eq(from->query.items[i].name, request_known.texts[name])) {
                 from->places.places[name] = (uint16_t)(i + 1);
             }
         }

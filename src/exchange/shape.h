@@ -35,8 +35,9 @@
     }                                                                                              \
     static inline union kind kind##_of(struct mb_json_value object)                                \
     {                                                                                              \
-        union kind found;                                                                          \
-        mb_json_pick(object, &kind##_known, found.places);                                         \
+        union kind found = {{0}};                                                                  \
+        if (object.type == MB_JSON_OBJECT)                                                         \
+            mb_json_pick(object, &kind##_known, found.places);                                     \
         return found;                                                                              \
     }
 

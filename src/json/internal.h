@@ -5,7 +5,6 @@
 #ifndef MB_JSON_INTERNAL_H
 #define MB_JSON_INTERNAL_H
 
-#include <endian.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -45,16 +44,6 @@ static inline void mb__json_count_slip(struct mb_json *doc, enum mb_json_slip sl
 
 /* view.c: a string's text, decoded into the arena where it has escapes. */
 struct mb_slice mb__json_string(struct mb_json *doc, uint32_t token);
-
-/* The first eight bytes of a key, those behind its end as zeros; as no key has a zero byte, short ones
- * that differ differ in it. `padded`: in a document's text. */
-static inline uint64_t mb__json_head(const char *padded, size_t len)
-{
-    uint64_t word;
-    memcpy(&word, padded, sizeof(word));
-    word = le64toh(word);
-    return len >= sizeof(word) ? word : word & ((UINT64_C(1) << (len * 8)) - 1);
-}
 
 /* --- number.c --- */
 
