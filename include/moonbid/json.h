@@ -143,18 +143,56 @@ struct mb_json_value mb_json_at(struct mb_json_value value, uint32_t index);
 
 /* Walk an array's elements or an object's values. mb_json_key gives the key of the value that a walk over
  * an object stands on. Both give absent at the end. */
-struct mb_json_value mb_json_first(struct mb_json_value container);
-struct mb_json_value mb_json_next(struct mb_json_value container, struct mb_json_value at);
+static inline struct mb_json_value mb_json_first(struct mb_json_value container)
+{
+    bool is_object = container.type == MB_JSON_OBJECT;
+
+    if ((!is_object && container.type != MB_JSON_ARRAY) ||
+        container.doc->tokens[container.token].count == 0) {
+        return mb_json_picked(container.doc, 0);
+    }
+    return mb_json_picked(container.doc, (uint16_t)(container.token + 1 + is_object));
+}
+
+static inline struct mb_json_value mb_json_next(struct mb_json_value container, struct mb_json_value at)
+{
+    const struct mb_json_token *tokens = container.doc ? container.doc->tokens : NULL;
+    bool is_object = container.type == MB_JSON_OBJECT;
+    uint32_t next;
+
+    if ((!is_object && container.type != MB_JSON_ARRAY) || at.type == MB_JSON_NONE) {
+        return mb_json_picked(container.doc, 0);
+    }
+    next = at.token + tokens[at.token].span;
+    return mb_json_picked(container.doc, next < container.token + tokens[container.token].span
+                                             ? (uint16_t)(next + is_object)
+                                             : 0);
+}
+
 struct mb_slice mb_json_key(struct mb_json_value member); /* decoded; only for object members of a walk */
 
 /* Members of an array or pairs of an object, else 0. */
 uint32_t mb_json_count(struct mb_json_value value);
 
+/* Private: mb_json_list_first of what is no array. */
+struct mb_json_value mb__json_lone_first(struct mb_json_value value);
+
 /* An array as it is; a scalar or object counts as an array of one (slip SCALAR_FOR_ARRAY); null and absent have no
- * elements. Walk: for (v = mb_json_list_first(x); mb_json_present(v); v = mb_json_list_next(x, v)) */
-struct mb_json_value mb_json_list_first(struct mb_json_value value);
-struct mb_json_value mb_json_list_next(struct mb_json_value value, struct mb_json_value at);
-uint32_t mb_json_list_count(struct mb_json_value value);
+ * elements. Walk: for (v = mb_json_list_first(x); v.type != MB_JSON_NONE; v = mb_json_list_next(x, v)) */
+static inline struct mb_json_value mb_json_list_first(struct mb_json_value value)
+{
+    return value.type == MB_JSON_ARRAY ? mb_json_first(value) : mb__json_lone_first(value);
+}
+
+static inline struct mb_json_value mb_json_list_next(struct mb_json_value value, struct mb_json_value at)
+{
+    return value.type == MB_JSON_ARRAY ? mb_json_next(value, at) : mb_json_picked(value.doc, 0);
+}
+
+static inline uint32_t mb_json_list_count(struct mb_json_value value)
+{
+    return value.type == MB_JSON_ARRAY ? value.doc->tokens[value.token].count : value.type > MB_JSON_NULL;
+}
 
 /* True for anything but MB_JSON_NONE and MB_JSON_NULL. */
 static inline bool mb_json_present(struct mb_json_value value)

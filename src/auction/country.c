@@ -33,18 +33,26 @@ static const char table[] =
 
 enum { ROW = 5, ROWS = (sizeof table - 1) / ROW };
 
+/* Three letters as a number of the same order. */
+static uint32_t rank_of(const char *letters)
+{
+    return (uint32_t)(unsigned char)letters[0] << 16 | (uint32_t)(unsigned char)letters[1] << 8 |
+           (unsigned char)letters[2];
+}
+
 struct mb_slice mb_country_of_alpha3(struct mb_slice alpha3)
 {
     size_t low = 0, high = ROWS;
+    uint32_t rank = alpha3.len == 3 ? rank_of(alpha3.data) : 0;
 
-    while (alpha3.len == 3 && low < high) {
+    while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = memcmp(table + middle * ROW, alpha3.data, 3);
+        uint32_t found = rank_of(table + middle * ROW);
 
-        if (order == 0) {
+        if (found == rank) {
             return mb_slice(table + middle * ROW + 3, 2);
         }
-        if (order < 0) {
+        if (found < rank) {
             low = middle + 1;
         } else {
             high = middle;

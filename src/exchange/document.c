@@ -29,7 +29,7 @@ struct mb_slices mb__exchange_ids(const struct mb_wire_in *in, struct mb_json_va
     if (room == 0) {
         return (struct mb_slices){NULL, 0};
     }
-    struct mb_slice *items = mb_xarena_array(in->arena, room, sizeof *items);
+    struct mb_slice *items = mb_xarena_alloc_raw(in->arena, room * sizeof *items);
     size_t count = 0;
     for (struct mb_json_value v = mb_json_list_first(list); v.type != MB_JSON_NONE; v = mb_json_list_next(list, v)) {
         struct mb_slice id = mb_json_id(v);

@@ -60,10 +60,23 @@ struct mb_slice mb__exchange_language(struct mb_slice text, struct mb_arena *are
     return copy_lower(mb_slice(text.data, 2), arena);
 }
 
+/* True for a host's name as most are sent: nothing to cut off, nothing to make lower. */
+static bool is_plain_host(struct mb_slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+        bool is_plain = (c >= 'a' && c <= 'z') || (c >= '-' && c <= '9' && c != '/');
+        if (!is_plain) {
+            return false;
+        }
+    }
+    return true;
+}
+
 struct mb_slice mb__exchange_host(struct mb_slice url, struct mb_arena *arena)
 {
     url = mb__exchange_filled(url);
-    if (!mb_slice_present(url)) {
+    if (is_plain_host(url)) {
         return url;
     }
     struct mb_slice host = url;
@@ -91,25 +104,28 @@ struct mb_slice mb__exchange_host(struct mb_slice url, struct mb_arena *arena)
     if (end >= 0) {
         host.len = (size_t)end + is_literal;
     }
-    return mb_slice_empty(host) ? MB_SLICE_NONE : copy_lower(host, arena);
+    return mb_slice_empty(host)  ? MB_SLICE_NONE
+           : is_plain_host(host) ? host
+                                 : copy_lower(host, arena);
 }
 
 struct mb_slices mb__exchange_split(struct mb_slice text, char sep, struct mb_arena *arena)
 {
-    size_t room = 1;
-    for (size_t i = 0; i < text.len && room < MB_WIRE_LIST_MAX; i++) {
-        room += text.data[i] == sep;
-    }
     if (mb_slice_empty(text)) {
         return (struct mb_slices){NULL, 0};
     }
-    struct mb_slice *items = mb_xarena_array(arena, room, sizeof *items);
-    size_t count = 0;
-    while (mb_slice_present(text) && count < room) {
-        struct mb_slice item = mb__exchange_filled(mb_slice_cut(&text, sep));
+    size_t room = text.len < MB_WIRE_LIST_MAX ? text.len : MB_WIRE_LIST_MAX;
+    struct mb_slice *items = mb_xarena_alloc_raw(arena, room * sizeof *items);
+    size_t count = 0, start = 0;
+    for (size_t i = 0; i <= text.len && count < room; i++) {
+        if (i < text.len && text.data[i] != sep) {
+            continue;
+        }
+        struct mb_slice item = mb__exchange_filled(mb_slice(text.data + start, i - start));
         if (mb_slice_present(item)) {
             items[count++] = item;
         }
+        start = i + 1;
     }
     return (struct mb_slices){items, count};
 }

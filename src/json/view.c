@@ -144,25 +144,6 @@ struct mb_json_value mb_json_at(struct mb_json_value value, uint32_t index)
     return mb__json_value_at(value.doc, at);
 }
 
-struct mb_json_value mb_json_first(struct mb_json_value container)
-{
-    if (!is_container(container) || token_of(container)->count == 0)
-        return mb__json_absent(container.doc);
-    uint32_t keys = container.type == MB_JSON_OBJECT ? 1 : 0;
-    return mb__json_value_at(container.doc, container.token + 1 + keys);
-}
-
-struct mb_json_value mb_json_next(struct mb_json_value container, struct mb_json_value at)
-{
-    if (!is_container(container) || at.type == MB_JSON_NONE)
-        return mb__json_absent(container.doc);
-    uint32_t next = at.token + token_of(at)->span;
-    if (next >= container.token + token_of(container)->span)
-        return mb__json_absent(container.doc);
-    uint32_t keys = container.type == MB_JSON_OBJECT ? 1 : 0;
-    return mb__json_value_at(container.doc, next + keys);
-}
-
 struct mb_slice mb_json_key(struct mb_json_value member)
 {
     if (member.type == MB_JSON_NONE || member.token == 0)
@@ -175,26 +156,12 @@ uint32_t mb_json_count(struct mb_json_value value)
     return is_container(value) ? token_of(value)->count : 0;
 }
 
-struct mb_json_value mb_json_list_first(struct mb_json_value value)
+struct mb_json_value mb__json_lone_first(struct mb_json_value value)
 {
-    if (value.type == MB_JSON_ARRAY)
-        return mb_json_first(value);
     if (!mb_json_present(value))
         return mb__json_absent(value.doc);
     mb__json_count_slip(value.doc, MB_JSON_SLIP_SCALAR_FOR_ARRAY);
     return value;
-}
-
-struct mb_json_value mb_json_list_next(struct mb_json_value value, struct mb_json_value at)
-{
-    return value.type == MB_JSON_ARRAY ? mb_json_next(value, at) : mb__json_absent(value.doc);
-}
-
-uint32_t mb_json_list_count(struct mb_json_value value)
-{
-    if (value.type == MB_JSON_ARRAY)
-        return token_of(value)->count;
-    return mb_json_present(value) ? 1 : 0;
 }
 
 /* --- lenient getters --- */
@@ -233,26 +200,11 @@ struct mb_slice mb__json_other_str(struct mb_json_value value)
     return MB_SLICE_NONE;
 }
 
-/* True for digits alone, few enough for 64 bits: what nearly every integer is. */
-static bool read_digits(struct mb_slice text, int64_t *out)
-{
-    enum { DIGITS_MAX = 18 };
-    int64_t number = 0;
-    if (text.len > DIGITS_MAX || text.data[0] == '-')
-        return false;
-    for (size_t i = 0; i < text.len; i++)
-        number = number * 10 + (text.data[i] - '0');
-    *out = number;
-    return true;
-}
-
-int64_t mb_json_i64(struct mb_json_value value, int64_t fallback)
+/* All but what nearly every integer is. */
+static __attribute__((noinline)) int64_t other_i64(struct mb_json_value value, int64_t fallback)
 {
     struct mb_slice text;
     int64_t number;
-    if (mb_json_is_integer(value) &&
-        read_digits(mb__json_raw(value.doc, token_of(value)), &number))
-        return number;
     if (!number_text(value, &text) || !mb__json_number_i64(text, &number)) {
         count_wrong_type(value);
         if (value.type == MB_JSON_TRUE || value.type == MB_JSON_FALSE)
@@ -262,6 +214,23 @@ int64_t mb_json_i64(struct mb_json_value value, int64_t fallback)
     count_if_string(value);
     if (value.type == MB_JSON_NUMBER && !mb_json_is_integer(value))
         mb__json_count_slip(value.doc, MB_JSON_SLIP_FRACTION_FOR_INTEGER);
+    return number;
+}
+
+int64_t mb_json_i64(struct mb_json_value value, int64_t fallback)
+{
+    enum { DIGITS_MAX = 18 }; /* surely fit */
+    if (!mb_json_is_integer(value))
+        return other_i64(value, fallback);
+    const struct mb_json_token *token = token_of(value);
+    const char *p = value.doc->text.data + token->start;
+    const char *end = value.doc->text.data + token->end;
+    if (*p == '-' || end - p > DIGITS_MAX)
+        return other_i64(value, fallback);
+    int64_t number = 0;
+    do {
+        number = number * 10 + (*p - '0');
+    } while (++p < end);
     return number;
 }
 
