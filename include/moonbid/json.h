@@ -114,8 +114,8 @@ struct mb_json_names {
     struct mb_slice texts[MB_JSON_NAMES_MAX];
     struct mb_json_name { /* private: by a hash of the head, see src/json/pick.c */
         uint64_t head;
-        uint32_t len;    /* where the head is all of it, else 0 */
-        uint32_t number; /* of the name and one more, 0: none */
+        uint32_t len;  /* where the head is all of it; else what no key's is */
+        uint32_t name; /* its number, or MB_JSON_NAMES_MAX: none */
     } slots[MB_JSON_NAMES_SLOTS + MB_JSON_NAMES_MAX];
 };
 

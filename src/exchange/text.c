@@ -116,16 +116,17 @@ struct mb_slices mb__exchange_split(struct mb_slice text, char sep, struct mb_ar
     }
     size_t room = text.len < MB_WIRE_LIST_MAX ? text.len : MB_WIRE_LIST_MAX;
     struct mb_slice *items = mb_xarena_alloc_raw(arena, room * sizeof *items);
-    size_t count = 0, start = 0;
-    for (size_t i = 0; i <= text.len && count < room; i++) {
-        if (i < text.len && text.data[i] != sep) {
-            continue;
+    size_t count = 0;
+    const char *p = text.data, *const end = p + text.len;
+    while (p <= end && count < room) {
+        const char *start = p;
+        while (p < end && *p != sep) {
+            p++;
         }
-        struct mb_slice item = mb__exchange_filled(mb_slice(text.data + start, i - start));
+        struct mb_slice item = mb__exchange_filled(mb_slice(start, (size_t)(p++ - start)));
         if (mb_slice_present(item)) {
             items[count++] = item;
         }
-        start = i + 1;
     }
     return (struct mb_slices){items, count};
 }

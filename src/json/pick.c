@@ -9,7 +9,9 @@
 
 #include "internal.h"
 
-enum { WORD = sizeof(uint64_t), SLOT_BITS = 6 };
+enum { WORD = sizeof(uint64_t), SLOT_BITS = 6, NONE = MB_JSON_NAMES_MAX };
+
+#define NO_LEN UINT32_MAX
 
 static_assert(MB_JSON_NAMES_SLOTS == 1 << SLOT_BITS, "the hash has as many bits");
 
@@ -20,7 +22,7 @@ static inline uint64_t head_of(const char *key, uint32_t len)
     uint64_t word;
     memcpy(&word, key, sizeof(word));
     word = le64toh(word);
-    return len < WORD ? word << (64 - len * 8) % 64 : word;
+    return len < WORD ? word << ((0 - len) * 8) % 64 : word;
 }
 
 static inline size_t slot_of(uint64_t head)
@@ -34,64 +36,65 @@ static void put_name(struct mb_json_names *names, struct mb_slice text, uint32_t
     char padded[WORD] = {0};
     memcpy(padded, text.data, text.len < WORD ? text.len : WORD);
     uint64_t head = head_of(padded, (uint32_t)text.len);
-    struct mb_json_name *name = &names->slots[slot_of(head)];
-    while (name->number)
-        name++;
-    *name = (struct mb_json_name){head, text.len <= WORD ? (uint32_t)text.len : 0, number};
+    struct mb_json_name *slot = &names->slots[slot_of(head)];
+    while (slot->name != NONE)
+        slot++;
+    *slot = (struct mb_json_name){
+        .head = head, .len = text.len <= WORD ? (uint32_t)text.len : NO_LEN, .name = number};
 }
 
 void mb_json_names_init(struct mb_json_names *names, const char *const *texts, size_t count)
 {
     if (count > MB_JSON_NAMES_MAX)
         abort();
-    *names = (struct mb_json_names){.count = count};
+    names->count = count;
+    for (size_t i = 0; i < sizeof(names->slots) / sizeof(names->slots[0]); i++)
+        names->slots[i] = (struct mb_json_name){.len = NO_LEN, .name = NONE};
     for (size_t i = 0; i < count; i++) {
         names->texts[i] = mb_slice_of(texts[i]);
-        put_name(names, names->texts[i], (uint32_t)i + 1);
+        put_name(names, names->texts[i], (uint32_t)i);
     }
 }
 
-/* The number of the key's name and one more, 0: unknown; `name` is where the look for it begins. */
+/* The number of the key's name; `slot` is where the look for it begins. */
 static __attribute__((noinline)) uint32_t look_on(const struct mb_json_names *names,
-                                                  const struct mb_json_name *name,
-                                                  struct mb_json *doc,
-                                                  const struct mb_json_token *key)
+                                                  const struct mb_json_name *slot,
+                                                  struct mb_json *doc, uint32_t key)
 {
-    if (key->flags & MB__JSON_ESCAPES) {
-        struct mb_slice text = mb__json_string(doc, (uint32_t)(key - doc->tokens));
-        for (uint32_t i = 0; i < names->count; i++) {
-            if (mb_slice_eq(names->texts[i], text))
-                return i + 1;
-        }
-        return 0;
+    struct mb_slice text = mb__json_raw(doc, &doc->tokens[key]);
+    if (doc->tokens[key].flags & MB__JSON_ESCAPES) {
+        uint32_t i = 0;
+        text = mb__json_string(doc, key);
+        while (i < names->count && !mb_slice_eq(names->texts[i], text))
+            i++;
+        return i < names->count ? i : NONE;
     }
-    for (; name->number; name++) {
-        if (mb_slice_eq(names->texts[name->number - 1], mb__json_raw(doc, key)))
-            return name->number;
-    }
-    return 0;
+    while (slot->name != NONE && !mb_slice_eq(names->texts[slot->name], text))
+        slot++;
+    return slot->name;
 }
 
 void mb_json_pick(struct mb_json_value object, const struct mb_json_names *names, uint16_t *places)
 {
     struct mb_json *doc = object.doc;
     const char *text = doc->text.data;
-    const struct mb_json_token *key = &doc->tokens[object.token] + 1;
-    const struct mb_json_token *end = key - 1 + key[-1].span;
-    for (; key < end; key += 1 + key[1].span) {
+    const struct mb_json_token *tokens = doc->tokens;
+    uint32_t end = object.token + tokens[object.token].span;
+    for (uint32_t at = object.token + 1; at < end; at += 1 + tokens[at + 1].span) {
+        const struct mb_json_token *key = &tokens[at];
         uint32_t len = key->end - key->start;
         uint64_t head = head_of(text + key->start, len);
-        const struct mb_json_name *name = &names->slots[slot_of(head)];
-        uint32_t number = name->number;
-        if (__builtin_expect(name->head != head || name->len != len, 0)) {
-            number = look_on(names, name, doc, key);
-            if (number == 0)
+        const struct mb_json_name *slot = &names->slots[slot_of(head)];
+        uint32_t name = slot->name;
+        if (__builtin_expect(slot->head != head || slot->len != len, 0)) {
+            if (name != NONE || key->flags & MB__JSON_ESCAPES)
+                name = look_on(names, slot, doc, at);
+            if (name == NONE)
                 continue;
         }
-        uint16_t *place = &places[number - 1];
-        if (__builtin_expect(*place != 0, 0))
+        if (__builtin_expect(places[name] != 0, 0))
             mb__json_count_slip(doc, MB_JSON_SLIP_DUPLICATE_KEY);
         else
-            *place = (uint16_t)(key - doc->tokens + 1);
+            places[name] = (uint16_t)(at + 1);
     }
 }

@@ -56,26 +56,38 @@ static inline unsigned mb__json_specials_of_16(const char *p)
 
 #endif
 
-/* In a document's text: the first byte from `p` on that is not plain, at the latest the zero
- * behind. */
-static inline const char *mb__json_skip_plain(const char *p)
+/* mb__json_plain_bytes of what is long. */
+static __attribute__((noinline, unused)) uint32_t mb__json_more_plain_bytes(const char *p)
 {
+    const char *at = p;
 #ifdef __SSE2__
-    for (;; p += 16) {
-        unsigned specials = mb__json_specials_of_16(p);
-        if (specials)
-            return p + (size_t)__builtin_ctz(specials);
-    }
+    unsigned specials;
+    while ((specials = mb__json_specials_of_16(at)) == 0)
+        at += 16;
+    return (uint32_t)(at - p) + (uint32_t)__builtin_ctz(specials);
 #else
-    for (;; p += 8) {
-        uint64_t specials = mb__json_specials_of_8(p);
-        if (specials)
-            return p + __builtin_ctzll(specials) / 8;
-    }
+    uint64_t specials;
+    while ((specials = mb__json_specials_of_8(at)) == 0)
+        at += 8;
+    return (uint32_t)(at - p) + (uint32_t)__builtin_ctzll(specials) / 8;
 #endif
 }
 
-/* In any text: the same, or `end`, behind which nothing is read. */
+/* In a document's text: how many bytes from `p` on are plain. */
+static inline uint32_t mb__json_plain_bytes(const char *p)
+{
+#ifdef __SSE2__
+    unsigned specials = mb__json_specials_of_16(p);
+    if (__builtin_expect(specials != 0, 1))
+        return (uint32_t)__builtin_ctz(specials);
+    return 16 + mb__json_more_plain_bytes(p + 16);
+#else
+    return mb__json_more_plain_bytes(p);
+#endif
+}
+
+/* In any text: the first byte from `p` on that is not plain, or `end`, behind which nothing is
+ * read. */
 static inline const char *mb__json_skip_plain_until(const char *p, const char *end)
 {
 #ifdef __SSE2__
@@ -104,22 +116,23 @@ static inline const char *mb__json_skip_plain_until(const char *p, const char *e
     return p;
 }
 
-/* In a document's text: the first byte from `p` on that is no digit. */
-static inline const char *mb__json_skip_digits(const char *p)
+/* In a document's text: how many bytes from `p` on are digits. */
+static inline uint32_t mb__json_digits(const char *p)
 {
+    const char *at = p;
 #ifdef __SSE2__
-    for (;; p += 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
+    for (;; at += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
         __m128i values = _mm_sub_epi8(bytes, _mm_set1_epi8('0'));
         __m128i digits = _mm_cmpeq_epi8(_mm_min_epu8(values, _mm_set1_epi8(9)), values);
         unsigned others = (unsigned)_mm_movemask_epi8(digits) ^ 0xffff;
         if (others)
-            return p + (size_t)__builtin_ctz(others);
+            return (uint32_t)(at - p) + (uint32_t)__builtin_ctz(others);
     }
 #else
-    while (*p >= '0' && *p <= '9')
-        p++;
-    return p;
+    while (*at >= '0' && *at <= '9')
+        at++;
+    return (uint32_t)(at - p);
 #endif
 }
 
