@@ -200,11 +200,13 @@ static inline bool mb_json_present(struct mb_json_value value)
     return value.type > MB_JSON_NULL;
 }
 
-/* Private: token flag of a string that must be decoded. */
-enum { MB__JSON_ESCAPES = 1 };
+/* Private: token flags of a string that must be decoded, and of a number without fraction and exponent. */
+enum { MB__JSON_ESCAPES = 1, MB__JSON_INTEGER = 2 };
 /* Private: mb_json_str and mb_json_id of all but a string without escapes. */
 struct mb_slice mb__json_other_str(struct mb_json_value value);
 struct mb_slice mb__json_other_id(struct mb_json_value value);
+/* Private: mb_json_i64 of all but a number of some digits. */
+int64_t mb__json_other_i64(struct mb_json_value value, int64_t fallback);
 
 /* Private: whether the value is a string that stands in the text as it is, as most; then *plain is that. */
 static inline bool mb__json_is_plain_str(struct mb_json_value value, struct mb_slice *plain)
@@ -230,7 +232,27 @@ static inline struct mb_slice mb_json_str(struct mb_json_value value)
 }
 /* Integers: a number with a fraction or exponent is rounded towards zero; "12" is 12; true is 1 and
  * false 0 (counted as WRONG_TYPE). Beyond 64 bits: fallback and WRONG_TYPE. */
-int64_t mb_json_i64(struct mb_json_value value, int64_t fallback);
+static inline int64_t mb_json_i64(struct mb_json_value value, int64_t fallback)
+{
+    enum { DIGITS_MAX = 18 }; /* surely fit */
+    const struct mb_json_token *token;
+    const char *p, *end;
+    int64_t number = 0;
+
+    if (value.type != MB_JSON_NUMBER) {
+        return mb__json_other_i64(value, fallback);
+    }
+    token = &value.doc->tokens[value.token];
+    p = value.doc->text.data + token->start;
+    end = value.doc->text.data + token->end;
+    if (!(token->flags & MB__JSON_INTEGER) || *p == '-' || end - p > DIGITS_MAX) {
+        return mb__json_other_i64(value, fallback);
+    }
+    do {
+        number = number * 10 + (*p - '0');
+    } while (++p < end);
+    return number;
+}
 /* Booleans: 0 and 1, "0" "1" "true" "false" converted. */
 bool mb_json_bool(struct mb_json_value value, bool fallback);
 /* The same where "not said" is an answer of its own. False, *out unchanged, for none, null and what is no boolean. */
@@ -246,6 +268,9 @@ static inline struct mb_slice mb_json_id(struct mb_json_value value)
 
     return mb__json_is_plain_str(value, &plain) ? plain : mb__json_other_id(value);
 }
+/* The ids of a list's elements (see mb_json_list_first), those that have one and are not empty. Gives how many; `items` has
+ * room for mb_json_list_count(list). */
+size_t mb_json_list_ids(struct mb_json_value list, struct mb_slice *items);
 /* A price: exact to the micro-unit, from a number or a string that holds one. False, *out unchanged, else. */
 bool mb_json_price(struct mb_json_value value, struct mb_price *out);
 

@@ -17,15 +17,7 @@
 
 #include "internal.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define ARENA_POISONS 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ARENA_POISONS 1
-#endif
-#endif
-
-#ifdef ARENA_POISONS
+#ifdef MB_ARENA_POISONS
 #include <sanitizer/asan_interface.h>
 #define GAP_BYTES 16
 #else
@@ -34,7 +26,6 @@
 #define GAP_BYTES 0
 #endif
 
-#define ALIGNMENT _Alignof(max_align_t)
 #define LEAST_KEEP_BYTES 1024
 
 struct mb_arena_block {
@@ -104,11 +95,11 @@ static void add_block(struct mb_arena *arena, size_t bytes)
     use_from_start(arena, block);
 }
 
-void *mb_xarena_alloc_raw(struct mb_arena *arena, size_t bytes)
+void *mb__arena_alloc(struct mb_arena *arena, size_t bytes)
 {
     if (bytes > PTRDIFF_MAX / 2)
         abort();
-    size_t taken = (bytes + GAP_BYTES + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+    size_t taken = (bytes + GAP_BYTES + MB_ARENA_ALIGNMENT - 1) & ~(size_t)(MB_ARENA_ALIGNMENT - 1);
     if (!arena->head || (size_t)(arena->end - arena->next) < taken)
         add_block(arena, taken);
     char *memory = arena->next;

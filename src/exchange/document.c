@@ -30,14 +30,7 @@ struct mb_slices mb__exchange_ids(const struct mb_wire_in *in, struct mb_json_va
         return (struct mb_slices){NULL, 0};
     }
     struct mb_slice *items = mb_xarena_alloc_raw(in->arena, room * sizeof *items);
-    size_t count = 0;
-    for (struct mb_json_value v = mb_json_list_first(list); v.type != MB_JSON_NONE; v = mb_json_list_next(list, v)) {
-        struct mb_slice id = mb_json_id(v);
-        if (!mb_slice_empty(id)) {
-            items[count++] = id;
-        }
-    }
-    return (struct mb_slices){items, count};
+    return (struct mb_slices){items, mb_json_list_ids(list, items)};
 }
 
 struct mb_slice mb__exchange_embedded(struct mb_json_value value)

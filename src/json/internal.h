@@ -11,10 +11,9 @@
 
 #include "moonbid/json.h"
 
-/* mb_json_token.flags, beside MB__JSON_ESCAPES */
+/* mb_json_token.flags, beside those in json.h */
 enum {
-    MB__JSON_INTEGER = 2, /* a number without fraction and exponent */
-    MB__JSON_WALK = 4     /* an object whose members are always looked for one by one */
+    MB__JSON_WALK = 4 /* an object whose members are always looked for one by one */
 };
 
 /* --- values, for those who look them up --- */

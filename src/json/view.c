@@ -200,8 +200,7 @@ struct mb_slice mb__json_other_str(struct mb_json_value value)
     return MB_SLICE_NONE;
 }
 
-/* All but what nearly every integer is. */
-static __attribute__((noinline)) int64_t other_i64(struct mb_json_value value, int64_t fallback)
+int64_t mb__json_other_i64(struct mb_json_value value, int64_t fallback)
 {
     struct mb_slice text;
     int64_t number;
@@ -214,23 +213,6 @@ static __attribute__((noinline)) int64_t other_i64(struct mb_json_value value, i
     count_if_string(value);
     if (value.type == MB_JSON_NUMBER && !mb_json_is_integer(value))
         mb__json_count_slip(value.doc, MB_JSON_SLIP_FRACTION_FOR_INTEGER);
-    return number;
-}
-
-int64_t mb_json_i64(struct mb_json_value value, int64_t fallback)
-{
-    enum { DIGITS_MAX = 18 }; /* surely fit */
-    if (!mb_json_is_integer(value))
-        return other_i64(value, fallback);
-    const struct mb_json_token *token = token_of(value);
-    const char *p = value.doc->text.data + token->start;
-    const char *end = value.doc->text.data + token->end;
-    if (*p == '-' || end - p > DIGITS_MAX)
-        return other_i64(value, fallback);
-    int64_t number = 0;
-    do {
-        number = number * 10 + (*p - '0');
-    } while (++p < end);
     return number;
 }
 
@@ -299,6 +281,25 @@ struct mb_slice mb__json_other_id(struct mb_json_value value)
     if (value.type == MB_JSON_STRING)
         return mb__json_string(value.doc, value.token);
     return mb_json_is_integer(value) ? mb__json_raw(value.doc, token_of(value)) : MB_SLICE_NONE;
+}
+
+size_t mb_json_list_ids(struct mb_json_value list, struct mb_slice *items)
+{
+    struct mb_json *doc = list.doc;
+    size_t count = 0;
+    if (list.type != MB_JSON_ARRAY) {
+        items[0] = mb_json_id(mb_json_list_first(list));
+        return !mb_slice_empty(items[0]);
+    }
+    uint32_t end = list.token + token_of(list)->span;
+    for (uint32_t at = list.token + 1; at < end; at += doc->tokens[at].span) {
+        const struct mb_json_token *token = &doc->tokens[at];
+        bool is_plain = token->type == MB_JSON_STRING && !(token->flags & MB__JSON_ESCAPES);
+        items[count] =
+            is_plain ? mb__json_raw(doc, token) : mb__json_other_id(mb__json_value_at(doc, at));
+        count += !mb_slice_empty(items[count]);
+    }
+    return count;
 }
 
 bool mb_json_price(struct mb_json_value value, struct mb_price *out)

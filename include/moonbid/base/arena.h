@@ -14,6 +14,16 @@
 #include "moonbid/base/err.h"
 #include "moonbid/base/slice.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define MB_ARENA_POISONS 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define MB_ARENA_POISONS 1
+#endif
+#endif
+
+enum { MB_ARENA_ALIGNMENT = _Alignof(max_align_t) };
+
 struct mb_arena_block;
 
 struct mb_arena {
@@ -38,8 +48,25 @@ void mb_arena_reset(struct mb_arena *arena);
  * that come from outside first. O(bytes). */
 void *mb_xarena_alloc(struct mb_arena *arena, size_t bytes);
 
+/* Private: mb_xarena_alloc_raw where the newest block has no room, and with the address sanitizer always. */
+void *mb__arena_alloc(struct mb_arena *arena, size_t bytes);
+
 /* The same without zeroing. */
-void *mb_xarena_alloc_raw(struct mb_arena *arena, size_t bytes);
+static inline void *mb_xarena_alloc_raw(struct mb_arena *arena, size_t bytes)
+{
+#ifndef MB_ARENA_POISONS
+    size_t room = (size_t)(arena->end - arena->next);
+    size_t taken = (bytes + MB_ARENA_ALIGNMENT - 1) & ~(size_t)(MB_ARENA_ALIGNMENT - 1);
+
+    if (bytes < room && taken <= room) { /* an arena without a block has none for no bytes either */
+        char *memory = arena->next;
+        arena->next += taken;
+        arena->used_bytes += taken;
+        return memory;
+    }
+#endif
+    return mb__arena_alloc(arena, bytes);
+}
 
 /* `count` zeroed elements of `size` bytes; aborts on overflow. */
 void *mb_xarena_array(struct mb_arena *arena, size_t count, size_t size);
