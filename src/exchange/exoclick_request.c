@@ -124,7 +124,7 @@ static enum mb_format read_format(const struct source *from)
 {
     struct mb_slice type = field(from, from->places.type);
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-        if (mb_slice_eq_nocase(type, mb_slice_of(types[i].type))) {
+        if (mb_slice_is(type, types[i].type) || mb_slice_eq_nocase(type, mb_slice_of(types[i].type))) {
             return types[i].format;
         }
     }
@@ -141,7 +141,8 @@ static struct mb_size read_size(const struct source *from, enum mb_format format
     return size;
 }
 
-static struct mb_slice token(const struct mb_request *request, const char *name)
+/* Inlined wherever it stands, so that the length of a constant name is a constant. */
+static inline __attribute__((always_inline)) struct mb_slice token(const struct mb_request *request, const char *name)
 {
     return mb__exchange_filled(mb_pairs_get(request->tokens, mb_slice_of(name)));
 }

@@ -60,33 +60,20 @@ struct mb_slice mb__exchange_language(struct mb_slice text, struct mb_arena *are
     return copy_lower(mb_slice(text.data, 2), arena);
 }
 
-/* True for a host's name as most are sent: nothing to cut off, nothing to make lower. */
-static bool is_plain_host(struct mb_slice text)
+/* How many bytes from `start` on are of a host's name as most are sent: nothing to make lower. */
+static size_t plain_host_bytes(struct mb_slice text, size_t start)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.data[i];
-        bool is_plain = (c >= 'a' && c <= 'z') || (c >= '-' && c <= '9' && c != '/');
-        if (!is_plain) {
-            return false;
-        }
+    size_t i = start;
+    while (i < text.len && ((text.data[i] >= 'a' && text.data[i] <= 'z') ||
+                            (text.data[i] >= '-' && text.data[i] <= '9' && text.data[i] != '/'))) {
+        i++;
     }
-    return true;
+    return i - start;
 }
 
-struct mb_slice mb__exchange_host(struct mb_slice url, struct mb_arena *arena)
+/* What stands between a scheme and the path, with a user and a port. */
+static struct mb_slice host_of_authority(struct mb_slice host, struct mb_arena *arena)
 {
-    url = mb__exchange_filled(url);
-    if (is_plain_host(url)) {
-        return url;
-    }
-    struct mb_slice host = url;
-    size_t scheme = 0;
-    while (scheme < url.len && is_letter(url.data[scheme])) {
-        scheme++;
-    }
-    if (mb_slice_starts(mb_slice(url.data + scheme, url.len - scheme), MB_SLICE("://"))) {
-        host = mb_slice(url.data + scheme + 3, url.len - scheme - 3);
-    }
     for (size_t i = 0; i < host.len; i++) {
         if (host.data[i] == '/' || host.data[i] == '?' || host.data[i] == '#') {
             host.len = i;
@@ -104,9 +91,26 @@ struct mb_slice mb__exchange_host(struct mb_slice url, struct mb_arena *arena)
     if (end >= 0) {
         host.len = (size_t)end + is_literal;
     }
-    return mb_slice_empty(host)  ? MB_SLICE_NONE
-           : is_plain_host(host) ? host
-                                 : copy_lower(host, arena);
+    return mb_slice_empty(host) ? MB_SLICE_NONE : copy_lower(host, arena);
+}
+
+struct mb_slice mb__exchange_host(struct mb_slice url, struct mb_arena *arena)
+{
+    url = mb__exchange_filled(url);
+    if (!mb_slice_present(url)) {
+        return url;
+    }
+    size_t scheme = 0, start = 0;
+    while (scheme < url.len && is_letter(url.data[scheme])) {
+        scheme++;
+    }
+    if (mb_slice_starts(mb_slice(url.data + scheme, url.len - scheme), MB_SLICE("://"))) {
+        start = scheme + 3;
+    }
+    size_t plain = plain_host_bytes(url, start);
+    bool ends = start + plain == url.len || memchr("/?#", url.data[start + plain], 3);
+    return plain > 0 && ends ? mb_slice(url.data + start, plain)
+                             : host_of_authority(mb_slice(url.data + start, url.len - start), arena);
 }
 
 struct mb_slices mb__exchange_split(struct mb_slice text, char sep, struct mb_arena *arena)

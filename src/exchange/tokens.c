@@ -70,9 +70,21 @@ static size_t match_mark(struct mb_slice text, bool at_start)
     return text.len - rest.len;
 }
 
+/* True where the mark's word stands: looked for by its end, since few queries have a 'y' at all. */
+static bool may_have_mark(struct mb_slice query)
+{
+    const char *end = query.data + query.len, *p = query.data;
+    while ((p = memchr(p, 'y', (size_t)(end - p)))) {
+        if (mb_slice_ends(mb_slice(query.data, (size_t)(++p - query.data)), MB_SLICE("empty"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static struct mb_slice without_mark(struct mb_slice query, struct mb_arena *arena)
 {
-    if (mb_slice_find(query, MB_SLICE("empty")) < 0) {
+    if (!may_have_mark(query)) {
         return query;
     }
     char *out = mb_xarena_alloc_raw(arena, query.len + 1);
@@ -98,12 +110,16 @@ static int hex_digit(char c)
 
 struct mb_slice mb__exchange_decode(struct mb_slice text, struct mb_arena *arena)
 {
-    if (mb_slice_find_char(text, '%') < 0 && mb_slice_find_char(text, '+') < 0) {
+    size_t len = 0;
+    while (len < text.len && text.data[len] != '%' && text.data[len] != '+') {
+        len++;
+    }
+    if (len == text.len) {
         return text;
     }
     char *out = mb_xarena_alloc_raw(arena, text.len + 1);
-    size_t len = 0;
-    for (size_t i = 0; i < text.len; i++) {
+    memcpy(out, text.data, len);
+    for (size_t i = len; i < text.len; i++) {
         char c = text.data[i];
         if (c == '%' && i + 2 < text.len && hex_digit(text.data[i + 1]) >= 0 && hex_digit(text.data[i + 2]) >= 0) {
             c = (char)(hex_digit(text.data[i + 1]) * 16 + hex_digit(text.data[i + 2]));
@@ -139,7 +155,7 @@ struct mb_pairs mb__exchange_query(struct mb_slice query, struct mb_pairs rename
     if (mb_slice_empty(query)) {
         return (struct mb_pairs){NULL, 0};
     }
-    struct mb_pair *items = mb_xarena_array(arena, MB_WIRE_TOKENS_MAX, sizeof *items);
+    struct mb_pair *items = mb_xarena_alloc_raw(arena, MB_WIRE_TOKENS_MAX * sizeof *items);
     struct mb_pairs pairs = {items, 0};
     struct mb_slice rest = without_mark(query, arena);
     while (mb_slice_present(rest) && pairs.count < MB_WIRE_TOKENS_MAX) {

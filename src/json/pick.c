@@ -15,8 +15,8 @@ enum { WORD = sizeof(uint64_t), SLOT_BITS = 6, NONE = MB_JSON_NAMES_MAX };
 
 static_assert(MB_JSON_NAMES_SLOTS == 1 << SLOT_BITS, "the hash has as many bits");
 
-/* The first eight bytes of a key; of a shorter one all, with zeros before them. As no key has a zero
- * byte, those that differ within eight bytes differ in it. `key`: eight bytes can be read. */
+/* The first eight bytes of a key; of a shorter one all, with zeros before them. As no key has a
+ * zero byte, those that differ within eight bytes differ in it. `key`: eight bytes can be read. */
 static inline uint64_t head_of(const char *key, uint32_t len)
 {
     uint64_t word;
