@@ -27,7 +27,7 @@ describe('docs', function()
 
   -- A server that a block started ends with it.
   local function run(commands)
-    local ending = 'trap \'[ -z "$server" ] || { kill -TERM "$server" 2>&-; wait "$server" || :; }\' EXIT\n'
+    local ending = 'trap \'[ -z "$server" ] || { kill -TERM "$server" 2>&- || :; wait "$server" || :; }\' EXIT\n'
     Server.write_file(folder .. '/block.sh', 'set -e\n' .. ending .. 'cd ' .. folder .. '\n' ..
       commands:gsub('build/release/moonbid', "'" .. BINARY .. "'") .. '\n')
     local pipe = io.popen('sh ' .. folder .. '/block.sh 2>&1; echo "status=$?"')

@@ -119,6 +119,16 @@ describe('moonbid replay --against', function()
     assert.is_true(math.abs(money.spend_after.value - money.spend_before) < 1e-3 * money.spend_before)
   end)
 
+  it('says nothing of what neither would send, for the same reason', function()
+    local function refused(price)
+      return { ['a.lua'] = ([[return strategy { name = 'a', target = { exchange = { 'xandr' } },
+        bid = function() return { price = %s, creative_id = 'no number' } end }]]):format(price) }
+    end
+    server = run(refused '50', 3)
+    local output, status = compare(server, other_scripts(server, refused '60'))
+    assert.same({ 0, 0, {} }, { status, dkjson.decode(output).differ, dkjson.decode(output).changes })
+  end)
+
   it('estimates what a changed price spends', function()
     local within, close = 0, 0
     for seed = 1, SEEDS do

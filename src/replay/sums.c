@@ -208,6 +208,14 @@ static double price_of(const struct mb_replay_did *did)
     return did && did->outcome == MB_NOBID_BID ? (double)did->price.micros / 1e6 : 0;
 }
 
+/* Neither bids, for the same reason: what they would have bid makes no difference to anybody. */
+static bool is_same_refusal(enum mb_replay_change change, const struct mb_replay_did *before,
+                            const struct mb_replay_did *after)
+{
+    return change == MB_REPLAY_OTHER_REASON && before && after &&
+           mb_slice_eq(reason_of(before), reason_of(after));
+}
+
 static bool count_change(struct mb__sums *sums, const struct mb_replay_did *before,
                          const struct mb_replay_did *after)
 {
@@ -216,7 +224,7 @@ static bool count_change(struct mb__sums *sums, const struct mb_replay_did *befo
     struct mb_slice reason = MB_SLICE("");
     struct mb_replay_row *row;
 
-    if (change == MB_REPLAY_SAME) {
+    if (change == MB_REPLAY_SAME || is_same_refusal(change, before, after)) {
         return true;
     }
     if (change == MB_REPLAY_NEW_BID) {
