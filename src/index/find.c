@@ -12,13 +12,21 @@ enum { HITS_MAX = 8 }; /* values of an impression that are kept apart; more beco
 
 static const int64_t MINUTE_MS = 60000;
 
-/* A set on its way to being small: `at` has the words that still have a bit, ascending; all others
- * are 0. */
+/* A set on its way to being small. At first all its words are looked at, in blocks that the
+ * compiler makes wide operations of; once few still have a bit, `at` lists these, ascending, and all
+ * others are 0. */
 struct left {
     uint64_t bits[MB__INDEX_WORDS_MAX];
     uint16_t at[MB__INDEX_WORDS_MAX];
-    size_t n;
+    size_t n; /* in `at`, where `listed`; else as many as there are, a multiple of MB__INDEX_BLOCK */
+    bool listed;
 };
+
+/* The n-th word to look at. */
+static size_t word_at(const struct left *left, size_t n)
+{
+    return left->listed ? left->at[n] : n;
+}
 
 /* What the values of an impression have hit in a table. */
 struct hits {
@@ -32,6 +40,23 @@ struct hits {
     const uint64_t *start;
 };
 
+/* As many words as the compiler can take at a time. */
+typedef uint64_t block __attribute__((vector_size(8 * MB__INDEX_BLOCK), aligned(8), may_alias));
+
+static void add_all(uint64_t *bits, const uint64_t *more, size_t words)
+{
+    for (size_t w = 0; w < words; w += MB__INDEX_BLOCK) {
+        *(block *)&bits[w] |= *(const block *)&more[w];
+    }
+}
+
+static void keep_all(uint64_t *bits, const uint64_t *other, uint64_t flip, size_t words)
+{
+    for (size_t w = 0; w < words; w += MB__INDEX_BLOCK) {
+        *(block *)&bits[w] &= *(const block *)&other[w] ^ flip;
+    }
+}
+
 static void join(const struct left *left, uint64_t *bits, const struct mb__some *some)
 {
     if (some->numbers) {
@@ -40,18 +65,26 @@ static void join(const struct left *left, uint64_t *bits, const struct mb__some 
         }
         return;
     }
-    for (size_t n = 0; n < left->n; n++) {
-        bits[left->at[n]] |= some->bits[left->at[n]];
+    if (left->listed) {
+        for (size_t n = 0; n < left->n; n++) {
+            bits[left->at[n]] |= some->bits[left->at[n]];
+        }
+        return;
     }
+    add_all(bits, some->bits, left->n);
 }
 
 /* All hits as one set, with `start`, or from nothing. */
 static void join_all(struct hits *hits)
 {
-    for (size_t n = 0; n < hits->left->n; n++) {
-        size_t w = hits->left->at[n];
+    if (!hits->left->listed && hits->start) {
+        memcpy(hits->bits, hits->start, hits->left->n * sizeof(uint64_t));
+    } else {
+        for (size_t n = 0; n < hits->left->n; n++) {
+            size_t w = word_at(hits->left, n);
 
-        hits->bits[w] = hits->start ? hits->start[w] : 0;
+            hits->bits[w] = hits->start ? hits->start[w] : 0;
+        }
     }
     for (size_t i = 0; i < hits->n; i++) {
         join(hits->left, hits->bits, hits->some[i]);
@@ -79,7 +112,7 @@ static bool any_left(const struct left *left, const struct mb__some *some)
         }
     }
     for (size_t n = 0; some->bits && n < left->n; n++) {
-        if (left->bits[left->at[n]] & some->bits[left->at[n]]) {
+        if (left->bits[word_at(left, n)] & some->bits[word_at(left, n)]) {
             return true;
         }
     }
@@ -104,11 +137,48 @@ static bool collect(void *user, struct mb_slice value)
     return false;
 }
 
+/* Lists the words that have a bit, if it pays: they are few. */
+static void list_few(struct left *left)
+{
+    size_t few = left->n / 4, n = 0;
+
+    for (size_t w = 0; w < left->n; w++) {
+        if (left->bits[w] != 0) {
+            if (n == few) {
+                return;
+            }
+            left->at[n++] = (uint16_t)w;
+        }
+    }
+    left->n = n;
+    left->listed = true;
+}
+
+static void compact(struct left *left)
+{
+    size_t n = 0;
+
+    if (!left->listed) {
+        list_few(left);
+        return;
+    }
+    for (size_t i = 0; i < left->n; i++) {
+        left->at[n] = left->at[i];
+        n += left->bits[left->at[i]] != 0;
+    }
+    left->n = n;
+}
+
 /* Keeps those that are in `bits`, or with `flip` those that are not. */
 static void keep(struct left *left, const uint64_t *bits, uint64_t flip)
 {
     size_t n = 0;
 
+    if (!left->listed) {
+        keep_all(left->bits, bits, flip, left->n);
+        list_few(left);
+        return;
+    }
     for (size_t i = 0; i < left->n; i++) {
         size_t w = left->at[i];
 
@@ -125,17 +195,6 @@ static void take_out(struct left *left, const uint32_t *numbers, uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         left->bits[numbers[i] / 64] &= ~(UINT64_C(1) << (numbers[i] % 64));
     }
-}
-
-static void compact(struct left *left)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < left->n; i++) {
-        left->at[n] = left->at[i];
-        n += left->bits[left->at[i]] != 0;
-    }
-    left->n = n;
 }
 
 /* Keeps those of the numbers that are left. */
@@ -157,13 +216,14 @@ static void keep_numbers(struct left *left, const uint32_t *numbers, uint32_t co
         }
     }
     for (size_t i = 0; i < left->n; i++) {
-        left->bits[left->at[i]] = 0;
+        left->bits[word_at(left, i)] = 0;
     }
     for (size_t i = 0; i < n; i++) {
         left->at[i] = at[i];
         left->bits[at[i]] = kept[i];
     }
     left->n = n;
+    left->listed = true;
 }
 
 /* Keeps those without an include of the key, and those that name one of its values. */
@@ -276,8 +336,8 @@ static size_t write_out(const struct left *left, enum mb_nobid reason, uint32_t 
     size_t found = 0;
 
     for (size_t n = 0; n < left->n; n++) {
-        for (uint64_t bits = left->bits[left->at[n]]; bits != 0; bits &= bits - 1) {
-            size_t i = left->at[n] * 64u + (size_t)__builtin_ctzll(bits);
+        for (uint64_t bits = left->bits[word_at(left, n)]; bits != 0; bits &= bits - 1) {
+            size_t i = word_at(left, n) * 64 + (size_t)__builtin_ctzll(bits);
 
             if (why) {
                 why[i] = (uint8_t)reason;
@@ -297,13 +357,10 @@ size_t mb_index_find(const struct mb_index *index, const struct mb_request *requ
     uint64_t bits[MB__INDEX_WORDS_MAX];
     struct left left;
 
-    left.n = 0;
-    for (size_t w = 0; w < index->words; w++) {
-        bits[w] = 0;
-        left.bits[w] = index->enabled[w];
-        left.at[left.n] = (uint16_t)w;
-        left.n += left.bits[w] != 0;
-    }
+    left.n = index->words;
+    left.listed = false;
+    memcpy(left.bits, index->enabled, index->words * sizeof(uint64_t));
+    list_few(&left);
     for (size_t k = 0; k < index->n_used && left.n > 0; k++) {
         narrow(index, index->order[k], request, imp, &left, bits);
     }

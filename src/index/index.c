@@ -289,7 +289,7 @@ struct mb_index *mb_xindex_new(const struct mb_strategy *const *strategies, size
     mb_arena_init(&index->arena, 4096);
     index->strategies = strategies;
     index->count = count;
-    index->words = count / 64 + 1;
+    index->words = (count / 64 / MB__INDEX_BLOCK + 1) * MB__INDEX_BLOCK;
     index->enabled = new_bits(index);
     index->timed = new_bits(index);
     index->clock = mb_xarena_alloc(&index->arena, sizeof(*index->clock));

@@ -10,7 +10,8 @@
 
 enum {
     MB__INDEX_STRATEGIES_MAX = 16384, /* as many as have a slot in the guard */
-    MB__INDEX_WORDS_MAX = MB__INDEX_STRATEGIES_MAX / 64 + 1, /* of a set of strategies */
+    MB__INDEX_BLOCK = 4, /* sets are whole blocks of so many words */
+    MB__INDEX_WORDS_MAX = MB__INDEX_STRATEGIES_MAX / 64 + MB__INDEX_BLOCK, /* of a set of strategies */
 };
 
 /* Some of the strategies. */
