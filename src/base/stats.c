@@ -110,3 +110,17 @@ double mb_stats_chi_square_tail(double x, unsigned df)
         return 1;
     return half < a + 1 ? 1 - gamma_series(a, half) : gamma_fraction(a, half);
 }
+
+size_t mb_stats_pool(struct mb_block *blocks, size_t count, double weight, double hits, size_t last)
+{
+    struct mb_block block = {weight, hits, last};
+    for (; count > 0; count--) {
+        const struct mb_block *before = &blocks[count - 1];
+        if (before->hits / before->weight < block.hits / block.weight)
+            break;
+        block.weight += before->weight;
+        block.hits += before->hits;
+    }
+    blocks[count] = block;
+    return count + 1;
+}

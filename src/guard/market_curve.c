@@ -3,7 +3,7 @@
  * The least price that wins is a random number M; the curve is how often M is at most a price. A
  * bid that won says "M is at most my price", one that lost "M is more", a price that was told says
  * M itself. Where nothing is told, the likeliest curve is the isotonic regression of the win rates
- * (pool adjacent violators). Where prices are told as well, which mostly happens to losers alone,
+ * (base/stats.h). Where prices are told as well, which mostly happens to losers alone,
  * so that taking them as they come would make the market look dear, the likeliest curve is found by
  * expectation and maximization from there.
  *
@@ -45,33 +45,22 @@ static void gather(const struct mb__market_cell *cell, struct sums *s)
     }
 }
 
-/* Isotonic regression of the win rates; between bins with bids it stays as it was. */
+/* Isotonic regression of the win rates; a bin without bids has the rate of the next one with some. */
 static void regress(const struct sums *s, double *curve)
 {
-    double rates[MB__BINS], weights[MB__BINS];
-    int ends[MB__BINS], n = 0;
+    struct mb_block blocks[MB__BINS];
+    size_t n = 0, block = 0;
 
     for (int i = s->low; i <= s->high; i++) {
-        if (s->bids[i] <= 0) {
-            continue;
-        }
-        rates[n] = s->wins[i] / s->bids[i];
-        weights[n] = s->bids[i];
-        ends[n++] = i;
-        while (n > 1 && rates[n - 2] >= rates[n - 1]) {
-            double weight = weights[n - 2] + weights[n - 1];
-
-            rates[n - 2] = (rates[n - 2] * weights[n - 2] + rates[n - 1] * weights[n - 1]) / weight;
-            weights[n - 2] = weight;
-            ends[n - 2] = ends[n - 1];
-            n--;
+        if (s->bids[i] > 0) {
+            n = mb_stats_pool(blocks, n, s->bids[i], s->wins[i], (size_t)i);
         }
     }
-    for (int i = s->low, block = 0; i <= s->high; i++) {
-        while (block < n - 1 && i > ends[block]) {
+    for (int i = s->low; i <= s->high; i++) {
+        while (block + 1 < n && (size_t)i > blocks[block].last) {
             block++;
         }
-        curve[i] = n > 0 ? rates[block] : 0;
+        curve[i] = n > 0 ? blocks[block].hits / blocks[block].weight : 0;
     }
 }
 

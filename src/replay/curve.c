@@ -1,7 +1,7 @@
 /* curve.c - how likely a bid of some price wins, from how often others did.
  *
  * A higher price never wins less often, so points that say so are pooled with their neighbours
- * (isotonic regression by pool adjacent violators). Between prices that were bid the rate goes in a
+ * (base/stats.h; the market's memory of a server does the same, guard/market_curve.c). Between prices that were bid the rate goes in a
  * straight line. Beyond them nothing was seen: the rate goes on with the elasticity (per cent of
  * wins for a per cent of price) that the points show, and never passes 1.
  */
@@ -12,23 +12,17 @@
 enum { ELASTIC_MIN_POINTS = 4 };
 #define ELASTICITY_MOST 2.0
 
-void mb__curve_fit(struct mb__curve_point *points, size_t count)
+void mb__curve_fit(struct mb__curve_point *points, size_t count, struct mb_block *blocks)
 {
-    size_t i, k;
+    const struct mb_block *block = blocks;
+    size_t n = 0, i;
 
     for (i = 0; i < count; i++) {
-        points[i].rate = points[i].bids > 0 ? points[i].wins / points[i].bids : 0;
+        n = mb_stats_pool(blocks, n, points[i].bids, points[i].wins, i);
     }
-    for (i = 1; i < count; i++) {
-        double bids = points[i].bids, wins = points[i].wins;
-
-        for (k = i; k > 0 && bids > 0 && points[k - 1].rate > wins / bids; k--) {
-            bids += points[k - 1].bids;
-            wins += points[k - 1].wins;
-        }
-        for (; k <= i; k++) {
-            points[k].rate = bids > 0 ? wins / bids : 0;
-        }
+    for (i = 0; i < count; i++) {
+        block += i > block->last;
+        points[i].rate = block->hits / block->weight;
     }
 }
 

@@ -47,6 +47,7 @@ struct estimating {
     struct cell **cells; /* by market, strategy, step */
     size_t n_cells;
     struct mb__curve_point *points; /* of the market at hand, of one copy */
+    struct mb_block *blocks;        /* room to fit them */
     double *spend_at;               /* of a bid, by point */
     size_t n_points;
     double unit;      /* unit_of the market's model */
@@ -92,7 +93,7 @@ static double make_curve(struct estimating *e, struct cell *const *sorted, size_
             e->points[e->n_points++] = point;
         }
     }
-    mb__curve_fit(e->points, e->n_points);
+    mb__curve_fit(e->points, e->n_points, e->blocks);
     return cost;
 }
 
@@ -394,6 +395,7 @@ void mb__market_estimate(const struct mb__market *m, struct mb_replay_result *ou
     qsort(e.cells, e.n_cells, sizeof(*e.cells), by_market);
     list_money(&e);
     e.points = array(e.n_cells, sizeof(*e.points));
+    e.blocks = array(e.n_cells, sizeof(*e.blocks));
     e.spend_at = array(e.n_cells, sizeof(*e.spend_at));
     e.spend = array(out->n_money, sizeof(*e.spend));
     e.wins = array(out->n_money, sizeof(*e.wins));
@@ -407,6 +409,7 @@ void mb__market_estimate(const struct mb__market *m, struct mb_replay_result *ou
     finish(&e);
     free(e.cells);
     free(e.points);
+    free(e.blocks);
     free(e.spend_at);
     free(e.spend);
     free(e.wins);

@@ -67,9 +67,8 @@ void mb__market_estimate(const struct mb__market *market, struct mb_replay_resul
 struct mb__curve_point {
     double price, bids, wins, rate; /* rate: filled by mb__curve_fit */
 };
-/* Points in order of their price. Makes the rates never fall (pool adjacent violators); gives how
- * many points are left, with those of one rate still apart. */
-void mb__curve_fit(struct mb__curve_point *points, size_t count);
+/* Points with bids, in order of their price: gives them rates that never fall. `blocks`: room for as many. */
+void mb__curve_fit(struct mb__curve_point *points, size_t count, struct mb_block *blocks);
 /* The rate at a price: between points by a line; beyond them by the elasticity that the points
  * show, or `elasticity` where there are too few to show one. */
 double mb__curve_at(const struct mb__curve_point *points, size_t count, double price,

@@ -1,4 +1,4 @@
-/* stats.h - how sure one can be of a difference: intervals of rates and means, and whether shares fit.
+/* stats.h - how sure one can be of a difference: intervals of rates and means, whether shares fit; and rates that never fall.
  *
  * Part of: base.
  * Threads:  any; pure functions.
@@ -8,6 +8,7 @@
 #ifndef MB_BASE_STATS_H
 #define MB_BASE_STATS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct mb_interval {
@@ -46,5 +47,19 @@ struct mb_interval mb_stats_mean_difference(const struct mb_sample *a, const str
 
 /* How likely chance alone gives a chi-square of `x` >= 0 or more with `df` > 0 degrees of freedom; to 1e-10. */
 double mb_stats_chi_square_tail(double x, unsigned df);
+
+/* Points in a row that have one rate, hits / weight. */
+struct mb_block {
+    double weight, hits;
+    size_t last; /* the last point of it */
+};
+
+/* Isotonic regression, point by point: the likeliest rates that never fall, such as how often a price wins (pool adjacent violators).
+ *
+ * Wants:  blocks  of the points so far, `count` of them, each of a higher rate than the one before; room for one more.
+ *         weight, hits  of point `last`, weight > 0.
+ * Gives:  how many blocks there are with it.
+ * Costs:  O(1) for each point, over all of them. */
+size_t mb_stats_pool(struct mb_block *blocks, size_t count, double weight, double hits, size_t last);
 
 #endif /* MB_BASE_STATS_H */

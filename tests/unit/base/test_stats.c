@@ -110,6 +110,48 @@ static void tails_of_chi_square(void **state)
     near(mb_stats_chi_square_tail(100, 10) / 5.44970198292e-17, 1, 1e-10);
 }
 
+/* By its definition, which shares nothing with pooling: the rate of a point is the highest, over all
+ * beginnings at or before it, of the lowest mean up to an end at or behind it. */
+static double isotonic_rate(const double *weights, const double *hits, size_t count, size_t at)
+{
+    double highest = -1;
+    for (size_t first = 0; first <= at; first++) {
+        double lowest = 2, weight = 0, sum = 0;
+        for (size_t i = first; i < count; i++) {
+            weight += weights[i];
+            sum += hits[i];
+            if (i >= at)
+                lowest = fmin(lowest, sum / weight);
+        }
+        highest = fmax(highest, lowest);
+    }
+    return highest;
+}
+
+static void rates_that_never_fall(void **state)
+{
+    (void)state;
+    enum { POINTS = 12, ROUNDS = 500 };
+    uint64_t random = 7;
+    for (int round = 0; round < ROUNDS; round++) {
+        double weights[POINTS], hits[POINTS];
+        struct mb_block blocks[POINTS];
+        size_t n = 0, block = 0, count = 1 + (size_t)round % POINTS;
+        for (size_t i = 0; i < count; i++) {
+            random = random * UINT64_C(6364136223846793005) + 1442695040888963407U;
+            weights[i] = (double)(1 + (random >> 33) % 9);
+            hits[i] = (double)((random >> 45) % (uint64_t)(weights[i] + 1));
+            n = mb_stats_pool(blocks, n, weights[i], hits[i], i);
+        }
+        assert_int_equal(blocks[n - 1].last, count - 1);
+        for (size_t i = 0; i < count; i++) {
+            block += i > blocks[block].last;
+            near(blocks[block].hits / blocks[block].weight,
+                 isotonic_rate(weights, hits, count, i), 1e-12);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -118,6 +160,7 @@ int main(void)
         cmocka_unit_test(differences_of_rates),
         cmocka_unit_test(differences_of_means),
         cmocka_unit_test(tails_of_chi_square),
+        cmocka_unit_test(rates_that_never_fall),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
