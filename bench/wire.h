@@ -27,7 +27,8 @@ struct request {
 __attribute__((format(printf, 1, 2), noreturn)) void fail(const char *format, ...);
 int64_t now_us(void);
 
-/* A POST of the file's bytes, or of those, with the headers that ExoClick documents; a GET where there are none. */
+/* A POST of the file's bytes, or of those, with the headers that ExoClick documents; a GET where
+ * there are none. */
 void make_post(struct request *request, const char *path, const char *body_file);
 void put_request(struct request *request, const char *path, const char *body, size_t bytes);
 /* Waits for a server that has just been started. */
