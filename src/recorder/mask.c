@@ -16,35 +16,37 @@ enum { ARENA_BYTES = 65536, ALIKE_MIN = 4, HEX_CHARS = 16 };
 
 enum person { NOBODY, ADDRESS, ID, EMAIL };
 
+#define NAMED(text, person) {{text, sizeof(text) - 1}, person}
+
 static const struct {
-    const char *key;
+    struct mb_slice key;
     enum person person;
 } names[] = {
-    {"ip", ADDRESS},
-    {"ipv6", ADDRESS},
-    {"ip_address", ADDRESS},
-    {"remote_addr", ADDRESS},
-    {"remote_ip", ADDRESS},
-    {"x_forwarded_for", ADDRESS},
-    {"forwarded_for", ADDRESS},
-    {"user_id", ID},
-    {"user_id_64", ID},
-    {"buyeruid", ID},
-    {"ifa", ID},
-    {"didsha1", ID},
-    {"didmd5", ID},
-    {"dpidsha1", ID},
-    {"dpidmd5", ID},
-    {"macsha1", ID},
-    {"macmd5", ID},
-    {"idfa", ID},
-    {"aaid", ID},
-    {"gaid", ID},
-    {"device_id", ID},
-    {"el", EMAIL},
-    {"email", EMAIL},
-    {"emailsha1", EMAIL},
-    {"emailmd5", EMAIL},
+    NAMED("ip", ADDRESS),
+    NAMED("ipv6", ADDRESS),
+    NAMED("ip_address", ADDRESS),
+    NAMED("remote_addr", ADDRESS),
+    NAMED("remote_ip", ADDRESS),
+    NAMED("x_forwarded_for", ADDRESS),
+    NAMED("forwarded_for", ADDRESS),
+    NAMED("user_id", ID),
+    NAMED("user_id_64", ID),
+    NAMED("buyeruid", ID),
+    NAMED("ifa", ID),
+    NAMED("didsha1", ID),
+    NAMED("didmd5", ID),
+    NAMED("dpidsha1", ID),
+    NAMED("dpidmd5", ID),
+    NAMED("macsha1", ID),
+    NAMED("macmd5", ID),
+    NAMED("idfa", ID),
+    NAMED("aaid", ID),
+    NAMED("gaid", ID),
+    NAMED("device_id", ID),
+    NAMED("el", EMAIL),
+    NAMED("email", EMAIL),
+    NAMED("emailsha1", EMAIL),
+    NAMED("emailmd5", EMAIL),
 };
 
 void mb__masker_init(struct mb__masker *masker, const uint8_t key[MB_RECORDER_KEY_BYTES])
@@ -75,11 +77,12 @@ static enum person who(struct mb_slice key, struct mb_slice parent)
     size_t i;
 
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (mb_slice_is(key, names[i].key)) {
+        if (mb_slice_eq(key, names[i].key)) {
             return names[i].person;
         }
     }
-    return mb_slice_is(key, "id") && (mb_slice_is(parent, "user") || mb_slice_is(parent, "uids"))
+    return mb_slice_eq(key, MB_SLICE("id")) &&
+                   (mb_slice_eq(parent, MB_SLICE("user")) || mb_slice_eq(parent, MB_SLICE("uids")))
                ? ID
                : NOBODY;
 }
