@@ -7,7 +7,7 @@ local dkjson = require 'dkjson'
 local REQUESTS = tonumber(os.getenv 'MOONBID_RECORDED' or '4000')
 local EXCHANGE = assert(os.getenv 'MOONBID_EXCHANGE_BIN', 'MOONBID_EXCHANGE_BIN names the simulated exchange')
 
--- `steady` hangs on all that a tape has to say; `moody` on what it keeps to itself.
+-- `steady` hangs on all that a tape has to say; `moody` on what it keeps to itself, which a reload begins anew.
 local STEADY = [==[
   return strategy {
     name = 'steady', target = { format = { 'banner', 'popunder' } },
@@ -40,7 +40,7 @@ local MOODY = [==[
       ctx.incr('shared:moods', 1, '1h')
       if count % 3 == 0 then return nobid 'mood' end
       return {
-        price = 0.1, width = imp.width, height = imp.height, image_url = 'https://cdn.example/b.jpg',
+        price = 0.1 + count / 1e6, width = imp.width, height = imp.height, image_url = 'https://cdn.example/b.jpg',
         click_url = 'https://go.example/', url = 'https://go.example/', creative_id = 'm1',
         markup = '<a href="https://go.example/"><img src="https://cdn.example/b.jpg"></a>',
 
