@@ -108,11 +108,12 @@ describe('a recording', function()
 
   it('of two workers over a reload is decided again as it was, but by a strategy that keeps state', function()
     server = Server.start { strategies = strategies '1', config = config 'rate = 1' }
-    traffic(server, '--requests ' .. REQUESTS / 2)
+    local steadily = '--rate 6000 --requests ' .. REQUESTS / 2 -- whoever records all of it is not sent all he can bid on
+    traffic(server, steadily)
     server:admin('POST', '/strategies/moody/pause')
     server:strategy('moody.lua', MOODY .. '-- edited')
     server:reload()
-    traffic(server, '--seed 2 --requests ' .. REQUESTS / 2)
+    traffic(server, '--seed 2 ' .. steadily)
     assert.equal(0, metric(server, 'moonbid_recorder_dropped_total'))
     stop(server)
 
