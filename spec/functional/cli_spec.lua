@@ -3,6 +3,8 @@
 local Server = require 'spec.support.server'
 local nesting = require 'spec.support.nesting'
 
+local BINARY = os.getenv 'MOONBID_BIN'
+
 describe('the command line', function()
   local folder
 
@@ -39,13 +41,18 @@ describe('the command line', function()
     local output, status = run '--help'
     assert.equal(0, status)
     for _, command in ipairs {
-      'serve', 'check', 'try', 'reload', 'pause', 'resume', 'report', 'market', 'ledger', 'endpoints', 'version',
+      'new', 'check', 'try', 'replay', 'serve', 'reload', 'pause', 'resume', 'endpoints', 'report', 'market', 'ledger', 'version',
     } do
       assert.matches('\n  ' .. command .. ' ', output)
       local help, code = run(command .. ' --help')
       assert.equal(0, code)
       assert.matches('^usage: moonbid ' .. command, help)
-      assert.matches('example: moonbid ' .. command, help)
+      local example = assert(help:match '\nexample: ([^\n]+)\n$', help)
+      assert.equal(BINARY .. ' ' .. command, example:sub(1, #BINARY + 1 + #command)) -- as it was called, to be pasted
+      if not ({ serve = 1, reload = 1, pause = 1, resume = 1 })[command] then -- whoever may serve here is left alone
+        local said = run(example:sub(#BINARY + 2))
+        assert.is_nil(said:find('--help`', 1, true) or said:find 'usage:', said)
+      end
     end
   end)
 

@@ -9,8 +9,8 @@ describe('shadow strategies', function()
   local banner = Server.shared_data 'exoclick-samples/banner-300x250.json'
   after_each(function() server:finish() end)
 
-  local function start(config, burn)
-    server = Server.start { config = config, strategies = { ['a.lua'] = ([[
+  local function start(config, burn, flags)
+    server = Server.start { config = config, flags = flags, strategies = { ['a.lua'] = ([[
       local function banner(price)
         return { price = price, image_url = 'https://c.example/i', click_url = 'https://go.example/' }
       end
@@ -98,6 +98,26 @@ describe('shadow strategies', function()
     assert.equal('loaded', status().last_reload.outcome)
     server:post('/exoclick/bid', banner)
     assert.equal(23000000, row('shadow:live').shadow.bid_micros)
+  end)
+
+  it('in a folder of candidates are taken as they are saved, by serve --watch', function()
+    local folder = io.popen('mktemp -d'):read '*l'
+    finally(function() os.execute('rm -r ' .. folder) end)
+    local function write(name)
+      Server.write_file(folder .. '/strategies/a.lua',
+        ("return strategy { name = '%s', bid = function() return nobid 'x' end }"):format(name))
+    end
+    os.execute('mkdir ' .. folder .. '/strategies')
+    write 'first'
+    start(("shadow = { scripts = '%s' },"):format(folder), 1, '--watch')
+    assert.is_table(row 'shadow:first')
+    for _, name in ipairs { 'second', 'third' } do
+      if name == 'third' then -- another folder of that name, as a checkout may leave it
+        os.execute(('mv %s %s.old && mkdir -p %s/strategies && rm -r %s.old'):format(folder, folder, folder, folder))
+      end
+      write(name)
+      Server.poll('the candidate ' .. name .. ' is taken', 10, function() return row('shadow:' .. name) end)
+    end
   end)
 
   it('stand in the report beside what was won and spent, and in no row of it', function()

@@ -14,6 +14,7 @@ enum { CLI_OPERANDS_MAX = 1024, CLI_SETTINGS_MAX = 64, CLI_SPENDS_MAX = 16 };
 
 /* What the flags and the arguments of a command came to. */
 struct cli_args {
+    const char *program;                       /* as it was called */
     const char *config;                        /* --config, or NULL */
     const char *endpoint, *query, *now, *seed; /* of try, or NULL */
     const char *by, *since, *until, *format, *control; /* of report, or NULL */

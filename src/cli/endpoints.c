@@ -127,6 +127,7 @@ const struct cli_command cli_endpoints = {
             "Prints what to register at each exchange, ready to paste; its base is notice_url of the config, which also is\n"
             "where notices come to.\n"
             "\n"
+            "exit:    0 printed, 1 config refused, 2 usage, 3 environment\n"
             "example: moonbid endpoints --set notice_url=https://rtb.example.com\n",
     .run = run,
 };

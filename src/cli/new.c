@@ -74,6 +74,7 @@ static const char floor_case[] =
     "  end)\n\n";
 
 struct names {
+    const char *program;
     const char *name, *scripts, *spec;
     const struct kind *kind;
 };
@@ -215,14 +216,15 @@ static int write_both(struct mb_arena *arena, struct names *names)
     }
     mb_buf_fini(&text);
     if (code == CLI_OK) {
-        printf("next: edit the first, run `busted %s`, then `moonbid reload`\n", spec.data);
+        printf("next: edit the first, run `busted %s`, then `%s reload`\n", spec.data,
+               names->program);
     }
     return code;
 }
 
 static int run(const struct cli_args *args)
 {
-    struct names names = {.name = args->operand};
+    struct names names = {.name = args->operand, .program = args->program};
     struct mb_config *config = NULL;
     struct mb_arena arena;
     int code;

@@ -25,6 +25,9 @@ const struct cli_command cli_version = {
     .summary = "versions of moonbid and of what it is built with",
     .flags = " ",
     .help = "usage: moonbid version\n"
+            "\n"
+            "Its version and commit, and the versions of what it is built with.\n"
+            "\n"
             "example: moonbid version\n",
     .run = run,
 };

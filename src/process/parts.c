@@ -186,8 +186,7 @@ int mb__load_bundle(const struct mb_process_parts *parts, const struct mb_bundle
     const struct mb_config *config = parts->config;
     struct mb_script_options options = {
         .bundle = bundle,
-        .dir = config->scripts,
-        .candidates = config->shadow_scripts,
+        .dir = config->scripts, /* alone: whoever has no bundle asks what bids, not what would */
         .endpoints = config->endpoints,
         .n_endpoints = config->n_endpoints,
         .has_geo = parts->geo != NULL,
