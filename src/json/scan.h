@@ -17,7 +17,7 @@
 #include <emmintrin.h>
 #endif
 
-enum { MB__JSON_PAD = 16 };
+enum { MB__JSON_PAD = 64 };
 
 /* Bytes that are not plain inside a string: a quote, a backslash, a control byte, a byte of a
  * longer UTF-8 sequence. Of eight bytes: bit 7 of the first such is set, no bit of those before it.
@@ -56,36 +56,6 @@ static inline unsigned mb__json_specials_of_16(const char *p)
 
 #endif
 
-/* mb__json_plain_bytes of what is long. */
-static __attribute__((noinline, unused)) uint32_t mb__json_more_plain_bytes(const char *p)
-{
-    const char *at = p;
-#ifdef __SSE2__
-    unsigned specials;
-    while ((specials = mb__json_specials_of_16(at)) == 0)
-        at += 16;
-    return (uint32_t)(at - p) + (uint32_t)__builtin_ctz(specials);
-#else
-    uint64_t specials;
-    while ((specials = mb__json_specials_of_8(at)) == 0)
-        at += 8;
-    return (uint32_t)(at - p) + (uint32_t)__builtin_ctzll(specials) / 8;
-#endif
-}
-
-/* In a document's text: how many bytes from `p` on are plain. */
-static inline uint32_t mb__json_plain_bytes(const char *p)
-{
-#ifdef __SSE2__
-    unsigned specials = mb__json_specials_of_16(p);
-    if (__builtin_expect(specials != 0, 1))
-        return (uint32_t)__builtin_ctz(specials);
-    return 16 + mb__json_more_plain_bytes(p + 16);
-#else
-    return mb__json_more_plain_bytes(p);
-#endif
-}
-
 /* In any text: the first byte from `p` on that is not plain, or `end`, behind which nothing is
  * read. */
 static inline const char *mb__json_skip_plain_until(const char *p, const char *end)
@@ -116,23 +86,22 @@ static inline const char *mb__json_skip_plain_until(const char *p, const char *e
     return p;
 }
 
-/* In a document's text: how many bytes from `p` on are digits. */
-static inline uint32_t mb__json_digits(const char *p)
+/* In a document's text: the first byte from `p` on that is no digit. */
+static inline const char *mb__json_skip_digits(const char *p)
 {
-    const char *at = p;
 #ifdef __SSE2__
-    for (;; at += 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+    for (;; p += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
         __m128i values = _mm_sub_epi8(bytes, _mm_set1_epi8('0'));
         __m128i digits = _mm_cmpeq_epi8(_mm_min_epu8(values, _mm_set1_epi8(9)), values);
         unsigned others = (unsigned)_mm_movemask_epi8(digits) ^ 0xffff;
         if (others)
-            return (uint32_t)(at - p) + (uint32_t)__builtin_ctz(others);
+            return p + __builtin_ctz(others);
     }
 #else
-    while (*at >= '0' && *at <= '9')
-        at++;
-    return (uint32_t)(at - p);
+    while (*p >= '0' && *p <= '9')
+        p++;
+    return p;
 #endif
 }
 

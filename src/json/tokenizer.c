@@ -13,11 +13,12 @@
  * seldom (blanks, escapes, other than ASCII, errors, growing) is in functions of its own, never
  * inlined, which do not get to see `struct pass`: its parts stay in registers.
  *
- * Places are offsets into the text, as tokens have them. What may fail gives FAILED for the next
- * place, or false, after fail_at().
+ * Functions take the place in the text and return the place behind what they read, or NULL after
+ * fail_at().
  */
 #include "internal.h"
 #include "scan.h"
+#include "specials.h"
 
 #define BYTES_PER_TOKEN_GUESS 6
 #define LEAST_CAPACITY 16
@@ -29,11 +30,12 @@
 /* What does not change from value to value. */
 struct scanner {
     struct mb_json *doc;
-    const char *text;
-    uint32_t end;                      /* of the text: where the first zero stands */
+    const char *begin;
+    const char *end;                   /* the first zero behind the text */
     const struct mb_json_token *limit; /* from here on there is no room for a step */
-    int code;                          /* result once something failed */
+    int code;                          /* result once a function returned NULL */
     struct mb_error *err;              /* may be NULL */
+    struct mb__json_specials specials;
 };
 
 /* Where the pass stands. */
@@ -45,26 +47,33 @@ struct pass {
     char closer;                     /* its closing bracket; 0 where none is open */
 };
 
-#define FAILED UINT32_MAX /* behind the end of the longest text */
-
-COLD uint32_t fail_at(struct scanner *s, int code, uint32_t at, const char *what)
+COLD const char *fail_at(struct scanner *s, int code, const char *at, const char *what)
 {
-    s->code = mb_fail_at(s->err, code, (long)at, "%s", what);
-    return FAILED;
+    s->code = mb_fail_at(s->err, code, (long)(at - s->begin), "%s", what);
+    return NULL;
 }
 
-/* `at` is where the byte stands that does not fit. */
-COLD uint32_t fail_syntax(struct scanner *s, uint32_t at, const char *what)
+/* `p` stands on the byte that does not fit. */
+COLD const char *fail_syntax(struct scanner *s, const char *p, const char *what)
 {
-    return fail_at(s, MB_ESYNTAX, at, at == s->end ? "the text ends too early" : what);
+    return fail_at(s, MB_ESYNTAX, p, p == s->end ? "the text ends too early" : what);
 }
 
 /* The first byte from `p` on that is no blank. */
-static __attribute__((noinline)) uint32_t skip_blanks(const char *text, uint32_t p)
+static __attribute__((noinline)) const char *skip_blanks(const char *p)
 {
-    while (text[p] == ' ' || text[p] == '\n' || text[p] == '\r' || text[p] == '\t')
+    while (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')
         p++;
     return p;
+}
+
+/* Where `c` stands, at `p` or with blanks before it; NULL where something else does. */
+HOT const char *find(struct scanner *s, const char *p, char c, const char *what)
+{
+    if (__builtin_expect(*p == c, 1))
+        return p;
+    p = skip_blanks(p);
+    return *p == c ? p : fail_syntax(s, p, what);
 }
 
 /* Room for so many tokens: `used` of them are there. */
@@ -82,7 +91,7 @@ static void make_room(struct scanner *s, size_t capacity, size_t used)
 /* Makes room for a step of `due` more tokens at `at`, and gives where that is now. NULL at the
  * limit. */
 COLD struct mb_json_token *grow(struct scanner *s, const struct mb_json_token *at, size_t due,
-                                uint32_t p)
+                                const char *p)
 {
     size_t used = (size_t)(at - s->doc->tokens);
     if (used + due > MB_JSON_MAX_TOKENS) {
@@ -94,12 +103,12 @@ COLD struct mb_json_token *grow(struct scanner *s, const struct mb_json_token *a
     return s->doc->tokens + used;
 }
 
-/* Writes a token for what stands from `start` up to `end`. */
-HOT void put(struct mb_json_token *at, enum mb_json_type type, unsigned flags, uint32_t start,
-             uint32_t end)
+/* Writes a token for the text from `from` up to `to`. */
+HOT void put(const char *begin, struct mb_json_token *at, enum mb_json_type type, unsigned flags,
+             const char *from, const char *to)
 {
-    at->start = start;
-    at->end = end;
+    at->start = (uint32_t)(from - begin);
+    at->end = (uint32_t)(to - begin);
     at->span = 1;
     at->type = (uint8_t)type;
     at->flags = (uint8_t)flags;
@@ -114,11 +123,10 @@ static bool is_hex(char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-/* `p` is the place of the backslash. Surrogates are not paired here: a lone one is decoded as
- * U+FFFD. */
-static uint32_t scan_escape(struct scanner *s, uint32_t p)
+/* `p` stands on the backslash. Surrogates are not paired here: a lone one is decoded as U+FFFD. */
+static const char *scan_escape(struct scanner *s, const char *p)
 {
-    switch (s->text[++p]) {
+    switch (*++p) {
     case '"':
     case '\\':
     case '/':
@@ -131,7 +139,7 @@ static uint32_t scan_escape(struct scanner *s, uint32_t p)
     case 'u':
         p++;
         for (int i = 0; i < 4; i++, p++) {
-            if (!is_hex(s->text[p]))
+            if (!is_hex(*p))
                 return fail_syntax(s, p, "not a hexadecimal digit");
         }
         return p;
@@ -140,166 +148,142 @@ static uint32_t scan_escape(struct scanner *s, uint32_t p)
     }
 }
 
-/* `p` is the place of a byte that is not plain, and not the closing quote. */
-static __attribute__((noinline)) uint32_t scan_special(struct scanner *s, uint32_t p,
-                                                       unsigned *flags)
+/* `p` stands on a byte of a string that is not plain, and not the closing quote. */
+static __attribute__((noinline)) const char *scan_special(struct scanner *s, const char *p,
+                                                          unsigned *flags)
 {
-    const char *at = s->text + p;
-    if (*at == '\\') {
+    if (*p == '\\') {
         *flags = MB__JSON_ESCAPES;
         return scan_escape(s, p);
     }
-    size_t len = (unsigned char)*at < 0x20 ? 0 : mb_slice_utf8(mb_slice(at, s->end - p));
-    return len ? p + (uint32_t)len : fail_syntax(s, p, "control byte or invalid UTF-8 in a string");
+    size_t len = (unsigned char)*p < 0x20 ? 0 : mb_slice_utf8(mb_slice(p, (size_t)(s->end - p)));
+    return len ? p + len : fail_syntax(s, p, "control byte or invalid UTF-8 in a string");
 }
 
-/* The rest of the string that began at `open`; its first byte that is not plain stands at `p`. */
-static __attribute__((noinline)) uint32_t scan_rest(struct scanner *s, uint32_t open, uint32_t p,
-                                                    struct mb_json_token *at)
+/* The rest of the string that began at `open`; `p` stands on its first byte that is not plain. */
+static __attribute__((noinline)) const char *scan_rest(struct scanner *s, const char *open,
+                                                       const char *p, struct mb_json_token *at)
 {
     unsigned flags = 0;
-    while (s->text[p] != '"') {
+    while (*p != '"') {
         p = scan_special(s, p, &flags);
-        if (p == FAILED)
-            return FAILED;
-        p += mb__json_plain_bytes(s->text + p);
+        if (!p)
+            return NULL;
+        p = s->begin + mb__json_special_ahead(&s->specials, (uint32_t)(p - s->begin));
     }
-    put(at, MB_JSON_STRING, flags, open, p);
+    put(s->begin, at, MB_JSON_STRING, flags, open, p);
     return p + 1;
 }
 
-/* From the opening quote at *p to behind the closing one. */
-HOT bool scan_string(struct scanner *s, const char *text, uint32_t *p, struct mb_json_token *at)
+/* `quote` is the opening one. Gives the place behind the closing one. */
+HOT const char *scan_string(struct scanner *s, const char *begin, const char *quote,
+                            struct mb_json_token *at)
 {
-    uint32_t open = *p + 1, close = open + mb__json_plain_bytes(text + open);
-    if (__builtin_expect(text[close] != '"', 0)) {
-        *p = scan_rest(s, open, close, at);
-        return *p != FAILED;
-    }
-    put(at, MB_JSON_STRING, 0, open, close);
-    *p = close + 1;
-    return true;
+    uint32_t open = (uint32_t)(quote - begin);
+    const char *close = begin + mb__json_special_behind(&s->specials, open);
+    if (__builtin_expect(*close != '"', 0))
+        return scan_rest(s, quote + 1, close, at);
+    put(begin, at, MB_JSON_STRING, 0, quote + 1, close);
+    return close + 1;
 }
 
 /* --- keys and scalars --- */
 
-/* To where `c` stands, at *p or with blanks before it. */
-HOT bool find(struct scanner *s, const char *text, uint32_t *p, char c, const char *what)
+/* A key and its colon. */
+HOT const char *scan_key(struct scanner *s, const char *begin, const char *p,
+                         struct mb_json_token *at)
 {
-    if (__builtin_expect(text[*p] != c, 0)) {
-        *p = skip_blanks(text, *p);
-        if (text[*p] != c) {
-            fail_syntax(s, *p, what);
-            return false;
-        }
-    }
-    return true;
+    p = find(s, p, '"', "a string is due");
+    if (p)
+        p = scan_string(s, begin, p, at);
+    if (p)
+        p = find(s, p, ':', "a colon is due");
+    return p ? p + 1 : NULL;
 }
 
-/* Behind a key and its colon. */
-HOT bool scan_key(struct scanner *s, const char *text, uint32_t *p, struct mb_json_token *at)
-{
-    if (!find(s, text, p, '"', "a string is due") || !scan_string(s, text, p, at) ||
-        !find(s, text, p, ':', "a colon is due"))
-        return false;
-    ++*p;
-    return true;
-}
-
-static uint32_t scan_word(struct scanner *s, uint32_t p, const char *word)
+static const char *scan_word(struct scanner *s, const char *p, const char *word)
 {
     for (; *word; word++, p++) {
-        if (s->text[p] != *word)
+        if (*p != *word)
             return fail_syntax(s, p, "a value is due");
     }
     return p;
 }
 
 /* A number with more to it than digits, or a word. */
-static __attribute__((noinline)) uint32_t scan_other(struct scanner *s, uint32_t p,
-                                                     struct mb_json_token *at)
+static __attribute__((noinline)) const char *scan_other(struct scanner *s, const char *p,
+                                                        struct mb_json_token *at)
 {
-    char c = s->text[p];
-    enum mb_json_type type = c == 't' ? MB_JSON_TRUE : c == 'f' ? MB_JSON_FALSE : MB_JSON_NULL;
+    enum mb_json_type type = *p == 't' ? MB_JSON_TRUE : *p == 'f' ? MB_JSON_FALSE : MB_JSON_NULL;
     bool is_integer = false;
-    uint32_t behind;
-    if (c == '-' || (c >= '0' && c <= '9')) {
-        const char *wrong = NULL;
-        const char *end = mb__json_scan_number(s->text + p, s->text + s->end, &is_integer, &wrong);
-        if (!end)
-            return fail_syntax(s, (uint32_t)(wrong - s->text), "a digit is due");
+    const char *wrong, *behind;
+    if (*p == '-' || (*p >= '0' && *p <= '9')) {
         type = MB_JSON_NUMBER;
-        behind = (uint32_t)(end - s->text);
+        behind = mb__json_scan_number(p, s->end, &is_integer, &wrong);
+        if (!behind)
+            return fail_syntax(s, wrong, "a digit is due");
     } else {
-        behind = scan_word(s, p, c == 't' ? "true" : c == 'f' ? "false" : "null");
-        if (behind == FAILED)
-            return FAILED;
+        behind = scan_word(s, p, *p == 't' ? "true" : *p == 'f' ? "false" : "null");
+        if (!behind)
+            return NULL;
     }
-    put(at, type, is_integer ? MB__JSON_INTEGER : 0, p, behind);
+    put(s->begin, at, type, is_integer ? MB__JSON_INTEGER : 0, p, behind);
     return behind;
 }
 
-/* Behind the digits of a number that may go on. False: it is none of the usual. */
-HOT bool scan_number(const char *text, uint32_t *p, struct mb_json_token *at)
+/* Behind a number as most are: digits, and some decimals. NULL: it may be another. */
+HOT const char *scan_number(const char *begin, const char *p, struct mb_json_token *at)
 {
-    uint32_t start = *p, end = start + mb__json_digits(text + start);
-    if (text[start] == '0' && end - start > 1)
-        return false;
-    if (text[end] != '.' && (text[end] | 0x20) != 'e') {
-        put(at, MB_JSON_NUMBER, MB__JSON_INTEGER, start, end);
-        *p = end;
-        return true;
+    const char *behind = mb__json_skip_digits(p);
+    if (*p == '0' && behind - p > 1)
+        return NULL;
+    if (*behind != '.' && (*behind | 0x20) != 'e') {
+        put(begin, at, MB_JSON_NUMBER, MB__JSON_INTEGER, p, behind);
+        return behind;
     }
-    uint32_t decimals = text[end] == '.' ? mb__json_digits(text + end + 1) : 0;
-    end += 1 + decimals;
-    if (decimals == 0 || (text[end] | 0x20) == 'e')
-        return false;
-    put(at, MB_JSON_NUMBER, 0, start, end);
-    *p = end;
-    return true;
+    const char *decimals = behind + 1;
+    behind = *behind == '.' ? mb__json_skip_digits(decimals) : decimals;
+    if (behind == decimals || (*behind | 0x20) == 'e')
+        return NULL;
+    put(begin, at, MB_JSON_NUMBER, 0, p, behind);
+    return behind;
 }
 
-/* Behind a string, a number or a word. */
-HOT bool scan_scalar(struct scanner *s, const char *text, uint32_t *p, struct mb_json_token *at)
+/* A string, a number or a word. */
+HOT const char *scan_scalar(struct scanner *s, const char *begin, const char *p,
+                            struct mb_json_token *at)
 {
-    char c = text[*p];
-    if (c == '"')
-        return scan_string(s, text, p, at);
-    if (c >= '0' && c <= '9' && scan_number(text, p, at))
-        return true;
-    *p = scan_other(s, *p, at);
-    return *p != FAILED;
+    if (*p == '"')
+        return scan_string(s, begin, p, at);
+    const char *behind = *p >= '0' && *p <= '9' ? scan_number(begin, p, at) : NULL;
+    return behind ? behind : scan_other(s, p, at);
 }
 
 /* --- containers --- */
 
-/* Behind the opening bracket at *p. False: too deep. */
-HOT bool open_container(struct scanner *s, const char *text, uint32_t *p, struct pass *t)
+/* `p` stands on the opening bracket. NULL: too deep. */
+HOT const char *open_container(struct scanner *s, struct pass *t, const char *p)
 {
-    if (t->depth++ == MB_JSON_MAX_DEPTH) {
-        fail_at(s, MB_ENOMEM, *p, "nested too deep");
-        return false;
-    }
-    char c = text[*p];
+    if (t->depth++ == MB_JSON_MAX_DEPTH)
+        return fail_at(s, MB_ENOMEM, p, "nested too deep");
     t->container->count =
         (uint16_t)t->count; /* the outermost one's own, which is set when it ends */
-    t->at->start = *p;
+    t->at->start = (uint32_t)(p - s->begin);
     t->at->end = (uint32_t)(t->at - t->container); /* the way back, 0 of the outermost */
-    t->at->type = c == '{' ? MB_JSON_OBJECT : MB_JSON_ARRAY;
+    t->at->type = *p == '{' ? MB_JSON_OBJECT : MB_JSON_ARRAY;
     t->at->flags = 0;
     t->container = t->at++;
     t->count = 0;
-    t->closer = (char)(c + 2); /* in ASCII both stand so */
-    ++*p;
-    return true;
+    t->closer = (char)(*p + 2); /* in ASCII both stand so */
+    return p + 1;
 }
 
-/* Behind the closing bracket at *p. */
-HOT void close_container(uint32_t *p, struct pass *t)
+/* `p` stands on the closing bracket. */
+HOT const char *close_container(struct scanner *s, struct pass *t, const char *p)
 {
     struct mb_json_token *container = t->container;
     uint32_t way_back = container->end;
-    container->end = ++*p;
+    container->end = (uint32_t)(++p - s->begin);
     container->span = (uint16_t)(t->at - container);
     container->count = (uint16_t)t->count;
     container -= way_back;
@@ -307,96 +291,88 @@ HOT void close_container(uint32_t *p, struct pass *t)
     t->count = container->count;
     t->depth--;
     t->closer = way_back == 0 ? 0 : container->type == MB_JSON_OBJECT ? '}' : ']';
+    return p;
 }
 
 /* --- the document --- */
 
-/* Behind a value: over its comma, or out of all containers that end here. */
-HOT bool leave_value(struct scanner *s, const char *text, uint32_t *p, struct pass *t)
+/* `p` stands behind a value. Gives the place behind its comma, or behind the outermost container.
+ */
+HOT const char *leave_value(struct scanner *s, struct pass *t, const char *p)
 {
     do {
         t->count++;
-        if (__builtin_expect(text[*p] == ',', 1)) {
-            ++*p;
-            return true;
+        if (__builtin_expect(*p == ',', 1))
+            return p + 1;
+        if (*p != t->closer) {
+            p = skip_blanks(p);
+            if (*p == ',')
+                return p + 1;
+            if (*p != t->closer)
+                return fail_syntax(s, p, "a comma or the closing bracket is due");
         }
-        if (text[*p] != t->closer) {
-            *p = skip_blanks(text, *p);
-            if (text[*p] == ',') {
-                ++*p;
-                return true;
-            }
-            if (text[*p] != t->closer) {
-                fail_syntax(s, *p, "a comma or the closing bracket is due");
-                return false;
-            }
-        }
-        close_container(p, t);
+        p = close_container(s, t, p);
     } while (t->closer);
-    return true;
+    return p;
 }
 
 /* Behind an opening bracket: to the first member, or out of an empty container. */
-HOT bool enter_container(struct scanner *s, const char *text, uint32_t *p, struct pass *t)
+HOT const char *enter_container(struct scanner *s, struct pass *t, const char *p)
 {
-    if (text[*p] <= ' ')
-        *p = skip_blanks(text, *p);
-    if (text[*p] != t->closer)
-        return true;
-    close_container(p, t);
-    return t->closer == 0 || leave_value(s, text, p, t);
+    if (*p <= ' ')
+        p = skip_blanks(p);
+    if (*p != t->closer)
+        return p;
+    p = close_container(s, t, p);
+    return t->closer ? leave_value(s, t, p) : p;
 }
 
-/* Room for a step. False at the limit. */
-HOT bool make_sure(struct scanner *s, uint32_t p, struct pass *t)
+/* A container and all that is in it. */
+static const char *scan_container(struct scanner *s, struct pass t, const char *p)
 {
-    if (__builtin_expect(t->at < s->limit, 1))
-        return true;
-    ptrdiff_t way_back = t->at - t->container;
-    struct mb_json_token *at = grow(s, t->at, t->closer == '}' ? 2 : 1, p);
-    if (!at)
-        return false;
-    t->at = at;
-    t->container = at - way_back;
-    return true;
-}
-
-/* Behind the container at `p` and all that is in it. */
-static uint32_t scan_container(struct scanner *s, uint32_t p)
-{
-    const char *const text = s->text;
-    struct pass t = {.at = s->doc->tokens, .container = s->doc->tokens};
-    bool ok = open_container(s, text, &p, &t) && enter_container(s, text, &p, &t);
-    while (ok && t.closer) {
-        if (!make_sure(s, p, &t) || (t.closer == '}' && !scan_key(s, text, &p, t.at++)))
-            return FAILED;
-        if (text[p] <= ' ')
-            p = skip_blanks(text, p);
-        if (text[p] != '"' && (text[p] == '{' || text[p] == '['))
-            ok = open_container(s, text, &p, &t) && enter_container(s, text, &p, &t);
-        else
-            ok = scan_scalar(s, text, &p, t.at++) && leave_value(s, text, &p, &t);
+    p = open_container(s, &t, p);
+    p = enter_container(s, &t, p);
+    while (p && t.closer) {
+        if (__builtin_expect(t.at >= s->limit, 0)) {
+            ptrdiff_t way_back = t.at - t.container;
+            t.at = grow(s, t.at, t.closer == '}' ? 2 : 1, p);
+            if (!t.at)
+                return NULL;
+            t.container = t.at - way_back;
+        }
+        if (t.closer == '}') {
+            p = scan_key(s, s->begin, p, t.at++);
+            if (!p)
+                return NULL;
+        }
+        if (*p <= ' ')
+            p = skip_blanks(p);
+        if (*p != '"' && (*p == '{' || *p == '[')) {
+            p = open_container(s, &t, p);
+            p = p ? enter_container(s, &t, p) : NULL;
+        } else {
+            p = scan_scalar(s, s->begin, p, t.at++);
+            p = p ? leave_value(s, &t, p) : NULL;
+        }
     }
     s->doc->n_tokens = (uint32_t)(t.at - s->doc->tokens);
-    return ok ? p : FAILED;
+    return p;
 }
 
-static bool scan_document(struct scanner *s)
+static const char *scan_document(struct scanner *s)
 {
-    uint32_t p = skip_blanks(s->text, 0);
-    if (s->text[p] == '{' || s->text[p] == '[') {
-        p = scan_container(s, p);
+    struct mb_json_token *at = s->doc->tokens;
+    const char *p = skip_blanks(s->begin);
+    if (*p == '{' || *p == '[') {
+        p = scan_container(s, (struct pass){.at = at, .container = at}, p);
     } else {
+        p = scan_scalar(s, s->begin, p, at);
         s->doc->n_tokens = 1;
-        if (!scan_scalar(s, s->text, &p, s->doc->tokens))
-            return false;
     }
-    if (p == FAILED)
-        return false;
-    p = skip_blanks(s->text, p);
-    if (p != s->end)
-        fail_syntax(s, p, "nothing more is due");
-    return p == s->end;
+    if (!p)
+        return NULL;
+    p = skip_blanks(p);
+    return p == s->end ? p : fail_syntax(s, p, "nothing more is due");
 }
 
 /* The text in the arena, with zeros behind it. */
@@ -415,10 +391,13 @@ int mb_json_parse(struct mb_json *doc, struct mb_arena *arena, struct mb_slice t
     *doc = (struct mb_json){.arena = arena};
     if (text.len > INT32_MAX)
         return mb_fail_at(err, MB_ENOMEM, 0, "more than 2^31 bytes");
-    struct scanner s = {.doc = doc, .err = err};
+    struct scanner s; /* the list of specials is not worth clearing */
     doc->text = copy_padded(arena, text);
-    s.text = doc->text.data;
-    s.end = (uint32_t)text.len;
+    s.doc = doc;
+    s.err = err;
+    s.begin = doc->text.data;
+    s.end = s.begin + text.len;
+    mb__json_specials_init(&s.specials, s.begin, (uint32_t)text.len);
     size_t capacity = text.len / BYTES_PER_TOKEN_GUESS + LEAST_CAPACITY;
     make_room(&s, capacity < MB_JSON_MAX_TOKENS ? capacity : MB_JSON_MAX_TOKENS, 0);
     if (scan_document(&s))

@@ -14,6 +14,7 @@
 
 #include "moonbid/json.h"
 #include "scan.h"
+#include "specials.h"
 
 enum { LEN_MAX = 70 };
 
@@ -52,20 +53,77 @@ static char *padded(size_t len, char fill)
     return text;
 }
 
-static void a_plain_run_ends_at_the_first_other_byte(void **state)
+/* Of a text of any length, at the end of a page, each byte that is not plain is found, and no
+ * other. */
+static void specials_are_found_wherever_they_stand(void **state)
 {
     (void)state;
-    for (size_t len = 0; len <= LEN_MAX; len++) {
+    static struct mb__json_specials specials;
+    for (size_t len = 0; len <= 3 * LEN_MAX; len++) {
         char *text = padded(len, 'a');
-        assert_ptr_equal(text + mb__json_plain_bytes(text), text + len);
-        for (size_t at = 0; at < len; at++) {
+        mb__json_specials_init(&specials, text, (uint32_t)len);
+        assert_int_equal(mb__json_special_ahead(&specials, 0), len);
+        for (size_t at = 0; at < len; at += 1 + at % 3) {
             for (unsigned byte = 0; byte < 256; byte++) {
                 text[at] = (char)byte;
-                const char *due = is_plain((unsigned char)byte) ? text + len : text + at;
-                if (text + mb__json_plain_bytes(text) != due)
+                mb__json_specials_init(&specials, text, (uint32_t)len);
+                size_t due = is_plain((unsigned char)byte) ? len : at;
+                if (mb__json_special_ahead(&specials, 0) != due)
                     fail_msg("byte %u at %zu of %zu", byte, at, len);
+                if (due < len)
+                    assert_int_equal(mb__json_special_ahead(&specials, (uint32_t)due + 1), len);
             }
             text[at] = 'a';
+        }
+    }
+}
+
+/* A quote, then what stands behind it: beside it in the list, in the next window, or behind one
+ * that was left out. */
+static void what_stands_behind_a_quote_is_found(void **state)
+{
+    (void)state;
+    enum { LEN = 3 * MB__JSON_WINDOW };
+    static struct mb__json_specials specials;
+    char *text = padded(LEN, 'a');
+    for (uint32_t quote = 0; quote < LEN - 1; quote++) {
+        for (uint32_t gap = 1; quote + gap < LEN; gap += gap / 4 + 1) {
+            for (uint32_t before = 0; before < 3 && before <= quote; before++) {
+                text[quote - before] = '\n';
+                text[quote] = '"';
+                text[quote + gap] = '"';
+                mb__json_specials_init(&specials, text, LEN);
+                assert_int_equal(mb__json_special_behind(&specials, quote), quote + gap);
+                assert_int_equal(mb__json_special_ahead(&specials, quote + gap + 1), LEN);
+                text[quote - before] = text[quote] = text[quote + gap] = 'a';
+            }
+        }
+    }
+}
+
+/* All of a text of several windows, by steps that leave some out. */
+static void specials_are_found_from_window_to_window(void **state)
+{
+    (void)state;
+    enum { LEN = 5 * MB__JSON_WINDOW + 7 };
+    static struct mb__json_specials specials;
+    for (unsigned density = 1; density < 2000; density += density / 3 + 1) {
+        for (unsigned step = 1; step < 1200; step += step / 2 + 1) {
+            char *text = page_end - MB__JSON_PAD - LEN;
+            uint32_t from = 0, seed = density * 31 + step;
+            memset(page_end - MB__JSON_PAD, 0, MB__JSON_PAD);
+            for (size_t i = 0; i < LEN; i++) {
+                seed = seed * 1103515245 + 12345;
+                text[i] = (seed >> 16) % density ? 'x' : "\"\\\n\xc3"[seed >> 20 & 3];
+            }
+            mb__json_specials_init(&specials, text, LEN);
+            while (from <= LEN) {
+                uint32_t due = from;
+                while (due < LEN && is_plain((unsigned char)text[due]))
+                    due++;
+                assert_int_equal(mb__json_special_ahead(&specials, from), due);
+                from = due + 1 + (seed = seed * 1103515245 + 12345, (seed >> 16) % step);
+            }
         }
     }
 }
@@ -114,12 +172,12 @@ static void a_run_of_digits_ends_at_the_first_other_byte(void **state)
     (void)state;
     for (size_t len = 0; len <= LEN_MAX; len++) {
         char *text = padded(len, '7');
-        assert_ptr_equal(text + mb__json_digits(text), text + len);
+        assert_ptr_equal(mb__json_skip_digits(text), text + len);
         for (size_t at = 0; at < len; at++) {
             for (unsigned byte = 0; byte < 256; byte++) {
                 text[at] = (char)byte;
                 const char *due = byte >= '0' && byte <= '9' ? text + len : text + at;
-                if (text + mb__json_digits(text) != due)
+                if (mb__json_skip_digits(text) != due)
                     fail_msg("byte %u at %zu of %zu", byte, at, len);
             }
             text[at] = '7';
@@ -187,7 +245,9 @@ static void escapes_are_decoded_wherever_they_stand(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_plain_run_ends_at_the_first_other_byte),
+        cmocka_unit_test(specials_are_found_wherever_they_stand),
+        cmocka_unit_test(specials_are_found_from_window_to_window),
+        cmocka_unit_test(what_stands_behind_a_quote_is_found),
         cmocka_unit_test(a_plain_run_ends_before_memory_does),
         cmocka_unit_test(of_eight_bytes_the_first_special_is_found),
         cmocka_unit_test(a_run_of_digits_ends_at_the_first_other_byte),
