@@ -57,6 +57,8 @@ return strategy { name = 'a', target = { format = { 'popunder' } },
   for what, row in pairs {
     ['a local of the file that counts'] = { 'local prices = { DE = 1.5 }\n', 'local prices, n = {}, 0\n',
       "count%(%)\n    local word", 'n = n + 1\n    local word', 7, "keeps state in the local 'n'" },
+    ['a table of the file with a number in it'] = { 'count%(%)\n    local word', 'prices[1] = 2\n    local word', nil, nil, 7,
+      "keeps state in the local 'prices'" },
     ['a table of the file that grows'] = { 'count%(%)\n    local word', 'prices[#prices + 1] = 1\n    local word', nil, nil, 7,
       "keeps state in the local 'prices'" },
     ['state behind a function of the file'] = { 'local prices = { DE = 1.5 }\n',
@@ -97,6 +99,28 @@ return strategy { name = 'a', target = { format = { 'popunder' } },
       assert.matches(row[6], found, 1, true)
       local pure = not row[6]:find('keeps state', 1, true)
       assert.matches(pure and 'pure: 1 of 1' or 'pure: 0 of 1 strategies; a replay may decide otherwise for: a', output, 1, true)
+    end)
+  end
+
+  -- Ways through `bid` that all say something, in the forms that people write, and one of each that does not.
+  for what, body in pairs {
+    ['if and else'] = "if req.test then return bid else return nobid 'no' end",
+    ['if, elseif and else'] = "if req.test then return bid elseif imp.floor > 1 then return nobid 'a' else return nobid 'b' end",
+    ['a loop without an end'] = "while true do if ctx.random() < 0.5 then return bid end ctx.get 'x' end",
+    ['a loop that repeats'] = "repeat local x = ctx.random(2) if x == 2 then return nobid 'two' end until x == 1 return bid",
+    ['a loop over a table'] = "for _, v in pairs { 1, 2 } do if imp.floor > v then return nobid 'dear' end end return bid",
+    ['a call in the end'] = "local function answer(p) bid.price = p return bid end return answer(imp.floor)",
+    ['a block in the end'] = "do local x = imp.floor bid.price = function() return x end return bid end",
+    ['and and or'] = "return imp.floor > 1 and nobid 'dear' or bid",
+  } do
+    it('knows that all ways are told: ' .. what, function()
+      local text = ("return strategy { name = 'a', target = { format = { 'popunder' } }, bid = function(ctx, req, imp)\n"
+        .. "local bid = { price = ctx.now > 0 and req.id and imp.floor, url = 'https://go.example/' }\n%s\nend }\n")
+      assert.matches('ok: 1 strategy, 0 warnings', (check(text:format(body))), 1, true)
+      local silent, count = body:gsub('return bid', 'return', 1)
+      if count > 0 and not silent:find 'function' then
+        assert.matches('a.lua:3: warning: strategy a: bid returns nothing here', (check(text:format(silent))), 1, true)
+      end
     end)
   end
 

@@ -39,12 +39,13 @@ local function learn()
     end
   end
   local up = 1
-  sample(nil, function(a, b) local c = a; return b, c end)
   sample('return_nothing', function() end)
   sample('return_one', function(a) return a end)
+  sample(nil, function(a) local b, c, d = a, 1, 'x'; a = c; return d end) -- luacheck: ignore
+  sample('stop', function(a, b) return a, b end)
   sample('primitive', function() return nil end)
   sample('get_up', function() return up end)
-  sample(nil, function(a) return { a, 1, 'x', true } end)
+  sample(nil, function(f) return { 1, 'x', true }, {}, { f() } end)
   sample('set_up', function(v) up = v end)
   sample('set_up', function() up = 'text' end)
   sample('set_up', function() up = 7 end)
@@ -55,9 +56,46 @@ local function learn()
   sample('set_field', function(t, k, v) t[k] = v end)
   sample('set_field', function(t, v) t.k = v end)
   sample('set_field', function(t, v) t[1] = v end)
+  -- Where a call goes on: nowhere, elsewhere, or in one of two ways.
+  sample(nil, function(f, ...) f(f()) local a = ... f(a, function() end) end)
+  sample('stop', function(...) return ... end)
+  sample('stop', function(f) return f() end)
+  sample('stop', function(f) return f(f()) end)
+  sample(nil, function(a) repeat a.b = 1 until true end)
+  sample('jump', function(a) while true do a.b = 1 end end)
+  sample('branch', function() for _ = 1, 2 do end end)
+  sample(nil, function(f) for _ in f do end end)
+  sample('branch', function(t) for _ in pairs(t) do end end)
+  sample('branch', function(a) do local b = a; a.f = function() b = b + 1 end end end)
+  sample('compare', function(a, b)
+    if a < b then a() end if a <= b then a() end if a == b then a() end if a ~= b then a() end
+    if not (a < b) then a() end if not (a <= b) then a() end -- luacheck: ignore
+    if a == 'x' then a() end if a ~= 'x' then a() end if a == 1 then a() end if a ~= 1 then a() end
+    if a == nil then a() end if a ~= nil then a() end if a then a() end if not a then a() end
+    local c, d = a and b, a or b
+    return c, d
+  end)
   return kinds
 end
 local KINDS = learn()
+
+-- The instructions that a call may come to. What follows an unknown one is the next.
+local function reachable(f)
+  local reached, waiting = {}, { 1 }
+  local function go(pc)
+    if not reached[pc] and code_of(f, pc) then waiting[#waiting + 1] = pc end
+  end
+  while #waiting > 0 do
+    local pc = table.remove(waiting)
+    local op, _, d = code_of(f, pc)
+    local kind = KINDS[op]
+    reached[pc] = true
+    if kind == 'jump' or kind == 'branch' then go(pc + 1 + d - 0x8000) end
+    if kind == 'compare' then go(pc + 2) end -- past the jump that follows
+    if kind ~= 'jump' and kind ~= 'stop' and kind ~= 'return_nothing' and kind ~= 'return_one' then go(pc + 1) end
+  end
+  return reached
+end
 
 local function line_of(f, pc) return util.funcinfo(f, pc).currentline end
 
@@ -239,13 +277,10 @@ end
 local function declines(f, source)
   local found = false
   each_function(f, source, function(proto)
-    local pc = 1
-    while true do
+    for pc in pairs(reachable(proto)) do
       local op, _, d = code_of(proto, pc)
-      if not op then break end
       if KINDS[op] == 'get_global' and util.funck(proto, -d - 1) == 'nobid' then found = true end
       if KINDS[op] == 'return_nothing' then found = true end
-      pc = pc + 1
     end
   end, {})
   return found
@@ -392,12 +427,12 @@ local function lint(path, source, known)
       say('target', at, text, suggestion)
     end)
     if type(t.bid) == 'function' then
-      local pc = 1
+      local reached, pc = reachable(t.bid), 1
       while true do
         local op, a = code_of(t.bid, pc)
         if not op then break end
-        if KINDS[op] == 'return_nothing' or
-          (KINDS[op] == 'return_one' and (makes_nil(t.bid, pc - 1, a) or makes_nil(t.bid, pc - 2, a))) then
+        if reached[pc] and (KINDS[op] == 'return_nothing' or
+          (KINDS[op] == 'return_one' and (makes_nil(t.bid, pc - 1, a) or makes_nil(t.bid, pc - 2, a)))) then
           say('no_reason', line_of(t.bid, pc), ("strategy %s: bid returns nothing here, which is counted as 'none'")
             :format(t.name), "say nobid 'why'")
         end
