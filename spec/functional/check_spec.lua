@@ -39,7 +39,7 @@ return strategy { name = 'a', target = { format = { 'popunder' } },
   tokens = { src = function(ctx, req) return req.tokens.src_hostname end },
   bid = function(ctx, req)
     local seen = 0
-    local function count() seen = seen + 1 end
+    local function count() local list = {} seen = seen + 1 table.insert(list, prices) end
     count()
     local word = (req.site.page or ''):match '^https://([^/]+)/.*'
     if not word then return nobid 'no_page' end
@@ -58,6 +58,11 @@ return strategy { name = 'a', target = { format = { 'popunder' } },
     ['a local of the file that counts'] = { 'local prices = { DE = 1.5 }\n', 'local prices, n = {}, 0\n',
       "count%(%)\n    local word", 'n = n + 1\n    local word', 7, "keeps state in the local 'n'" },
     ['a table of the file with a number in it'] = { 'count%(%)\n    local word', 'prices[1] = 2\n    local word', nil, nil, 7,
+      "keeps state in the local 'prices'" },
+    ['a table of the file that a function of the library changes'] = { 'count%(%)\n    local word',
+      'table.insert(prices, seen)\n    local word', nil, nil, 7, "keeps state in the local 'prices'" },
+    ['a table of the file that a local function of the library changes'] = { 'local prices = { DE = 1.5 }\n',
+      'local prices, put = { DE = 1.5 }, rawset\n', 'count%(%)\n    local word', "put(prices, 'FR', seen)\n    local word", 7,
       "keeps state in the local 'prices'" },
     ['a table of the file that grows'] = { 'count%(%)\n    local word', 'prices[#prices + 1] = 1\n    local word', nil, nil, 7,
       "keeps state in the local 'prices'" },

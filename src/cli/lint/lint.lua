@@ -52,7 +52,8 @@ local function learn()
   sample('set_up', function() up = nil end)
   sample('get_global', function() return lint_sample end) -- luacheck: ignore
   sample('set_global', function(v) lint_sample = v end) -- luacheck: ignore
-  sample(nil, function(t, k) return t[k], t.k, t[1] end)
+  sample('get_field', function(t) return t.k end)
+  sample(nil, function(t, k) return t[k], t[1] end)
   sample('set_field', function(t, k, v) t[k] = v end)
   sample('set_field', function(t, v) t.k = v end)
   sample('set_field', function(t, v) t[1] = v end)
@@ -147,43 +148,72 @@ local function each_function(f, source, visit, seen)
   end
 end
 
-local function upvalue_names(f)
-  local names = {}
+-- Name -> { value = } of what a function has of the file's locals.
+local function upvalues(f)
+  local found = {}
   for i = 1, math.huge do
-    local name = debug.getupvalue(f, i)
-    if not name then return names end
-    names[name] = true
+    local name, value = debug.getupvalue(f, i)
+    if not name then return found end
+    found[name] = { value = value }
   end
 end
 
--- Locals of the file that a call leaves changed: the first place of each.
-local function find_state(f, source, found)
-  each_function(f, source, function(proto, owner)
-    local file_locals, holds, pc = upvalue_names(owner), {}, 1
-    while true do
-      local op, a, d, b = code_of(proto, pc)
-      if not op then break end
-      local kind = KINDS[op]
+-- How far behind a function its first argument stands.
+local ARGUMENT
+do
+  local function up() end
+  local function call() up(up) end
+  ARGUMENT = select(2, code_of(call, 2)) - select(2, code_of(call, 1))
+end
+
+local CHANGES = { insert = true, remove = true, sort = true, rawset = true } -- what they are given first
+local CHANGING = { [table.insert] = true, [table.remove] = true, [table.sort] = true, [rawset] = true }
+
+-- Which of the locals of the file named in `names` a function changes: the first place of each. `value(name)`: what such a local
+-- is, where that is known.
+local function scan_state(proto, names, value, found)
+  local holds, changes, pc = {}, {}, 1
+  local function keep(name)
+    if name and names[name] and not found[name] then found[name] = line_of(proto, pc) end
+  end
+  while true do
+    local op, a, d, b, c = code_of(proto, pc)
+    if not op then return end
+    local kind = KINDS[op]
+    if kind == 'set_up' then
+      keep(util.funcuvname(proto, a))
+    elseif kind == 'set_field' then
+      keep(holds[b])
+    else
+      holds[a], changes[a] = nil, nil
       if kind == 'get_up' then
         holds[a] = util.funcuvname(proto, d)
-      elseif kind == 'set_up' then
-        local name = util.funcuvname(proto, a)
-        if file_locals[name] and not found[name] then found[name] = line_of(proto, pc) end
-      elseif kind == 'set_field' then
-        local name = holds[b]
-        if name and file_locals[name] and not found[name] then found[name] = line_of(proto, pc) end
-      else
-        holds[a] = nil
+        changes[a] = CHANGING[value(holds[a])]
+        if changes[a - ARGUMENT] then keep(holds[a]) end
+      elseif kind == 'get_field' then
+        changes[a] = CHANGES[util.funck(proto, -c - 1)]
+      elseif kind == 'get_global' then
+        changes[a] = CHANGES[util.funck(proto, -d - 1)]
       end
-      pc = pc + 1
     end
+    pc = pc + 1
+  end
+end
+
+-- Locals of the file that a call leaves changed.
+local function find_state(f, source, found)
+  each_function(f, source, function(proto, owner)
+    local names = upvalues(owner)
+    local function value(name) return names[name] and names[name].value end
+    scan_state(proto, names, value, found)
   end, {})
 end
 
 -- The same of a module, which is not run: the upvalues of functions that stand in the file itself are its locals.
 local function find_module_state(chunk, found)
+  local function unknown() end
   local function walk(proto, file_locals)
-    local names, pc = file_locals, 1
+    local names = file_locals
     if not names then
       names = {}
       for i = 0, math.huge do
@@ -192,19 +222,7 @@ local function find_module_state(chunk, found)
         names[name] = true
       end
     end
-    local holds = {}
-    while true do
-      local op, a, d, b = code_of(proto, pc)
-      if not op then break end
-      local name = KINDS[op] == 'set_up' and util.funcuvname(proto, a) or KINDS[op] == 'set_field' and holds[b]
-      if name and names[name] and not found[name] then found[name] = line_of(proto, pc) end
-      if KINDS[op] == 'get_up' then
-        holds[a] = util.funcuvname(proto, d)
-      elseif KINDS[op] ~= 'set_up' and KINDS[op] ~= 'set_field' then
-        holds[a] = nil
-      end
-      pc = pc + 1
-    end
+    scan_state(proto, names, unknown, found)
     for k = -1, -math.huge, -1 do
       local constant = util.funck(proto, k)
       if constant == nil then break end
