@@ -57,9 +57,10 @@ int mb_process_open_parts(const struct mb_config *config, bool offline,
                           struct mb_process_parts *out, struct mb_error *err) MB_MUST_USE;
 void mb_process_close_parts(struct mb_process_parts *parts); /* safe on zeroed */
 
-/* Builds a generation from the config's scripts folder. Any thread; a limiter should tick on it.
+/* Builds a generation from the config's scripts folder. Any thread; a limiter should tick on it. `shadow`: the name of the one
+ * strategy that is taken, a shadow or a candidate, which then bids as others do; NULL: all of the folder, as they are.
  * Fails as mb_script_load. */
-int mb_process_load_scripts(const struct mb_process_parts *parts, struct mb_script **out,
+int mb_process_load_scripts(const struct mb_process_parts *parts, const char *shadow, struct mb_script **out,
                             struct mb_script_report *report) MB_MUST_USE;
 
 /* The same from files that were read before; NULL: from the folder. */

@@ -44,6 +44,7 @@ struct mb_script_options {
     const char *dir;                /* without a bundle: the scripts folder, or a single .lua file, to read one from */
     const char *candidates;         /* likewise: the folder of candidates; NULL: none */
     struct mb_slices only;          /* names of the strategies to take; count 0: all */
+    bool shadows_bid;               /* as if they were none: to try one */
     const struct mb_endpoint *endpoints;
     size_t n_endpoints;
     bool has_geo;                   /* a country can be known on every exchange */

@@ -189,6 +189,27 @@ describe('the command line', function()
     assert.matches('?z=42', output, 1, true)
   end)
 
+  it('tries a shadow or a candidate alone, as if it bid', function()
+    os.execute('mkdir -p ' .. folder .. '/new/strategies')
+    local function write(path, price, more)
+      Server.write_file(folder .. path, ([[return strategy { name = 'banner', %s bid = function(ctx)
+        return { price = ctx.strategy == 'banner' and %s, image_url = 'https://cdn.example/b.png',
+          click_url = 'https://go.example/' } end }]]):format(more, price))
+    end
+    write('/new/strategies/a.lua', '7.25', '')
+    local set = ('--set shadow.scripts=%s/new banner.json --shadow '):format(folder)
+    local output, status = try(set .. 'shadow:banner')
+    assert.equal(0, status, output)
+    assert.matches('^shadow:banner  imp %S+  bid  cpm 7.25\n', output)
+    assert.is_nil(output:find('picky', 1, true))
+    output, status = try(set .. 'shadow:nobody')
+    assert.same({ 1, "moonbid: --shadow: no strategy 'shadow:nobody'\n" }, { status, output })
+    assert.matches('names no folder of candidates', (try 'banner.json --shadow shadow:banner'), 1, true)
+    write('/scripts/strategies/a.lua', '6.5', 'shadow = true,')
+    assert.matches('no strategy was asked', (try 'banner.json'), 1, true)
+    assert.matches('^banner  imp %S+  bid  cpm 6.5\n', (try 'banner.json --shadow banner'))
+  end)
+
   it('tries the same request to the same bytes', function()
     local flags = '--now 2026-03-02T09:00:00Z --seed 7 ' .. folder .. '/banner.json'
     assert.equal(try(flags), try(flags))

@@ -16,7 +16,7 @@ enum { CLI_OPERANDS_MAX = 1024, CLI_SETTINGS_MAX = 64, CLI_SPENDS_MAX = 16 };
 struct cli_args {
     const char *program;                       /* as it was called */
     const char *config;                        /* --config, or NULL */
-    const char *endpoint, *query, *now, *seed; /* of try, or NULL */
+    const char *endpoint, *query, *now, *seed, *shadow; /* of try, or NULL */
     const char *by, *since, *until, *format, *control; /* of report, or NULL */
     const char *log_file;                      /* of serve, or NULL */
     bool trace, all, watch, strict;

@@ -33,6 +33,7 @@ static const struct flag flags[] = {
     {"query", TEXT, offsetof(struct cli_args, query)},
     {"now", TEXT, offsetof(struct cli_args, now)},
     {"seed", TEXT, offsetof(struct cli_args, seed)},
+    {"shadow", TEXT, offsetof(struct cli_args, shadow)},
     {"by", TEXT, offsetof(struct cli_args, by)},
     {"since", TEXT, offsetof(struct cli_args, since)},
     {"until", TEXT, offsetof(struct cli_args, until)},

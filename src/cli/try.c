@@ -46,7 +46,7 @@ static int64_t cpu_ns(void)
     return (int64_t)at.tv_sec * 1000000000 + at.tv_nsec;
 }
 
-static int load(struct trial *t)
+static int load(struct trial *t, const char *shadow)
 {
     struct mb_bidder_options options = {.config = t->config,
                                         .guard = t->parts.guard,
@@ -56,13 +56,17 @@ static int load(struct trial *t)
     struct mb_script_report report = {0};
     struct mb_script *script = NULL;
     struct mb_error err = {.at = -1};
-    int rc = mb_process_load_scripts(&t->parts, &script, &report);
+    int rc = mb_process_load_scripts(&t->parts, shadow, &script, &report);
 
     if (rc == MB_EIO) {
         rc = cli_unreadable(t->config->scripts);
     } else if (rc) {
         cli_print_report(t->config->scripts, &report);
         rc = cli_say(CLI_NO, "%s: refused", t->config->scripts);
+    } else if (shadow && !mb_script_strategy(script, mb_slice_of(shadow))) {
+        mb_script_free(script);
+        rc = cli_say(CLI_NO, "--shadow: no strategy '%s'%s", shadow,
+                     t->config->shadow_scripts ? "" : " (shadow.scripts names no folder of candidates)");
     } else if (mb_bidder_new(&options, &t->bidder, &err)) {
         mb_script_free(script);
         rc = cli_fail(&err);
@@ -194,7 +198,7 @@ static int run_trial(struct trial *t, const struct cli_args *args)
     if (mb_process_open_parts(t->config, true, &t->parts, &err) || mb_limiter_start(&err)) {
         return cli_fail(&err);
     }
-    code = load(t);
+    code = load(t, args->shadow);
     return code != CLI_OK ? code : decide(t, args, endpoint);
 }
 
@@ -222,7 +226,7 @@ static int run(const struct cli_args *args)
 const struct cli_command cli_try = {
     .name = "try",
     .summary = "decide one request offline and show why",
-    .flags = " config scripts set endpoint query trace format spend now seed ",
+    .flags = " config scripts set endpoint query trace format spend now seed shadow ",
     .operand = "REQUEST.json",
     .help =
         "usage: moonbid try --endpoint NAME [FLAGS] REQUEST.json\n"
@@ -234,6 +238,7 @@ const struct cli_command cli_try = {
         "  --query Q        the endpoint URL's query, such as zone_id=42&site_id=7\n"
         "  --trace          all that led to it: targets, limits, scripts, tokens, ranking\n"
         "  --format F       text, or json: the trace for machines\n"
+        "  --shadow NAME    that shadow alone, as if it bid; a candidate is called shadow:NAME\n"
         "  --spend NAME=AMOUNT  counts as spent by the strategy today; may be repeated\n"
         "  --now TIME       2026-03-02T09:00:00Z or milliseconds; default now\n"
         "  --seed N         of ctx.random, draws and bid ids; default 1\n"

@@ -167,10 +167,33 @@ void mb_process_close_parts(struct mb_process_parts *parts)
     *parts = (struct mb_process_parts){0};
 }
 
-int mb_process_load_scripts(const struct mb_process_parts *parts, struct mb_script **out,
-                            struct mb_script_report *report)
+static struct mb_script_options options_of(const struct mb_process_parts *parts)
 {
-    return mb_process_load_bundle(parts, NULL, out, report);
+    const struct mb_config *config = parts->config;
+
+    return (struct mb_script_options){
+        .dir = config->scripts,
+        .endpoints = config->endpoints,
+        .n_endpoints = config->n_endpoints,
+        .has_geo = parts->geo != NULL,
+        .guard = parts->guard,
+        .memory_bytes = (size_t)config->script_memory_mb * 1024 * 1024,
+        .timezone = config->timezone,
+    };
+}
+
+int mb_process_load_scripts(const struct mb_process_parts *parts, const char *shadow,
+                            struct mb_script **out, struct mb_script_report *report)
+{
+    struct mb_script_options options = options_of(parts);
+    struct mb_slice name = mb_slice_of(shadow ? shadow : "");
+
+    if (shadow) {
+        options.candidates = parts->config->shadow_scripts;
+        options.only = (struct mb_slices){&name, 1};
+        options.shadows_bid = true;
+    }
+    return mb_script_load(&options, out, report);
 }
 
 int mb_process_load_bundle(const struct mb_process_parts *parts, const struct mb_bundle *bundle,
@@ -183,20 +206,11 @@ int mb__load_bundle(const struct mb_process_parts *parts, const struct mb_bundle
                     mb__on_file *on_file, void *user, struct mb_script **out,
                     struct mb_script_report *report)
 {
-    const struct mb_config *config = parts->config;
-    struct mb_script_options options = {
-        .bundle = bundle,
-        .dir = config->scripts, /* alone: whoever has no bundle asks what bids, not what would */
-        .endpoints = config->endpoints,
-        .n_endpoints = config->n_endpoints,
-        .has_geo = parts->geo != NULL,
-        .guard = parts->guard,
-        .memory_bytes = (size_t)config->script_memory_mb * 1024 * 1024,
-        .timezone = config->timezone,
-        .on_file = on_file,
-        .on_file_user = user,
-    };
+    struct mb_script_options options = options_of(parts);
 
+    options.bundle = bundle;
+    options.on_file = on_file;
+    options.on_file_user = user;
     return mb_script_load(&options, out, report);
 }
 

@@ -259,7 +259,8 @@ struct mb__strategy *mb__script_take_strategy(lua_State *L, int index, struct mb
     plain->enabled = true;
     take_bool(L, index, check, "enabled", &plain->enabled);
     take_bool(L, index, check, "shadow", &plain->shadow);
-    plain->shadow = plain->enabled && (plain->shadow || mb_bundle_is_beside(plain->file));
+    plain->shadow = plain->enabled && !script->options.shadows_bid &&
+                    (plain->shadow || mb_bundle_is_beside(plain->file));
     plain->enabled = plain->enabled && !plain->shadow;
     take_bool(L, index, check, "track_clicks", &plain->track_clicks);
     take_bool(L, index, check, "track_impressions", &plain->track_impressions);
