@@ -288,6 +288,62 @@ static void a_single_file_goes_back_too(void **state)
                          mb_slice_is(mb_bundle_path(bundle, i), "one.lua"));
 }
 
+/* Is the strategy file of that path, which may be of candidates, one that is loaded? */
+static bool is_loaded(const char *path)
+{
+    for (size_t i = 0; i < mb_bundle_count(bundle); i++)
+        if (mb_slice_is(mb_bundle_path(bundle, i), path))
+            return mb_bundle_is_strategy(bundle, i);
+    return false;
+}
+
+static void candidates_stand_beside_and_stay_there(void **state)
+{
+    (void)state;
+    char root[160], file[256], list[256], golden[256], single[256];
+    struct mb_rows rows;
+    struct mb_bundle *before, *composed;
+    snprintf(root, sizeof(root), "%s/lib", folder); /* whose files are modules of the other one as well */
+    snprintf(file, sizeof(file), "%s/strategies/a.lua", root);
+    snprintf(list, sizeof(list), "%s/lists/zones", root);
+    snprintf(golden, sizeof(golden), "%s/golden/a.json", root);
+    snprintf(single, sizeof(single), "%s/strategies/a.lua", folder);
+    make_folder("lib/strategies");
+    make_folder("lib/lists");
+    make_folder("lib/golden");
+    put_text("strategies/a.lua", "old");
+    put_text("lib/strategies/a.lua", "candidate");
+    put_text("lib/lists/zones", "one\ntwo\n");
+    put_text("lib/golden/a.json", "{}");
+    put_text("lib/budgets.lua", "return {}");
+    assert_int_equal(mb_bundle_read_again(folder, root, NULL, &bundle, NULL), 0);
+    expect_slice(mb_bundle_file(bundle, mb_slice_of(file)), "candidate");
+    assert_true(is_loaded("strategies/a.lua") && is_loaded(file));
+    assert_false(is_loaded("lib/strategies/a.lua"));
+    assert_null(mb_bundle_file(bundle, mb_slice_of(golden)).data);
+    assert_true(mb_bundle_rows(bundle, mb_slice_of(list), MB_ROWS_LIST, &rows));
+    assert_true(mb_slice_present(mb_rows_find(&rows, MB_SLICE("two"))));
+    assert_int_equal(mb_bundle_root(bundle, mb_slice_of(file)).len, strlen(root) + 1);
+    assert_int_equal(mb_bundle_root(bundle, MB_SLICE("strategies/a.lua")).len, 0);
+
+    before = bundle;
+    put_text("strategies/a.lua", "new");
+    assert_int_equal(mb_bundle_read_again(folder, root, before, &bundle, NULL), 0);
+    assert_int_equal(mb_bundle_roll_back(bundle, before, MB_SLICE("strategies/a.lua"), &composed, NULL), 0);
+    replace_with(composed);
+    mb_bundle_free(before);
+    expect_slice(mb_bundle_file(bundle, MB_SLICE("strategies/a.lua")), "old");
+    assert_true(is_loaded("strategies/a.lua") && is_loaded(file));
+    assert_true(mb_bundle_rows(bundle, mb_slice_of(list), MB_ROWS_LIST, &rows));
+
+    mb_bundle_free(bundle);
+    assert_int_equal(mb_bundle_read_again(single, root, NULL, &bundle, NULL), 0);
+    assert_true(is_loaded("strategies/a.lua") && is_loaded(file));
+    mb_bundle_free(bundle);
+    bundle = NULL;
+    assert_int_equal(mb_bundle_read_again(folder, "/nowhere", NULL, &bundle, NULL), MB_EIO);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, teardown)
 
 int main(void)
@@ -305,6 +361,7 @@ int main(void)
         TEST(a_file_goes_back_until_it_is_edited),
         TEST(nothing_to_go_back_to_is_said),
         TEST(a_single_file_goes_back_too),
+        TEST(candidates_stand_beside_and_stay_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
