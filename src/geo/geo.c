@@ -1,7 +1,7 @@
 /* geo.c - from an address to a place.
  *
  * The texts of an answer point into the database's memory (file.c), so nothing is copied. Addresses
- * are parsed by inet_pton and looked up in binary: MMDB_lookup_string would call getaddrinfo,
+ * are parsed here and looked up in binary: MMDB_lookup_string would call getaddrinfo,
  * MMDB_get_value would allocate. An IPv4 address in IPv6 clothes (::ffff:192.0.2.1) counts as IPv4
  * whatever aliases the database has.
  */
@@ -21,31 +21,69 @@ struct address {
     struct mb_slice bytes; /* 4 or 16, within this struct */
 };
 
-static bool parse_address(struct mb_slice text, struct address *out)
+/* Four numbers up to 255, none with a zero before it: what inet_pton takes, in a third of its time.
+ */
+static bool parse_v4(struct mb_slice text, struct in_addr *out)
+{
+    unsigned char bytes[4];
+    size_t at = 0;
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        unsigned number = 0;
+        if (i > 0 && (at == text.len || text.data[at++] != '.')) {
+            return false;
+        }
+        size_t start = at;
+        for (; at < text.len && at < start + 3; at++) {
+            unsigned digit = (unsigned)(unsigned char)text.data[at] - '0';
+            if (digit > 9) {
+                break;
+            }
+            number = number * 10 + digit;
+        }
+        if (at == start || number > 255 || (text.data[start] == '0' && at > start + 1)) {
+            return false;
+        }
+        bytes[i] = (unsigned char)number;
+    }
+    memcpy(out, bytes, sizeof bytes);
+    return at == text.len;
+}
+
+/* *is_v4: it is an IPv4 address in IPv6 clothes, and *inner that. */
+static bool parse_v6(struct mb_slice text, struct in6_addr *out, bool *is_v4, struct in_addr *inner)
 {
     char terminated[INET6_ADDRSTRLEN];
-    if (text.len == 0 || text.len >= sizeof terminated || memchr(text.data, 0, text.len)) {
+    if (text.len >= sizeof terminated) {
         return false;
     }
     memcpy(terminated, text.data, text.len);
     terminated[text.len] = 0;
-
-    memset(out, 0, sizeof *out);
-    if (inet_pton(AF_INET6, terminated, &out->v6.sin6_addr) == 1) {
-        if (!IN6_IS_ADDR_V4MAPPED(&out->v6.sin6_addr)) {
-            out->v6.sin6_family = AF_INET6;
-            out->bytes = mb_slice((const char *)&out->v6.sin6_addr, sizeof out->v6.sin6_addr);
-            return true;
-        }
-        struct in_addr inner;
-        memcpy(&inner, &out->v6.sin6_addr.s6_addr[12], sizeof inner);
-        memset(out, 0, sizeof *out);
-        out->v4.sin_addr = inner;
-    } else if (inet_pton(AF_INET, terminated, &out->v4.sin_addr) != 1) {
+    if (memchr(text.data, 0, text.len) || inet_pton(AF_INET6, terminated, out) != 1) {
         return false;
     }
-    out->v4.sin_family = AF_INET;
-    out->bytes = mb_slice((const char *)&out->v4.sin_addr, sizeof out->v4.sin_addr);
+    *is_v4 = IN6_IS_ADDR_V4MAPPED(out);
+    memcpy(inner, &out->s6_addr[12], sizeof *inner);
+    return true;
+}
+
+static bool parse_address(struct mb_slice text, struct address *out)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+    bool is_v4 = mb_slice_find_char(text, ':') < 0;
+    if (!(is_v4 ? parse_v4(text, &v4) : parse_v6(text, &v6, &is_v4, &v4))) {
+        return false;
+    }
+    memset(out, 0, sizeof *out);
+    if (is_v4) {
+        out->v4.sin_family = AF_INET;
+        out->v4.sin_addr = v4;
+        out->bytes = mb_slice((const char *)&out->v4.sin_addr, sizeof out->v4.sin_addr);
+    } else {
+        out->v6.sin6_family = AF_INET6;
+        out->v6.sin6_addr = v6;
+        out->bytes = mb_slice((const char *)&out->v6.sin6_addr, sizeof out->v6.sin6_addr);
+    }
     return true;
 }
 

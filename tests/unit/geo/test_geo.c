@@ -1,10 +1,12 @@
 /* Look-ups, in a table and in databases that this test writes itself. */
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -296,6 +298,37 @@ static void a_table_tells_the_country(void **state)
     mb_geo_close(geo);
 }
 
+/* An address is one where the C library takes it, whatever is sent. */
+static void the_same_texts_are_addresses_as_elsewhere(void **state)
+{
+    (void)state;
+    static const char *const parts[] = {"0", "1", "9", "00", "01", "10", "99", "025", "100", "249", "255",
+                                        "256", "260", "300", "999", "1000", "", " 1", "1 ", "+1", "-1", "a", ":", "\xff"};
+    enum { PARTS = sizeof(parts) / sizeof(parts[0]) };
+    unsigned seed = 1, valid = 0;
+    for (unsigned round = 0; round < 20000; round++) {
+        char text[64] = "", mapped[96];
+        unsigned dots = round % 8 ? 3 : 2 + round / 8 % 3;
+        for (unsigned i = 0; i <= dots; i++) {
+            seed = seed * 1103515245 + 12345;
+            unsigned of = round % 2 ? 11 : PARTS;
+            strcat(strcat(text, i ? "." : ""), parts[(seed >> 16) % of]);
+        }
+        struct in_addr address;
+        bool is_one = inet_pton(AF_INET, text, &address) == 1;
+        struct mb_geo *geo = mb_xgeo_table();
+        mb_xgeo_put(geo, mb_slice_of(text), MB_SLICE("DE"));
+        check_text(text, mb_geo_look_up(geo, mb_slice_of(text)).country, is_one ? "DE" : NULL);
+        if (is_one) {
+            snprintf(mapped, sizeof(mapped), "::ffff:%s", text);
+            check_text(mapped, mb_geo_look_up(geo, mb_slice_of(mapped)).country, "DE");
+            valid++;
+        }
+        mb_geo_close(geo);
+    }
+    assert_true(valid > 1000);
+}
+
 static void without_a_database_nothing_is_known(void **state)
 {
     (void)state;
@@ -314,6 +347,7 @@ int main(void)
         CASE(what_happens_to_the_file_changes_nothing),
         CASE(another_process_uses_the_same_memory),
         CASE(a_table_tells_the_country),
+        CASE(the_same_texts_are_addresses_as_elsewhere),
         CASE(without_a_database_nothing_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
