@@ -59,7 +59,7 @@ struct mb_geo_device {
     char version_text[24];
 };
 
-/* Reads the first 1,024 bytes of `ua`, whatever its length: a usual agent costs 0.6 us, the most
+/* Reads the first 1,024 bytes of `ua`, whatever its length: a usual agent costs 0.4 us, the most
  * hostile one of any length some 25. No allocation. Any bytes are welcome. */
 void mb_geo_device(struct mb_slice ua, struct mb_geo_device *out);
 

@@ -5,6 +5,8 @@
  * that holds. The marks of a letter stand side by side, so a word is compared with some ten of
  * them, and words that are numbers with none.
  */
+#include <assert.h>
+
 #include "internal.h"
 
 /* Longer agents are read this far: real ones have some 150 bytes, in-app ones 400. It bounds what a
@@ -22,13 +24,20 @@ enum mark {
     MARKS
 };
 
+/* Two letters tell most marks from most words, without a call. */
 static const struct mark_text {
     const char *text;
     uint8_t len;
+    char first, second;
 } mark_texts[MARKS] = {
-#define MARK(name, text) [name] = {text, sizeof(text) - 1},
+#define MARK(name, text) [name] = {text, sizeof(text) - 1, (text)[0], (text)[1]},
 #include "device_rules.inc"
 };
+
+enum { MARK_LEAST = 2 }; /* letters */
+
+#define MARK(name, text) static_assert(sizeof(text) > MARK_LEAST, "a mark has two letters");
+#include "device_rules.inc"
 
 /* The first mark of each letter; 0: none has it. */
 static const uint16_t first_marks[256] = {
@@ -84,7 +93,8 @@ struct sight {
 
 static bool is_word_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    char lower = (char)(c | 0x20);
+    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9');
 }
 
 static bool ends_with(struct mb_slice word, const char *end)
@@ -135,10 +145,11 @@ static void note_word(struct sight *sight, struct mb_slice ua, size_t start, siz
 {
     const char *word = ua.data + start;
     size_t left = ua.len - start;
-    size_t m = first_marks[(unsigned char)word[0]];
-    for (; m > 0 && mark_texts[m].len > 0 && mark_texts[m].text[0] == word[0]; m++) {
+    size_t m = left >= MARK_LEAST ? first_marks[(unsigned char)word[0]] : 0;
+    for (; m > 0 && mark_texts[m].first == word[0]; m++) {
         const struct mark_text *mark = &mark_texts[m];
-        if (mark->len <= left && !sight->behind[m] && memcmp(word, mark->text, mark->len) == 0) {
+        if (mark->second == word[1] && mark->len <= left && !sight->behind[m] &&
+            memcmp(word, mark->text, mark->len) == 0) {
             sight->behind[m] = (uint16_t)(start + mark->len);
         }
     }
