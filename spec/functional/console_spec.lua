@@ -58,6 +58,26 @@ describe("the operator's page", function()
     assert.equal('pause', first[#first])
   end)
 
+  it('shows what shadows would have won, and pauses them', function()
+    start 'shadow = { rate = 1, cpu_share = 1 },'
+    server:strategy('c.lua', (STRATEGY:format 'third':gsub('bid =', 'shadow = true, bid =')))
+    server:reload()
+    local function ask()
+      local path = dkjson.decode(server:post('/exoclick/bid', request).body).bid.bUrl:match '^https?://[^/]+(/.*)$'
+      assert.equal(200, server:get(path).status)
+    end
+    ask()
+    Server.poll('the win is told', 10, function()
+      return table.concat(row_of(page(), 'third'), '|'):find('shadow: 1 bids of 1 calls, 1 of 1 would have won', 1, true)
+    end)
+    assert.equal(200, server:admin('POST', '/strategies/third/pause').status)
+    ask()
+    assert.matches('paused', table.concat(row_of(page(), 'third'), '|'), 1, true)
+    for _, strategy in ipairs(dkjson.decode(server:admin('GET', '/status').body).strategies) do
+      if strategy.name == 'third' then assert.equal(1, strategy.shadow.asked) end
+    end
+  end)
+
   it('pauses, resumes and reloads', function()
     start()
     local shown = page "'click=pause all'"

@@ -176,7 +176,8 @@ static void ask(struct mb_bidder *b, const struct mb_codec *codec,
     struct mb_script_result result;
     size_t i;
 
-    if (mb_guard_benched(b->options.guard, strategy->guard_slot) != MB_GUARD_NOT_BENCHED) {
+    if (mb_guard_benched(b->options.guard, strategy->guard_slot) != MB_GUARD_NOT_BENCHED ||
+        mb_guard_paused(b->options.guard, strategy->guard_slot)) {
         return;
     }
     n->asked++;
