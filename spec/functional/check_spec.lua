@@ -178,6 +178,22 @@ return strategy { name = 'a', target = { format = { 'popunder' } },
     assert.matches('pure: 0 of 1', output, 1, true)
   end)
 
+  it('looks through the modules that strategies require, each once', function()
+    local text = "local lib = require 'lib.count' " .. GOOD:gsub('count%(%)\n', 'lib.next()\n')
+    Server.write_file(folder .. '/lib/count.lua', "local deep = require 'lib.deep'\nreturn { next = function() return deep end }")
+    Server.write_file(folder .. '/lib/deep.lua', "local url = 'https://go.example/{of_a_strategy}'\nlocal function f(t)\n"
+      .. "  found = t:match '(.*)a(.*)b(.*)'\n  return found, url\nend\nreturn f")
+    Server.write_file(folder .. '/lib/unused.lua', 'x = 1')
+    Server.write_file(folder .. '/strategies/b.lua', (text:gsub("name = 'a'", "name = 'b', priority = 0")))
+    check(text)
+    local codes = {}
+    for _, f in ipairs(json().findings) do
+      if f.file == folder .. '/lib/deep.lua' then codes[#codes + 1] = f.line .. ' ' .. f.code end
+      assert.not_equal(folder .. '/lib/unused.lua', f.file)
+    end
+    assert.same({ '3 sets_global', '3 pattern', '4 reads_global' }, codes)
+  end)
+
   for name, body in pairs(nesting) do
     it('survives a file that nests without end while it loads: ' .. name, function()
       local output, status = check(body)

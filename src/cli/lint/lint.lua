@@ -2,7 +2,7 @@
 --
 -- Called with the file's path, its source, and { globals = { name = true }, parameters = { name = true }, module = function }:
 -- the globals that a strategy has, the names of tokens that the endpoints of the config bring, and what gives path and source
--- of the module that `require` would find, or nil. Gives a list of
+-- of the module that `require` would find, or nil; is_module = true where the file is one. Gives a list of
 -- { line =, column =, code =, text =, suggestion = }, the column where one is known, and a list of { name =, pure = }, a strategy
 -- each.
 --
@@ -382,6 +382,8 @@ local function lint(path, source, known)
         :format(constant), 'use one of .* at most, or classes such as [^,]*', column)
     end
   end
+
+  if known.is_module then return problems, {} end -- the tokens in its texts are its strategies' business
 
   -- The strategies, by stand-ins.
   local env, strategies, modules = stand_ins(known.globals)

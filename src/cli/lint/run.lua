@@ -48,6 +48,8 @@ local function luacheck(paths)
   return found
 end
 
+local modules = {} -- paths in order, and path -> source
+
 -- Where `require` finds lib.x: below the folder.
 local function module(name)
   local path = folder .. '/' .. tostring(name):gsub('%.', '/') .. '.lua'
@@ -55,6 +57,7 @@ local function module(name)
   if not file then return nil end
   local text = file:read '*a'
   file:close()
+  if not modules[path] then modules[#modules + 1], modules[path] = path, text end
   return path, text
 end
 
@@ -70,18 +73,25 @@ end
 
 local findings, all = {}, {}
 local others = luacheck(paths)
-for _, path in ipairs(paths) do
-  local problems, verdicts = lint.file(path, sources[path], { globals = GLOBALS, parameters = parameters, module = module })
+local function keep(path, problems)
   for _, list in ipairs { problems, others[path] or {} } do
     for _, p in ipairs(list) do
       p.path = path
       findings[#findings + 1] = p
     end
   end
+end
+for _, path in ipairs(paths) do
+  local problems, verdicts = lint.file(path, sources[path], { globals = GLOBALS, parameters = parameters, module = module })
+  keep(path, problems)
   for _, verdict in ipairs(verdicts) do
     verdict.path = path
     all[#all + 1] = verdict
   end
+end
+others = #modules > 0 and luacheck(modules) or {}
+for _, path in ipairs(modules) do
+  keep(path, (lint.file(path, modules[path], { globals = GLOBALS, is_module = true })))
 end
 for _, p in ipairs(lint.all(all)) do findings[#findings + 1] = p end
 table.sort(findings, function(a, b)
