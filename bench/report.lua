@@ -188,13 +188,21 @@ function print_of.replay(rows)
   print_table(out)
 end
 
+--- The median, and between what it lies in 19 of 20 cases, by the order of the values alone.
+local function with_interval(values)
+  local median = summary(values)
+  local n = #values
+  local low = math.max(1, math.floor((n - 1.96 * math.sqrt(n)) / 2))
+  return ('%.3f (%.3f..%.3f)'):format(median, values[low], values[n + 1 - low])
+end
+
 function print_of.recorder(rows)
   local out = { { 'bidder', 'CPU us a request', 'requests/s', 'CPU, to that without', 'aim' } }
   local row = rows[1]
-  for _, server in ipairs(row.servers) do
+  for _, server in ipairs { 'off', 'recorder', 'shadow' } do
     local values = ratios(row[server], row.off, cpu)
     out[#out + 1] = { server, with_spread('%.2f', each(row[server], cpu)), with_spread('%.0f', each(row[server], rate)),
-                      with_spread('%.3f', values), against(AIMS.recorder[server], (summary(values))) }
+                      with_interval(values), against(AIMS.recorder[server], (summary(values))) }
   end
   print_table(out)
 end

@@ -3,12 +3,14 @@
  *     owner: [request, decided] -> pack -> ring            thread: ring -> mask, JSON -> deflate ->
  * file
  *
- * The thread looks into the ring some times a second and is not woken: that would be a system call
- * of the owner. It starts with the first record, so a worker that records nothing has none.
+ * The thread looks into the ring some times a second and is not woken but to end: that would be a
+ * system call of the owner. It starts with the first record, so a worker that records nothing has none.
  */
 #include "internal.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -21,7 +23,8 @@
 
 enum {
     RING_BYTES = 8 << 20,
-    LOOK_MS = 25,
+    LOOK_MIN_MS = 25,
+    LOOK_MAX_MS = 100,
     FLUSH_MS = 1000,
     NICE = 10,
 };
@@ -35,10 +38,10 @@ struct mb_recorder {
     struct mb__ring *ring;
     pthread_t thread;
     bool started;
-    _Atomic bool stopping;
+    sem_t stopping; /* posted once */
     /* settings as the thread reads them */
     _Atomic uint64_t max_bytes;
-    _Atomic int ip, ids;
+    _Atomic int ip, ids, look_ms;
 
     /* the thread's own */
     struct mb__masker masker;
@@ -89,30 +92,46 @@ static bool drain(struct mb_recorder *r)
     return any;
 }
 
+/* Until the next look, or until it is stopped: then true. */
+static bool pause_or_stop(struct mb_recorder *r, int look_ms)
+{
+    struct timespec until;
+    int64_t until_ns;
+    int rc;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until_ns = until.tv_nsec + look_ms * INT64_C(1000000);
+    until.tv_sec += until_ns / 1000000000;
+    until.tv_nsec = until_ns % 1000000000;
+    do {
+        rc = sem_clockwait(&r->stopping, CLOCK_MONOTONIC, &until);
+    } while (rc && errno == EINTR);
+    return rc == 0;
+}
+
 static void *run(void *user)
 {
     struct mb_recorder *r = user;
-    struct timespec pause = {.tv_nsec = LOOK_MS * 1000000};
-    bool stopping, unflushed = false;
+    bool stopping = false, unflushed = false;
 
     (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid),
                       NICE); /* of this thread: Linux's way */
-    do {
+    for (;;) {
         int64_t now_ms = mb_time_boot_ns() / 1000000;
+        int look_ms = atomic_load_explicit(&r->look_ms, memory_order_relaxed);
 
-        stopping = atomic_load(&r->stopping); /* first: what was put before it is written */
         take_settings(r);
         unflushed = drain(r) || unflushed;
-        if (unflushed && now_ms - r->flushed_ms >= FLUSH_MS) {
+        if (unflushed && now_ms + look_ms - r->flushed_ms > FLUSH_MS) {
             mb__segments_flush(r->segments, mb_time_now_ms());
             r->flushed_ms = now_ms;
             unflushed = false;
         }
-        if (!stopping) {
-            nanosleep(&pause, NULL);
+        if (stopping) {
+            return NULL;
         }
-    } while (!stopping);
-    return NULL;
+        stopping = pause_or_stop(r, look_ms); /* then what was put before it is written */
+    }
 }
 
 static void start(struct mb_recorder *r)
@@ -120,6 +139,7 @@ static void start(struct mb_recorder *r)
     sigset_t all, before;
 
     r->ring = mb__xring_new(RING_BYTES);
+    sem_init(&r->stopping, 0, 0);
     r->segments = mb__xsegments_new(r->folder, r->options.worker, r->options.counts);
     mb__masker_init(&r->masker, r->options.key);
     sigfillset(&all);
@@ -146,9 +166,19 @@ struct mb_recorder *mb_xrecorder_open(const struct mb_recorder_options *options)
     return r;
 }
 
+/* The fewer records, the rarer a look: it then finds more at once, and warms the cache for it once.
+ * At any rate between, the ring fills to no more than at 1. */
+static int look_ms_of(double rate)
+{
+    double wanted = LOOK_MIN_MS / 10.0 / rate;
+
+    return wanted < LOOK_MIN_MS ? LOOK_MIN_MS : wanted > LOOK_MAX_MS ? LOOK_MAX_MS : (int)wanted;
+}
+
 void mb_recorder_set(struct mb_recorder *r, const struct mb_recorder_settings *settings)
 {
     r->records = settings->rate > 0;
+    atomic_store(&r->look_ms, look_ms_of(settings->rate));
     r->threshold = settings->rate >= 1 ? UINT64_MAX : (uint64_t)(settings->rate * 0x1p64);
     atomic_store(&r->max_bytes, settings->max_bytes);
     atomic_store(&r->ip, settings->ip);
@@ -161,10 +191,11 @@ void mb_recorder_close(struct mb_recorder *r)
         return;
     }
     if (r->started) {
-        atomic_store(&r->stopping, true);
+        sem_post(&r->stopping);
         pthread_join(r->thread, NULL);
     }
     if (r->ring) {
+        sem_destroy(&r->stopping);
         mb__segments_free(r->segments);
         mb__masker_fini(&r->masker);
         mb__ring_free(r->ring);

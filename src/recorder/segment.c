@@ -24,6 +24,7 @@
 enum {
     GZIP_BITS = 16 + 15,
     LEVEL = 1,
+    MEMORY = 7, /* 192 kB, of 384: no larger files, and less of the cache at each look */
     OUT_BYTES = 65536,
     PARTS = 16, /* of the limit: so much is one segment at most */
     SEGMENT_MAX = 64 << 20,
@@ -53,7 +54,7 @@ struct mb__segments *mb__xsegments_new(const char *folder, uint32_t worker,
     struct mb__segments *s = calloc(1, sizeof(*s));
 
     if (!s || !(s->folder = strdup(folder)) ||
-        deflateInit2(&s->z, LEVEL, Z_DEFLATED, GZIP_BITS, 9, Z_DEFAULT_STRATEGY) != Z_OK) {
+        deflateInit2(&s->z, LEVEL, Z_DEFLATED, GZIP_BITS, MEMORY, Z_DEFAULT_STRATEGY) != Z_OK) {
         abort();
     }
     s->worker = worker;
