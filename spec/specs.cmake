@@ -9,7 +9,7 @@ find_program(BUSTED_PROGRAM busted REQUIRED)
 set(kit_environment "")
 set(functional_environment
   "MOONBID_BIN=$<TARGET_FILE:moonbid>" "MOONBID_EXCHANGE_BIN=$<TARGET_FILE:moonbid-exchange>"
-  "MOONBID_CROWD_BIN=$<TARGET_FILE:crowd>"
+  "MOONBID_CROWD_BIN=$<TARGET_FILE:crowd>" "MOONBID_ALONE_BIN=$<TARGET_FILE:alone>"
   "MOONBID_LOAD_BIN=$<TARGET_FILE:load_tool>" "MOONBID_SHARED_DATA=${MOONBID_SHARED_DATA}")
 if(MOONBID_SANITIZE)
   foreach(library IN ITEMS asan ubsan)
