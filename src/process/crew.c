@@ -1,9 +1,9 @@
 /* crew.c - forks workers, and forks them again when they end.
  *
  * The first one starts alone, when the scripts have been checked: what is wrong with the ledger is
- * then said once, and ends the start. The others follow when it serves. From then on a worker that ends is replaced at once; one
- * that keeps ending young is given more and more time, so that a fault at start does not eat the
- * machine.
+ * then said once, and ends the start. The others follow when it serves. From then on a worker that
+ * ends is replaced at once; one that keeps ending young is given more and more time, so that a
+ * fault at start does not eat the machine.
  *
  * A child closes what is the supervisor's: above all the end of the life pipe that nobody writes
  * to, for its closing is how children learn that the supervisor is dead, however it died.
@@ -17,7 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { YOUNG_MS = 10000, BACKOFF_FIRST_MS = 100, BACKOFF_MOST_MS = 5000 };
+/* Who has served is back within a second, however often: a start takes some 10 ms of that. */
+enum { YOUNG_MS = 10000, BACKOFF_FIRST_MS = 100, BACKOFF_MOST_MS = 5000, SERVED_MOST_MS = 400 };
 
 void mb__crew_open(struct mb__supervisor *supervisor)
 {
@@ -115,23 +116,23 @@ static void be_worker(struct mb__supervisor *supervisor, uint32_t seat, int chan
 
 /* --- forking --- */
 
-static uint64_t backoff_ms(uint32_t young_deaths)
+static uint64_t backoff_ms(uint32_t young_deaths, uint64_t most_ms)
 {
     uint64_t delay = BACKOFF_FIRST_MS;
 
     if (young_deaths <= 1) {
         return 0;
     }
-    while (young_deaths-- > 2 && delay < BACKOFF_MOST_MS) {
+    while (young_deaths-- > 2 && delay < most_ms) {
         delay *= 2;
     }
-    return delay < BACKOFF_MOST_MS ? delay : BACKOFF_MOST_MS;
+    return delay < most_ms ? delay : most_ms;
 }
 
 static void try_later(struct mb__member *member)
 {
     member->young_deaths++;
-    member->due_ms = mb__shared_clock_ms() + backoff_ms(member->young_deaths);
+    member->due_ms = mb__shared_clock_ms() + backoff_ms(member->young_deaths, BACKOFF_MOST_MS);
 }
 
 static void fork_one(struct mb__supervisor *supervisor, uint32_t seat)
@@ -205,6 +206,7 @@ static void take_note(struct mb__supervisor *supervisor, uint32_t seat, int stat
 {
     struct mb__member *member = &supervisor->crew[seat];
     struct mb__seat *place = &supervisor->shared->seats[seat];
+    bool has_served = atomic_load(&place->state) >= MB__SEAT_SERVING;
     uint64_t now_ms = mb__shared_clock_ms();
 
     mb__supervisor_read(supervisor, seat); /* its last words */
@@ -223,7 +225,8 @@ static void take_note(struct mb__supervisor *supervisor, uint32_t seat, int stat
     }
     if (!supervisor->stopping) {
         member->young_deaths = now_ms - member->forked_ms < YOUNG_MS ? member->young_deaths + 1 : 0;
-        member->due_ms = now_ms + backoff_ms(member->young_deaths);
+        member->due_ms = now_ms + backoff_ms(member->young_deaths,
+                                             has_served ? SERVED_MOST_MS : BACKOFF_MOST_MS);
         atomic_fetch_add(&place->restarts, 1);
     }
     mb__generations_member_gone(supervisor, seat);
