@@ -150,6 +150,7 @@ static void fork_one(struct mb__supervisor *supervisor, uint32_t seat)
     }
     atomic_store(&place->state, MB__SEAT_STARTING);
     member->channel = fds[0];
+    member->hung_up = false;
     member->pid = fork();
     if (member->pid == 0) {
         be_worker(supervisor, seat, fds[1]);

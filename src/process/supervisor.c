@@ -26,7 +26,6 @@ enum {
     OWN_DESCRIPTORS = 64,    /* ledger, loop, script files, admin connections */
     DRAIN_SLACK_MS = 1000,   /* beyond the grace, for the ledger and the end itself */
     PATIENCE_SLACK_MS = 2000,
-    OWN_POLLED = 2, /* signals, edits */
 };
 
 /* --- starting --- */
@@ -310,33 +309,44 @@ static int timeout_ms(const struct mb__supervisor *supervisor, uint64_t due_ms, 
     return due_ms > now_ms ? (int)(due_ms - now_ms) : 0;
 }
 
-/* A member whose end has come shows up as SIGCHLD; its closed channel would wake us until then. */
-static void wait_for_something(struct mb__supervisor *supervisor, struct pollfd *fds, int timeout)
+/* Takes what came of that member. One that has hung up shows up as SIGCHLD when it has ended: till then its channel
+ * would wake us without end. */
+static void hear(struct mb__supervisor *supervisor, uint32_t seat, short revents)
+{
+    if (revents & POLLIN) {
+        mb__supervisor_read(supervisor, seat);
+    }
+    if (revents & POLLHUP) {
+        supervisor->crew[seat].hung_up = true;
+    }
+}
+
+void mb__supervisor_wait(struct mb__supervisor *supervisor, struct pollfd *fds, int timeout)
 {
     uint32_t i;
 
     fds[0] = (struct pollfd){.fd = supervisor->signal_fd, .events = POLLIN};
     fds[1] = (struct pollfd){.fd = supervisor->edits.fd, .events = POLLIN};
     for (i = 0; i < supervisor->n_crew; i++) {
-        fds[i + OWN_POLLED] = (struct pollfd){.fd = supervisor->crew[i].channel, .events = POLLIN};
+        const struct mb__member *member = &supervisor->crew[i];
+
+        fds[i + MB__OWN_POLLED] = (struct pollfd){.fd = member->hung_up ? -1 : member->channel, .events = POLLIN};
     }
-    if (poll(fds, supervisor->n_crew + OWN_POLLED, timeout) <= 0) {
+    if (poll(fds, supervisor->n_crew + MB__OWN_POLLED, timeout) <= 0) {
         return;
     }
     if (fds[1].revents & POLLIN) {
         mb__edits_read(&supervisor->edits, mb__shared_clock_ms());
     }
     for (i = 0; i < supervisor->n_crew; i++) {
-        if (fds[i + OWN_POLLED].revents & POLLIN) {
-            mb__supervisor_read(supervisor, i);
-        }
+        hear(supervisor, i, fds[i + MB__OWN_POLLED].revents);
     }
     take_signals(supervisor);
 }
 
 static void run(struct mb__supervisor *supervisor)
 {
-    struct pollfd *fds = calloc(supervisor->n_crew + OWN_POLLED, sizeof(*fds));
+    struct pollfd *fds = calloc(supervisor->n_crew + MB__OWN_POLLED, sizeof(*fds));
 
     if (!fds) {
         abort();
@@ -361,7 +371,7 @@ static void run(struct mb__supervisor *supervisor)
             mb__crew_kill(supervisor);
             supervisor->kill_ms = now_ms + DRAIN_SLACK_MS;
         }
-        wait_for_something(supervisor, fds, timeout_ms(supervisor, due_ms, look_ms));
+        mb__supervisor_wait(supervisor, fds, timeout_ms(supervisor, due_ms, look_ms));
     }
     free(fds);
 }

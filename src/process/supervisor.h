@@ -11,6 +11,7 @@
 #ifndef MB_PROCESS_SUPERVISOR_H
 #define MB_PROCESS_SUPERVISOR_H
 
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>
@@ -363,6 +364,7 @@ bool mb__edits_over(struct mb__edits *edits, uint64_t now_ms);
 struct mb__member {
     pid_t pid; /* 0: none */
     int channel; /* our end; -1: none */
+    bool hung_up; /* the other end is closed: nothing comes any more */
     uint64_t forked_ms;
     uint64_t due_ms; /* when to fork again; 0: not wanted */
     uint32_t young_deaths; /* in a row */
@@ -479,6 +481,10 @@ void mb__bookseat_kill(struct mb__bookseat *seat);
 void mb__supervisor_fail(struct mb__supervisor *supervisor, int code, const char *where,
                          const char *what);
 void mb__supervisor_stop(struct mb__supervisor *supervisor);
+/* Waits for signals, edits of the scripts and letters of the crew, and takes what came. `fds` has room for the crew and
+ * MB__OWN_POLLED more; `timeout` as poll has it. */
+enum { MB__OWN_POLLED = 2 /* signals, edits */ };
+void mb__supervisor_wait(struct mb__supervisor *supervisor, struct pollfd *fds, int timeout);
 /* Takes what that member has written. */
 void mb__supervisor_read(struct mb__supervisor *supervisor, uint32_t seat);
 

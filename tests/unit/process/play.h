@@ -113,7 +113,7 @@ static void end_checker(struct mb__supervisor *s)
 }
 
 /* The checker ends, and that is its verdict. */
-static void judge(struct mb__supervisor *s, enum mb__reload_outcome outcome)
+static inline void judge(struct mb__supervisor *s, enum mb__reload_outcome outcome)
 {
     struct mb__letter verdict = {.head = {.type = MB__LETTER_VERDICT, .outcome = (int)outcome},
                                  .parcel = MB__PARCEL_EMPTY};
