@@ -38,9 +38,11 @@
 #include "internal.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <linux/sockios.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* --- closing --- */
@@ -123,30 +125,45 @@ static void on_written(uv_write_t *write, int status)
         mb__net_conn_turn(conn, NULL, 0);
 }
 
+/* What the socket takes at once, or a negative error code. uv_try_write would do as well, but by way of write, which
+ * costs a bid a hundredth more in the kernel than what is made for sockets. */
+static ssize_t send_now(const struct mb__net_conn *conn, struct mb_slice bytes)
+{
+    uv_os_fd_t fd;
+    ssize_t sent;
+    int failed = uv_fileno((const uv_handle_t *)&conn->tcp, &fd);
+    if (failed != 0)
+        return failed;
+    do
+        sent = send(fd, bytes.data, bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (sent < 0 && errno == EINTR);
+    if (sent < 0)
+        return errno == EAGAIN || errno == ENOBUFS ? 0 : -errno;
+    return sent;
+}
+
 /* Gives the outbox to the socket; what the socket does not take at once goes by uv_write. */
 static void send_out(struct mb__net_conn *conn)
 {
     struct mb__net_outbox *outbox = conn->out;
     if (outbox == NULL || conn->writing != NULL)
         return;
-    uv_buf_t buf = uv_buf_init(outbox->buf.data, (unsigned)outbox->buf.len);
-    int sent = uv_try_write((uv_stream_t *)&conn->tcp, &buf, 1);
-    if (sent == UV_EAGAIN)
-        sent = 0;
+    struct mb_slice bytes = mb_buf_slice(&outbox->buf);
+    ssize_t sent = send_now(conn, bytes);
     if (sent < 0) {
         mb__net_conn_close(conn);
         return;
     }
-    conn->server->counters.bytes_out += buf.len;
+    conn->server->counters.bytes_out += bytes.len;
     conn->out = NULL;
-    if ((size_t)sent == buf.len) {
+    if ((size_t)sent == bytes.len) {
         mb__net_give_outbox(conn->server, outbox);
         return;
     }
     conn->writing = outbox;
     conn->fresh = true;
     outbox->write.data = conn;
-    buf = uv_buf_init(buf.base + sent, (unsigned)(buf.len - (size_t)sent));
+    uv_buf_t buf = uv_buf_init(outbox->buf.data + sent, (unsigned)(bytes.len - (size_t)sent));
     if (uv_write(&outbox->write, (uv_stream_t *)&conn->tcp, &buf, 1, on_written) != 0) {
         conn->writing = NULL;
         mb__net_give_outbox(conn->server, outbox);
