@@ -103,40 +103,73 @@ make_shadow() {
         >"$WORK/shadow/strategies/candidate.lua"
 }
 
-start_all() {
-    rm -rf "$WORK/off.data" "$WORK/recorder.data" "$WORK/shadow.data"
-    start_bidder off --scripts bench --set recorder.rate=0
-    start_bidder recorder --scripts bench
-    start_bidder shadow --scripts "$WORK/shadow" --set recorder.rate=0 --set shadow.rate=0.1
-    for server in off recorder shadow; do
-        answers "$server" 200 /openrtb/bid openrtb_bid.json || fail "no bid from $server"
+# configure PART: the bidder's configuration with the recorder at its usual rate, a shadow, or neither.
+configure() {
+    case $1 in
+    recorder) parts='shadow = { rate = 0 }' ;;
+    shadow) parts='recorder = { rate = 0 }, shadow = { rate = 0.1 }' ;;
+    *) parts='recorder = { rate = 0 }, shadow = { rate = 0 }' ;;
+    esac
+    sed "s/^  workers = 1,/  workers = 1, $parts,/" "$CONFIG" >"$WORK/parts.conf.lua"
+}
+
+# counted METRIC: the sum of its values.
+counted() {
+    curl -s "http://127.0.0.1:$(cat "$WORK/bidder.admin")/metrics" | awk -v name="$1" '
+        { metric = $1; sub(/{.*/, "", metric) }
+        metric == name { sum += $2 }
+        END { print sum + 0 }'
+}
+
+taken() {
+    grep -c 'reload outcome=\(loaded\|unchanged\)' "$WORK/bidder.log" || true
+}
+
+# Waits until the bidder has taken the configuration; a minute at most.
+reload() {
+    before=$(taken)
+    kill -HUP "$(cat "$WORK/bidder.pid")"
+    tries=0
+    while [ "$(taken)" -le "$before" ]; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 1200 ] || fail "no reload, see $WORK/bidder.log"
+        sleep 0.05
     done
 }
 
-# All three at the same time, on the one core: what is looked for is a hundredth, and from second to second the machine
-# differs by more.
-load_all() {
-    for server in off recorder shadow; do
-        taskset -c "$client_core" "$CLIENT" list "$(cat "$WORK/$server.port")" "$WORK/openrtb_bid.list" "$seconds" \
-            "$connections" "$(cat "$WORK/$server.pid")" >"$WORK/$server.figures" 9>&- &
-        echo $! >"$WORK/client_$server.pid"
-    done
-    for server in off recorder shadow; do
-        wait "$(cat "$WORK/client_$server.pid")" || fail "see $WORK/$server.log"
-        rm -f "$WORK/client_$server.pid"
-        note recorder openrtb_bid "$server" "$(cat "$WORK/$server.figures")"
-    done
+# measure PART ROW: some load with it; it must have been at work, and the other must not.
+measure() {
+    configure "$1"
+    reload
+    recorded=$(counted moonbid_recorder_requests_total) asked=$(counted moonbid_shadow_asked_total)
+    client list "$(cat "$WORK/bidder.port")" "$WORK/openrtb_bid.list" "$seconds" "$connections" \
+        "$(cat "$WORK/bidder.pid")" || fail "see $WORK/bidder.log"
+    note recorder openrtb_bid "$2" "$(cat "$WORK/figures")"
+    worked=
+    [ "$(counted moonbid_recorder_requests_total)" -eq "$recorded" ] || worked=recorder
+    [ "$(counted moonbid_shadow_asked_total)" -eq "$asked" ] || worked=${worked}shadow
+    [ "${worked:-none}" = "$1" ] || fail "at work: ${worked:-none}, but it should have been: $1"
 }
 
-# Each round has processes of its own: where the memory of one lies in the caches is worth a hundredth, too.
+# One process, which a reload tells what to do: from process to process the caches alone differ by the hundredth that is
+# looked for. Neither comes before and after, so that a machine that grows slower is on both sides.
 table_recorder() {
-    make_shadow
     list_of openrtb_bid.json >"$WORK/openrtb_bid.list"
+    make_shadow
+    stop_all
+    rm -rf "$WORK/bidder.data"
+    configure none
+    own_config=$CONFIG
+    CONFIG=$WORK/parts.conf.lua
+    start_bidder bidder --scripts "$WORK/shadow"
+    CONFIG=$own_config
+    answers bidder 200 /openrtb/bid openrtb_bid.json || fail "no bid"
     round=0
     while [ "$round" -lt "${rounds:-31}" ]; do
         round=$((round + 1))
-        stop_all
-        start_all
-        load_all
+        measure none before
+        measure recorder recorder
+        measure shadow shadow
+        measure none after
     done
 }

@@ -3,6 +3,7 @@
 #include "wire.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -154,32 +155,46 @@ int ask(struct connection *connection, const struct request *request)
     return status;
 }
 
-/* In ticks; each process is counted with its own threads. */
-static int64_t cpu_ticks(long pid)
+/* What a thread was on a processor, from the scheduler: utime and stime of `stat` come in steps of 10 ms, which is a
+ * hundredth of a round. */
+static int64_t thread_ns(long pid, long thread)
 {
     char path[64];
-    snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
+    long long ns = 0;
+    snprintf(path, sizeof(path), "/proc/%ld/task/%ld/schedstat", pid, thread);
     FILE *stat = fopen(path, "r");
-    if (stat == NULL)
-        fail("%s: %s", path, strerror(errno));
-    long long user = 0, system = 0;
-    /* After "pid (name) state" come ten numbers; no server here has a parenthesis in its name. */
-    if (fscanf(stat, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lld %lld", &user,
-               &system) != 2)
+    if (stat == NULL) /* it has ended since the folder was read */
+        return 0;
+    if (fscanf(stat, "%lld", &ns) != 1)
         fail("%s: not as expected", path);
     fclose(stat);
-    int64_t ticks = user + system;
+    return ns;
+}
+
+/* Of the process and its descendants. */
+static int64_t cpu_ns(long pid)
+{
+    char path[64];
+    int64_t ns = 0;
+    snprintf(path, sizeof(path), "/proc/%ld/task", pid);
+    DIR *threads = opendir(path);
+    if (threads == NULL)
+        fail("%s: %s", path, strerror(errno));
+    for (struct dirent *entry = readdir(threads); entry != NULL; entry = readdir(threads))
+        if (entry->d_name[0] != '.')
+            ns += thread_ns(pid, atol(entry->d_name));
+    closedir(threads);
     snprintf(path, sizeof(path), "/proc/%ld/task/%ld/children", pid, pid);
     FILE *children = fopen(path, "r");
     long child;
     while (children != NULL && fscanf(children, "%ld", &child) == 1)
-        ticks += cpu_ticks(child);
+        ns += cpu_ns(child);
     if (children != NULL)
         fclose(children);
-    return ticks;
+    return ns;
 }
 
 int64_t cpu_us(long pid)
 {
-    return cpu_ticks(pid) * 1000000 / sysconf(_SC_CLK_TCK);
+    return cpu_ns(pid) / 1000;
 }
