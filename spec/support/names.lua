@@ -44,7 +44,7 @@ function names.of_request()
   return members
 end
 
-function names.of_ctx() return names.captured(names.read 'src/script/ctx.c', '{"([%l_]+)", MB__FIELD_CTX') end
+function names.of_ctx() return names.captured(names.read 'src/script/ctx.c', '{"([%l_]+)", [%w_, ]+}') end
 
 function names.of_bid()
   return names.captured(names.read('src/script/result.c'):match 'bid_fields%[%] = (%b{})', 'SAME%([%u_]+, ([%l_]+)%)', '"([%l_]+)"')

@@ -1,29 +1,14 @@
 /* ctx.c - `ctx`: the only source of time, chance and state; lua-api.md section 2.
  *
  * One userdata serves all strategies of a state: what it gives depends on the present call. Its
- * functions are made once. Chance: each call draws from a generator of its own, seeded by request,
- * strategy and impression, so that adding a strategy does not change what the others draw.
+ * functions stand in a table that Lua looks into by itself; only the values are asked of C. Chance:
+ * each call draws from a generator of its own, seeded by request, strategy and impression, so that
+ * adding a strategy does not change what the others draw.
  */
 #include "internal.h"
 
 #include <math.h>
 #include <time.h>
-
-enum ctx_field {
-    CTX_NOW,
-    CTX_STRATEGY,
-    CTX_VERSION,
-    CTX_DATE,
-    CTX_TIME_LEFT,
-    CTX_RANDOM,
-    CTX_INCR,
-    CTX_GET,
-    CTX_SPEND,
-    CTX_ARM,
-    CTX_WIN_RATE,
-    CTX_PRICE_FOR,
-    CTX_NOTE
-};
 
 enum {
     NOTES_MAX = 8,
@@ -32,49 +17,12 @@ enum {
     ARMS_BYTES_MAX = 32 /* the arm travels in the notice token, which holds no more */
 };
 
-static const struct mb__field ctx_fields[] = {
-    {"now", MB__FIELD_CTX, 0, CTX_NOW},
-    {"strategy", MB__FIELD_CTX, 0, CTX_STRATEGY},
-    {"version", MB__FIELD_CTX, 0, CTX_VERSION},
-    {"date", MB__FIELD_CTX, 0, CTX_DATE},
-    {"time_left", MB__FIELD_CTX, 0, CTX_TIME_LEFT},
-    {"random", MB__FIELD_CTX, 0, CTX_RANDOM},
-    {"incr", MB__FIELD_CTX, 0, CTX_INCR},
-    {"get", MB__FIELD_CTX, 0, CTX_GET},
-    {"spend", MB__FIELD_CTX, 0, CTX_SPEND},
-    {"arm", MB__FIELD_CTX, 0, CTX_ARM},
-    {"win_rate", MB__FIELD_CTX, 0, CTX_WIN_RATE},
-    {"price_for", MB__FIELD_CTX, 0, CTX_PRICE_FOR},
-    {"note", MB__FIELD_CTX, 0, CTX_NOTE},
-};
-const struct mb__class mb__script_ctx_class = {"ctx", ctx_fields,
-                                               sizeof(ctx_fields) / sizeof(ctx_fields[0])};
-
 /* As its file gives it: a candidate shall decide as it will once it bids. */
 static struct mb_slice own_name(const struct mb_strategy *strategy)
 {
     const struct mb_slice prefix = MB_SLICE(MB_CANDIDATE);
     size_t skip = mb_slice_starts(strategy->name, prefix) ? prefix.len : 0;
     return mb_slice(strategy->name.data + skip, strategy->name.len - skip);
-}
-
-void mb__script_push_ctx_field(lua_State *L, struct mb_script *script, unsigned which)
-{
-    switch (which) {
-    case CTX_NOW:
-        lua_pushnumber(L, (lua_Number)script->call.now_ms);
-        break;
-    case CTX_STRATEGY:
-        mb__script_push_slice(L, own_name(&script->call.strategy->plain));
-        break;
-    case CTX_VERSION:
-        mb__script_push_slice(L, mb_script_version(script));
-        break;
-    default:
-        lua_rawgeti(L, LUA_REGISTRYINDEX, script->ctx_functions_ref);
-        lua_rawgeti(L, -1, (int)which);
-        lua_replace(L, -2);
-    }
 }
 
 static struct mb_slice check_slice(lua_State *L, int arg)
@@ -392,30 +340,85 @@ static int lua_ctx_note(lua_State *L)
     return 0;
 }
 
+/* --- ctx itself --- */
+
+enum { CTX_NOW, CTX_STRATEGY, CTX_VERSION, N_VALUES };
+
+static const struct mb__field ctx_values[N_VALUES] = {
+    {"now", 0, 0, CTX_NOW},
+    {"strategy", 0, 0, CTX_STRATEGY},
+    {"version", 0, 0, CTX_VERSION},
+};
+
+static const luaL_Reg ctx_functions[] = {
+    {"date", lua_ctx_date},
+    {"time_left", lua_ctx_time_left},
+    {"random", mb__script_lua_random},
+    {"incr", lua_ctx_incr},
+    {"get", lua_ctx_get},
+    {"spend", lua_ctx_spend},
+    {"arm", lua_ctx_arm},
+    {"win_rate", mb__script_lua_win_rate},
+    {"price_for", mb__script_lua_price_for},
+    {"note", lua_ctx_note},
+    {NULL, NULL},
+};
+
+static void push_value(lua_State *L, const struct mb_script *script, const struct mb__field *value)
+{
+    switch (value->aux) {
+    case CTX_NOW:
+        lua_pushnumber(L, (lua_Number)script->call.now_ms);
+        break;
+    case CTX_STRATEGY:
+        mb__script_push_slice(L, own_name(&script->call.strategy->plain));
+        break;
+    default: /* CTX_VERSION */
+        mb__script_push_slice(L, mb_script_version(script));
+    }
+}
+
+/* What the table of functions has not. */
+static int index_value(lua_State *L)
+{
+    const struct mb_script *script = mb__script_of(L);
+    const struct mb__field *value =
+        mb__script_fields_find(&script->ctx_values, lua_topointer(L, 2));
+    if (value)
+        push_value(L, script, value);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+/* A plain copy of ctx, for pairs; upvalue: what copies the functions. */
+static int copy_ctx(lua_State *L)
+{
+    const struct mb_script *script = mb__script_of(L);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_call(L, 0, 1);
+    for (size_t i = 0; i < N_VALUES; i++) {
+        push_value(L, script, &ctx_values[i]);
+        lua_setfield(L, -2, ctx_values[i].name);
+    }
+    return 1;
+}
+
 void mb__script_ctx_open(lua_State *L)
 {
-    static const struct {
-        enum ctx_field field;
-        lua_CFunction function;
-    } functions[] = {
-        {CTX_DATE, lua_ctx_date},
-        {CTX_TIME_LEFT, lua_ctx_time_left},
-        {CTX_RANDOM, mb__script_lua_random},
-        {CTX_INCR, lua_ctx_incr},
-        {CTX_GET, lua_ctx_get},
-        {CTX_SPEND, lua_ctx_spend},
-        {CTX_ARM, lua_ctx_arm},
-        {CTX_WIN_RATE, mb__script_lua_win_rate},
-        {CTX_PRICE_FOR, mb__script_lua_price_for},
-        {CTX_NOTE, lua_ctx_note},
-    };
     struct mb_script *script = mb__script_of(L);
+    mb__script_fields_fill(L, ctx_values, N_VALUES, &script->ctx_values);
     lua_newtable(L);
-    for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
-        lua_pushcfunction(L, functions[i].function);
-        lua_rawseti(L, -2, (int)functions[i].field);
-    }
-    script->ctx_functions_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    mb__script_push_view(L, MB__CLASS_CTX, NULL);
+    luaL_register(L, NULL, ctx_functions);
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, index_value);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -2);
+    mb__script_lock(L, "ctx");
+    lua_getmetatable(L, -1);
+    lua_getfield(L, -1, "__pairs");
+    lua_pushcclosure(L, copy_ctx, 1);
+    lua_setfield(L, -2, "__pairs");
+    lua_pop(L, 1);
     script->ctx_ref = luaL_ref(L, LUA_REGISTRYINDEX);
 }

@@ -55,7 +55,8 @@ static const struct mb_imp *asked_imp(lua_State *L, struct mb_script *script)
 {
     if (lua_isnoneornil(L, 2))
         return script->open ? script->call.imp : NULL;
-    const struct mb__view *view = mb__script_to_userdata(L, 2, script->metatables[MB__CLASS_IMP]);
+    const struct mb__view *view =
+        mb__script_to_userdata(L, 2, script->classes[MB__CLASS_IMP].metatable_ref);
     if (!view || view->stamp != script->stamp)
         luaL_argerror(L, 2, "an impression of this request is expected");
     return view->object;

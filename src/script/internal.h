@@ -38,7 +38,13 @@ enum mb__script_end { MB__END_OK, MB__END_ERROR, MB__END_TIMEOUT, MB__END_MEMORY
 
 int mb__script_state_open(struct mb__script_state *state);
 void mb__script_state_close(struct mb__script_state *state);
-struct mb__script_state *mb__script_state_of(lua_State *L);
+/* Inline: each C function that Lua calls begins with it. */
+static inline struct mb__script_state *mb__script_state_of(lua_State *L)
+{
+    void *user;
+    lua_getallocf(L, &user);
+    return user;
+}
 
 /* Runs `function` (a C function kept at that stack place by mb__script_state_keep) with the time,
  * memory and C stack limits on. What it needs it finds in the owner of the state. */
@@ -85,7 +91,6 @@ enum mb__class_id {
     MB__CLASS_REGS,
     MB__CLASS_BLOCKED,
     MB__CLASS_EVENT,
-    MB__CLASS_CTX,
     MB__CLASS_RECORDS, /* classes above have named fields */
     MB__CLASS_TOKENS = MB__CLASS_RECORDS,
     MB__CLASS_SLICES,
@@ -97,11 +102,11 @@ enum mb__class_id {
 
 enum mb__field_kind {
     MB__FIELD_STRING,
-    MB__FIELD_STRINGS, /* struct mb_slices */
-    MB__FIELD_SIZES,   /* `aux`: offset of the count */
-    MB__FIELD_IMPS,    /* the request itself */
-    MB__FIELD_RECORD,  /* `aux`: class of the struct at the offset */
-    MB__FIELD_DECIMAL, /* a number kept as text */
+    MB__FIELD_STRINGS,      /* struct mb_slices */
+    MB__FIELD_SIZES,        /* `aux`: offset of the count */
+    MB__FIELD_IMPS,         /* the request itself */
+    MB__FIELD_RECORD,       /* `aux`: class of the struct at the offset */
+    MB__FIELD_DECIMAL,      /* a number kept as text */
     MB__FIELD_STRING_LATER, /* `aux`: offset of the struct mb_later pointer that fills it in */
     MB__FIELD_DECIMAL_LATER,
     MB__FIELD_BOOL,
@@ -120,9 +125,8 @@ enum mb__field_kind {
     MB__FIELD_AT,
     MB__FIELD_EXCHANGE, /* struct mb_endpoint pointer */
     MB__FIELD_ENDPOINT,
-    MB__FIELD_RAW,      /* struct mb_raw */
-    MB__FIELD_RAW_TEXT, /* JSON text, parsed when asked for */
-    MB__FIELD_CTX       /* `aux`: enum in ctx.c */
+    MB__FIELD_RAW,     /* struct mb_raw */
+    MB__FIELD_RAW_TEXT /* JSON text, parsed when asked for */
 };
 
 struct mb__field {
@@ -140,14 +144,36 @@ struct mb__class {
 
 extern const struct mb__class mb__script_request_class, mb__script_imp_class, mb__script_site_class,
     mb__script_app_class, mb__script_device_class, mb__script_geo_class, mb__script_user_class,
-    mb__script_regs_class, mb__script_blocked_class, mb__script_event_class, mb__script_ctx_class;
+    mb__script_regs_class, mb__script_blocked_class, mb__script_event_class;
+
+enum { MB__FIELD_SLOTS = 128 }; /* a class has at most 50 fields: chains stay short */
+
+/* From the pointer of an interned string (lua_topointer) to the field of that name. */
+struct mb__field_table {
+    struct {
+        const void *key;
+        const struct mb__field *field;
+    } slots[MB__FIELD_SLOTS];
+};
+
+/* A class in one state. */
+struct mb__view_class {
+    struct mb_script *script;
+    enum mb__class_id id;
+    int metatable_ref;
+    struct mb__field_table fields; /* empty where the class has no named ones */
+};
 
 /* A userdata of a view. Good while `stamp` is the script's. */
 struct mb__view {
+    const struct mb__view_class *class;
     const void *object;
     uint64_t stamp;
-    uint32_t class_id;
-    uint32_t count; /* of MB__CLASS_SIZES */
+};
+
+struct mb__sizes_view {
+    struct mb__view view;
+    size_t count;
 };
 
 struct mb__json_view {
@@ -158,35 +184,34 @@ struct mb__json_view {
 enum {
     MB__CACHE_FIRST_IMP = MB__CLASS_COUNT,
     MB__CACHE_IMPS = 48
-};                              /* places below are class ids */
-enum { MB__FIELD_SLOTS = 128 }; /* a class has at most 45 fields: chains stay short */
+}; /* places below are class ids */
 
-/* From the pointer of an interned string to the field of that name. */
-struct mb__field_table {
-    struct {
-        const char *key;
-        const struct mb__field *field;
-    } slots[MB__FIELD_SLOTS];
+/* A view that a request makes once. */
+struct mb__cached {
+    uint64_t stamp; /* of the view that stands there */
+    int ref;        /* its place in the registry, taken for good */
 };
 
-/* Anchors the names and fills the table; finds by the pointer of an interned string (NULL: no such
- * field). */
+/* Anchors the names and fills the table; finds by what lua_topointer gives for the key, of whatever
+ * type that is (NULL: no such field). No other object's pointer is that of an anchored string. */
 void mb__script_fields_fill(lua_State *L, const struct mb__field *fields, size_t count,
                             struct mb__field_table *table);
 const struct mb__field *mb__script_fields_find(const struct mb__field_table *table,
-                                               const char *key);
+                                               const void *key);
 void mb__script_views_open(lua_State *L); /* metatables and field tables */
-void mb__script_push_view(lua_State *L, enum mb__class_id class_id, const void *object);
+/* Pushes a new view of `bytes`, of which the caller fills what is behind struct mb__view. */
+void *mb__script_push_view(lua_State *L, struct mb_script *script, enum mb__class_id class_id,
+                           const void *object, size_t bytes);
 /* view_push.c: a field of `object`, which is of the field's class; a size as "300x250". */
-void mb__script_push_field(lua_State *L, const struct mb__field *field, const void *object);
+void mb__script_push_field(lua_State *L, struct mb_script *script, const struct mb__field *field,
+                           const void *object);
 void mb__script_push_size(lua_State *L, struct mb_size size);
 /* The same, made once a request and kept under `place`. */
-void mb__script_push_cached(lua_State *L, enum mb__class_id class_id, const void *object,
-                            int place);
-void mb__script_push_imp(lua_State *L, const struct mb_imp *imp);
+void mb__script_push_cached(lua_State *L, struct mb_script *script, enum mb__class_id class_id,
+                            const void *object, int place);
+void mb__script_push_imp(lua_State *L, struct mb_script *script, const struct mb_imp *imp);
 void mb__script_push_json(lua_State *L, struct mb_json_value value, struct mb_slice key);
 void mb__script_push_slice(lua_State *L, struct mb_slice s);
-void mb__script_push_ctx_field(lua_State *L, struct mb_script *script, unsigned which);
 /* --- script.c: the generation --- */
 
 enum { MB__ERRORS_SEEN = 256 }; /* distinct error texts that are logged per generation */
@@ -260,12 +285,11 @@ struct mb_script {
     int returned;                /* bid tables kept for tokens in this request */
 
     /* registry references and kept functions */
-    int metatables[MB__CLASS_COUNT];
-    int cache_ref, returned_ref, ctx_ref, ctx_functions_ref, nobid_ref, list_ref, strategy_ref;
+    int returned_ref, ctx_ref, nobid_ref, list_ref, strategy_ref;
     int run_load, run_bid, run_token, run_event;
-    struct mb__field_table fields[MB__CLASS_RECORDS], bid_fields;
-    uint64_t cached[MB__CACHE_FIRST_IMP +
-                    MB__CACHE_IMPS]; /* stamp of what stands in the cache table, by place */
+    struct mb__view_class classes[MB__CLASS_COUNT];
+    struct mb__field_table bid_fields, ctx_values;
+    struct mb__cached cached[MB__CACHE_FIRST_IMP + MB__CACHE_IMPS]; /* by place */
 
     uint64_t errors_seen[MB__ERRORS_SEEN];
     size_t n_errors_seen;
@@ -292,6 +316,8 @@ void mb__script_sandbox_open(lua_State *L);
 void mb__script_sandbox_env(lua_State *L, int base);
 /* From now on writing a global raises. */
 void mb__script_sandbox_freeze(lua_State *L, int env);
+/* Raises that the upvalue's name is read-only. */
+int mb__script_raise_read_only(lua_State *L);
 /* Replaces the table on top by a read-only userdata that stands for it. */
 void mb__script_lock(lua_State *L, const char *name);
 /* Set the replaced functions in the table on top; `from` is the original os table. */

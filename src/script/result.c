@@ -372,6 +372,15 @@ static void note_problem(struct problem *problem, const char *field, const char 
         *problem = (struct problem){field, expected};
 }
 
+/* The same for the member whose key is at `key`. */
+static void note_bad_member(lua_State *L, int key, struct problem *problem, const char *expected)
+{
+    if (lua_type(L, key) == LUA_TSTRING)
+        note_problem(problem, lua_tostring(L, key), expected);
+    else
+        note_problem(problem, "[...]", "named fields only");
+}
+
 static void take_bid(lua_State *L, int index, struct mb_bid *bid, struct problem *problem)
 {
     struct mb_script *script = mb__script_of(L);
@@ -379,17 +388,11 @@ static void take_bid(lua_State *L, int index, struct mb_bid *bid, struct problem
     int top = lua_gettop(L);
     lua_pushnil(L);
     while (lua_next(L, index)) {
-        if (lua_type(L, -2) != LUA_TSTRING) {
-            note_problem(problem, "[...]", "named fields only");
-        } else {
-            const char *name = lua_tostring(L, -2);
-            const struct mb__field *field = mb__script_fields_find(&script->bid_fields, name);
-            const char *expected = "no such field";
-            if (field)
-                expected = take_field(L, top + 2, field, arena, bid);
-            if (expected)
-                note_problem(problem, name, expected);
-        }
+        const struct mb__field *field =
+            mb__script_fields_find(&script->bid_fields, lua_topointer(L, top + 1));
+        const char *expected = field ? take_field(L, top + 2, field, arena, bid) : "no such field";
+        if (expected)
+            note_bad_member(L, top + 1, problem, expected);
         lua_settop(L, top + 1);
     }
     if (bid->price.micros <= 0 && !problem->field)

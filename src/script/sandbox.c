@@ -49,7 +49,7 @@ static void copy_members(lua_State *L, int from, const char *const *names)
     }
 }
 
-static int raise_read_only(lua_State *L)
+int mb__script_raise_read_only(lua_State *L)
 {
     return luaL_error(L, "'%s' is read-only", lua_tostring(L, lua_upvalueindex(1)));
 }
@@ -81,7 +81,7 @@ void mb__script_lock(lua_State *L, const char *name)
     lua_pushvalue(L, -3);
     lua_setfield(L, -2, "__index");
     lua_pushstring(L, name);
-    lua_pushcclosure(L, raise_read_only, 1);
+    lua_pushcclosure(L, mb__script_raise_read_only, 1);
     lua_setfield(L, -2, "__newindex");
     lua_pushvalue(L, -3);
     lua_pushcclosure(L, copy_shared, 1);

@@ -121,8 +121,9 @@ static void push_call_arguments(lua_State *L, struct mb_script *script)
 {
     lua_rawgeti(L, LUA_REGISTRYINDEX, script->call.function_ref);
     lua_rawgeti(L, LUA_REGISTRYINDEX, script->ctx_ref);
-    mb__script_push_cached(L, MB__CLASS_REQUEST, script->request.request, MB__CLASS_REQUEST);
-    mb__script_push_imp(L, script->call.imp);
+    mb__script_push_cached(L, script, MB__CLASS_REQUEST, script->request.request,
+                           MB__CLASS_REQUEST);
+    mb__script_push_imp(L, script, script->call.imp);
 }
 
 static int run_bid(lua_State *L)
@@ -155,7 +156,7 @@ static int run_event(lua_State *L)
     struct mb_script *script = mb__script_of(L);
     lua_rawgeti(L, LUA_REGISTRYINDEX, script->call.function_ref);
     lua_rawgeti(L, LUA_REGISTRYINDEX, script->ctx_ref);
-    mb__script_push_cached(L, MB__CLASS_EVENT, script->call.event, MB__CLASS_EVENT);
+    mb__script_push_cached(L, script, MB__CLASS_EVENT, script->call.event, MB__CLASS_EVENT);
     lua_call(L, 2, 1);
     if (script->call.may_answer && lua_istable(L, 1)) {
         mb_buf_clear(&script->scratch);

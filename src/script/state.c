@@ -15,13 +15,6 @@
 
 enum { HANDLER = 1, ERROR_BYTES_MAX = 1024 };
 
-struct mb__script_state *mb__script_state_of(lua_State *L)
-{
-    void *user;
-    lua_getallocf(L, &user);
-    return user;
-}
-
 static void *capped_alloc(void *user, void *block, size_t old_bytes, size_t new_bytes)
 {
     struct mb__script_state *state = user;

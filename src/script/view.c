@@ -20,17 +20,16 @@ static const struct mb__class *const classes[MB__CLASS_RECORDS] = {
     [MB__CLASS_DEVICE] = &mb__script_device_class,   [MB__CLASS_GEO] = &mb__script_geo_class,
     [MB__CLASS_USER] = &mb__script_user_class,       [MB__CLASS_REGS] = &mb__script_regs_class,
     [MB__CLASS_BLOCKED] = &mb__script_blocked_class, [MB__CLASS_EVENT] = &mb__script_event_class,
-    [MB__CLASS_CTX] = &mb__script_ctx_class,
 };
 
 /* --- finding a field --- */
 
-static size_t slot_of(const char *key)
+static size_t slot_of(const void *key)
 {
     return ((uintptr_t)key >> 4) % MB__FIELD_SLOTS;
 }
 
-const struct mb__field *mb__script_fields_find(const struct mb__field_table *table, const char *key)
+const struct mb__field *mb__script_fields_find(const struct mb__field_table *table, const void *key)
 {
     size_t at = slot_of(key);
     while (table->slots[at].key) {
@@ -46,7 +45,7 @@ void mb__script_fields_fill(lua_State *L, const struct mb__field *fields, size_t
 {
     for (size_t i = 0; i < count; i++) {
         lua_pushstring(L, fields[i].name);
-        const char *key = lua_tostring(L, -1);
+        const void *key = lua_topointer(L, -1);
         luaL_ref(L, LUA_REGISTRYINDEX);
         size_t at = slot_of(key);
         while (table->slots[at].key)
@@ -61,7 +60,7 @@ void mb__script_fields_fill(lua_State *L, const struct mb__field *fields, size_t
 static struct mb__view *check_view(lua_State *L)
 {
     struct mb__view *view = lua_touserdata(L, 1);
-    if (view->stamp != mb__script_of(L)->stamp && view->class_id != MB__CLASS_CTX)
+    if (view->stamp != view->class->script->stamp)
         luaL_error(L, "a part of '%s' was used after its call ended",
                    lua_tostring(L, lua_upvalueindex(1)));
     return view;
@@ -70,12 +69,10 @@ static struct mb__view *check_view(lua_State *L)
 static int index_record(lua_State *L)
 {
     const struct mb__view *view = check_view(L);
-    const struct mb__field *field = NULL;
-    if (lua_type(L, 2) == LUA_TSTRING)
-        field =
-            mb__script_fields_find(&mb__script_of(L)->fields[view->class_id], lua_tostring(L, 2));
+    const struct mb__field *field =
+        mb__script_fields_find(&view->class->fields, lua_topointer(L, 2));
     if (field)
-        mb__script_push_field(L, field, view->object);
+        mb__script_push_field(L, view->class->script, field, view->object);
     else
         lua_pushnil(L);
     return 1;
@@ -93,11 +90,11 @@ static int index_tokens(lua_State *L)
 
 static size_t list_length(const struct mb__view *view)
 {
-    switch (view->class_id) {
+    switch (view->class->id) {
     case MB__CLASS_SLICES:
         return ((const struct mb_slices *)view->object)->count;
     case MB__CLASS_SIZES:
-        return view->count;
+        return ((const struct mb__sizes_view *)view)->count;
     case MB__CLASS_IMPS:
         return ((const struct mb_request *)view->object)->n_imps;
     default:
@@ -107,12 +104,13 @@ static size_t list_length(const struct mb__view *view)
 
 static void push_element(lua_State *L, const struct mb__view *view, size_t at)
 {
-    if (view->class_id == MB__CLASS_SLICES)
+    if (view->class->id == MB__CLASS_SLICES)
         mb__script_push_slice(L, ((const struct mb_slices *)view->object)->items[at]);
-    else if (view->class_id == MB__CLASS_SIZES)
+    else if (view->class->id == MB__CLASS_SIZES)
         mb__script_push_size(L, ((const struct mb_size *)view->object)[at]);
     else
-        mb__script_push_imp(L, &((const struct mb_request *)view->object)->imps[at]);
+        mb__script_push_imp(L, view->class->script,
+                            &((const struct mb_request *)view->object)->imps[at]);
 }
 
 static int index_list(lua_State *L)
@@ -157,20 +155,15 @@ static int length_json(lua_State *L)
     return 1;
 }
 
-static int raise_read_only(lua_State *L)
-{
-    return luaL_error(L, "'%s' is read-only", lua_tostring(L, lua_upvalueindex(1)));
-}
-
 /* --- plain copies, for pairs and ipairs --- */
 
 static int copy_record(lua_State *L)
 {
     const struct mb__view *view = check_view(L);
-    const struct mb__class *class = classes[view->class_id];
+    const struct mb__class *class = classes[view->class->id];
     lua_createtable(L, 0, (int)class->n_fields);
     for (size_t i = 0; i < class->n_fields; i++) {
-        mb__script_push_field(L, &class->fields[i], view->object);
+        mb__script_push_field(L, view->class->script, &class->fields[i], view->object);
         lua_setfield(L, -2, class->fields[i].name);
     }
     return 1;
@@ -247,10 +240,13 @@ void mb__script_views_open(lua_State *L)
 {
     struct mb_script *script = mb__script_of(L);
     for (int i = 0; i < MB__CLASS_COUNT; i++) {
+        struct mb__view_class *class = &script->classes[i];
         struct behaviour how = {NULL, index_record, NULL, copy_record};
+        class->script = script;
+        class->id = (enum mb__class_id)i;
         if (i < MB__CLASS_RECORDS) {
             how.name = classes[i]->name;
-            mb__script_fields_fill(L, classes[i]->fields, classes[i]->n_fields, &script->fields[i]);
+            mb__script_fields_fill(L, classes[i]->fields, classes[i]->n_fields, &class->fields);
         } else {
             how = lists[i];
         }
@@ -258,11 +254,13 @@ void mb__script_views_open(lua_State *L)
         set_method(L, "__index", how.index, how.name);
         set_method(L, "__len", how.length, how.name);
         set_method(L, "__pairs", how.copy, how.name);
-        set_method(L, "__newindex", raise_read_only, how.name);
+        set_method(L, "__newindex", mb__script_raise_read_only, how.name);
         lua_pushboolean(L, 0);
         lua_setfield(L, -2, "__metatable");
-        script->metatables[i] = luaL_ref(L, LUA_REGISTRYINDEX);
+        class->metatable_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     }
-    lua_newtable(L);
-    script->cache_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    for (size_t i = 0; i < sizeof(script->cached) / sizeof(script->cached[0]); i++) {
+        lua_pushboolean(L, 0);
+        script->cached[i].ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    }
 }

@@ -16,36 +16,38 @@ void mb__script_push_slice(lua_State *L, struct mb_slice s)
         lua_pushnil(L);
 }
 
-void mb__script_push_view(lua_State *L, enum mb__class_id class_id, const void *object)
+void *mb__script_push_view(lua_State *L, struct mb_script *script, enum mb__class_id class_id,
+                           const void *object, size_t bytes)
 {
-    struct mb_script *script = mb__script_of(L);
-    struct mb__view *view = lua_newuserdata(L, sizeof(*view));
-    *view = (struct mb__view){.object = object, .stamp = script->stamp, .class_id = class_id};
-    lua_rawgeti(L, LUA_REGISTRYINDEX, script->metatables[class_id]);
+    const struct mb__view_class *class = &script->classes[class_id];
+    struct mb__view *view = lua_newuserdata(L, bytes);
+    *view = (struct mb__view){.class = class, .object = object, .stamp = script->stamp};
+    lua_rawgeti(L, LUA_REGISTRYINDEX, class->metatable_ref);
     lua_setmetatable(L, -2);
+    return view;
 }
 
-void mb__script_push_cached(lua_State *L, enum mb__class_id class_id, const void *object, int place)
+void mb__script_push_cached(lua_State *L, struct mb_script *script, enum mb__class_id class_id,
+                            const void *object, int place)
 {
-    struct mb_script *script = mb__script_of(L);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, script->cache_ref);
-    if (script->cached[place] == script->stamp) {
-        lua_rawgeti(L, -1, place);
-    } else {
-        mb__script_push_view(L, class_id, object);
-        lua_pushvalue(L, -1);
-        lua_rawseti(L, -3, place);
-        script->cached[place] = script->stamp;
+    struct mb__cached *cached = &script->cached[place];
+    if (cached->stamp == script->stamp) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, cached->ref);
+        return;
     }
-    lua_replace(L, -2);
+    mb__script_push_view(L, script, class_id, object, sizeof(struct mb__view));
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, LUA_REGISTRYINDEX, cached->ref);
+    cached->stamp = script->stamp;
 }
 
-void mb__script_push_imp(lua_State *L, const struct mb_imp *imp)
+void mb__script_push_imp(lua_State *L, struct mb_script *script, const struct mb_imp *imp)
 {
     if (imp->index < MB__CACHE_IMPS)
-        mb__script_push_cached(L, MB__CLASS_IMP, imp, MB__CACHE_FIRST_IMP + (int)imp->index);
+        mb__script_push_cached(L, script, MB__CLASS_IMP, imp,
+                               MB__CACHE_FIRST_IMP + (int)imp->index);
     else
-        mb__script_push_view(L, MB__CLASS_IMP, imp);
+        mb__script_push_view(L, script, MB__CLASS_IMP, imp, sizeof(struct mb__view));
 }
 
 static bool is_id_key(struct mb_slice key)
@@ -67,7 +69,6 @@ static void push_json_number(lua_State *L, struct mb_json_value value, struct mb
 
 void mb__script_push_json(lua_State *L, struct mb_json_value value, struct mb_slice key)
 {
-    struct mb_script *script = mb__script_of(L);
     switch ((enum mb_json_type)value.type) {
     case MB_JSON_NONE:
     case MB_JSON_NULL:
@@ -85,11 +86,9 @@ void mb__script_push_json(lua_State *L, struct mb_json_value value, struct mb_sl
         break;
     case MB_JSON_ARRAY:
     case MB_JSON_OBJECT: {
-        struct mb__json_view *view = lua_newuserdata(L, sizeof(*view));
-        *view = (struct mb__json_view){.view = {.stamp = script->stamp, .class_id = MB__CLASS_JSON},
-                                       .value = value};
-        lua_rawgeti(L, LUA_REGISTRYINDEX, script->metatables[MB__CLASS_JSON]);
-        lua_setmetatable(L, -2);
+        struct mb__json_view *view =
+            mb__script_push_view(L, mb__script_of(L), MB__CLASS_JSON, NULL, sizeof(*view));
+        view->value = value;
     }
     }
 }
@@ -99,25 +98,26 @@ void mb__script_push_size(lua_State *L, struct mb_size size)
     lua_pushfstring(L, "%dx%d", (int)size.width, (int)size.height);
 }
 
-static void push_sizes(lua_State *L, const struct mb_size *sizes, size_t count)
+static void push_sizes(lua_State *L, struct mb_script *script, const struct mb_size *sizes,
+                       size_t count)
 {
     if (count == 0) {
         lua_pushnil(L);
         return;
     }
-    mb__script_push_view(L, MB__CLASS_SIZES, sizes);
-    struct mb__view *view = lua_touserdata(L, -1);
-    view->count = (uint32_t)count;
+    struct mb__sizes_view *view =
+        mb__script_push_view(L, script, MB__CLASS_SIZES, sizes, sizeof(*view));
+    view->count = count;
 }
 
 /* An event's document: parsed when it is asked for; what is no JSON is given as text. */
-static void push_document(lua_State *L, struct mb_slice text)
+static void push_document(lua_State *L, struct mb_script *script, struct mb_slice text)
 {
     if (!text.data) {
         lua_pushnil(L);
         return;
     }
-    struct mb_arena *arena = mb__script_arena(mb__script_of(L));
+    struct mb_arena *arena = mb__script_arena(script);
     struct mb_json *doc = mb_xarena_alloc(arena, sizeof(*doc));
     if (mb_json_parse(doc, arena, text, NULL) == 0)
         mb__script_push_json(L, mb_json_root(doc), MB_SLICE_NONE);
@@ -159,12 +159,12 @@ static void push_tristate(lua_State *L, int8_t value)
         lua_pushboolean(L, value);
 }
 
-static void push_strings(lua_State *L, const struct mb_slices *strings)
+static void push_strings(lua_State *L, struct mb_script *script, const struct mb_slices *strings)
 {
     if (strings->count == 0)
         lua_pushnil(L);
     else
-        mb__script_push_view(L, MB__CLASS_SLICES, strings);
+        mb__script_push_view(L, script, MB__CLASS_SLICES, strings, sizeof(struct mb__view));
 }
 
 static void push_decimal(lua_State *L, struct mb_slice text)
@@ -242,10 +242,11 @@ static void push_scalar(lua_State *L, const char *base, const struct mb__field *
     }
 }
 
-void mb__script_push_field(lua_State *L, const struct mb__field *field, const void *object)
+void mb__script_push_field(lua_State *L, struct mb_script *script, const struct mb__field *field,
+                           const void *object)
 {
     const char *base = object;
-    const void *at = object ? base + field->offset : NULL; /* ctx has none */
+    const void *at = base + field->offset;
     switch ((enum mb__field_kind)field->kind) {
     case MB__FIELD_STRING:
         mb__script_push_slice(L, *(const struct mb_slice *)at);
@@ -254,16 +255,17 @@ void mb__script_push_field(lua_State *L, const struct mb__field *field, const vo
         mb__script_push_slice(L, take_later(base, field));
         break;
     case MB__FIELD_STRINGS:
-        push_strings(L, at);
+        push_strings(L, script, at);
         break;
     case MB__FIELD_SIZES:
-        push_sizes(L, *(const struct mb_size *const *)at, *(const size_t *)(base + field->aux));
+        push_sizes(L, script, *(const struct mb_size *const *)at,
+                   *(const size_t *)(base + field->aux));
         break;
     case MB__FIELD_IMPS:
-        mb__script_push_cached(L, MB__CLASS_IMPS, object, MB__CLASS_IMPS);
+        mb__script_push_cached(L, script, MB__CLASS_IMPS, object, MB__CLASS_IMPS);
         break;
     case MB__FIELD_RECORD:
-        mb__script_push_cached(L, field->aux, at, field->aux);
+        mb__script_push_cached(L, script, field->aux, at, field->aux);
         break;
     case MB__FIELD_BOOL:
         lua_pushboolean(L, *(const bool *)at);
@@ -281,10 +283,7 @@ void mb__script_push_field(lua_State *L, const struct mb__field *field, const vo
         push_raw(L, at);
         break;
     case MB__FIELD_RAW_TEXT:
-        push_document(L, *(const struct mb_slice *)at);
-        break;
-    case MB__FIELD_CTX:
-        mb__script_push_ctx_field(L, mb__script_of(L), field->aux);
+        push_document(L, script, *(const struct mb_slice *)at);
         break;
     default:
         push_scalar(L, base, field);

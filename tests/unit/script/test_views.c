@@ -46,9 +46,13 @@ static void fill_request(void)
         MB_SLICE("android"),   MB_SLICE("12"),        MB_SLICE("phone"), MB_SLICE("chrome"),
         MB_SLICE("mk"),        MB_SLICE("md"),        MB_SLICE("de"),    NULL,
         MB_SLICE_NONE,         MB_HINT_NONE};
-    request.geo =
-        (struct mb_geo_place){MB_SLICE("DE"),    MB_SLICE("BE"),   MB_SLICE("Berlin"),
-                              MB_SLICE("10115"), MB_SLICE("52.5"), MB_SLICE("13.25"), NULL};
+    request.geo = (struct mb_geo_place){MB_SLICE("DE"),
+                                        MB_SLICE("BE"),
+                                        MB_SLICE("Berlin"),
+                                        MB_SLICE("10115"),
+                                        MB_SLICE("52.5"),
+                                        MB_SLICE("13.25"),
+                                        NULL};
     request.user = (struct mb_user){.id = MB_SLICE("u"),
                                     .buyer_id = MB_SLICE("bu"),
                                     .gender = MB_SLICE("m"),
@@ -59,7 +63,8 @@ static void fill_request(void)
                                     .segments = list,
                                     .data = MB_SLICE("d")};
     request.blocked = (struct mb_blocked){list, list, list, list, list, list, list, list, list};
-    request.regs = (struct mb_regs){1, 0, MB_SLICE("1---"), MB_SLICE("g"), MB_SLICE("c"), {NULL, 0}};
+    request.regs =
+        (struct mb_regs){1, 0, MB_SLICE("1---"), MB_SLICE("g"), MB_SLICE("c"), {NULL, 0}};
     request.tokens = (struct mb_pairs){tokens, 3};
     mb_arena_fini(&json_arena);
     mb_arena_init(&json_arena, 4096);
@@ -225,6 +230,12 @@ static void what_is_absent_is_nil_and_sub_tables_are_there(void **state)
         {"imp.raw", "nil"},
         {"imp.position", "nil"},
         {"next { pairs(req.tokens) } ~= nil", "true"},
+        {"req[1]", "nil"},
+        {"req[1.5]", "nil"},
+        {"req[true]", "nil"},
+        {"req[req]", "nil"},
+        {"imp[print or {}]", "nil"},
+        {"req.site[('zone'):rep(1000)]", "nil"},
     };
     EXPECT_ROWS(rows);
 }
@@ -235,7 +246,8 @@ static void writing_raises(void **state)
     static const char *const writes[] = {
         "req.id = 1",     "req.x = 1",           "req.site.id = 1",  "req.tokens.a = 1",
         "imp.floor = 0",  "req.imps[1] = 1",     "imp.sizes[1] = 1", "req.user.segments[1] = 'x'",
-        "req.raw.id = 1", "req.raw.list[1] = 1", "ctx.now = 1"};
+        "req.raw.id = 1", "req.raw.list[1] = 1", "ctx.now = 1",      "ctx.random = 1",
+        "ctx.x = 1"};
     fill_request();
     for (size_t i = 0; i < sizeof(writes) / sizeof(writes[0]); i++) {
         load_body(writes[i]);
@@ -300,6 +312,11 @@ static void ctx_gives_time_chance_and_state(void **state)
         {"pcall(ctx.random, 0)", "false"},
         {"pcall(ctx.random, 2, 1)", "false"},
         {"ctx.other", "nil"},
+        {"ctx[1]", "nil"},
+        {"ctx[ctx]", "nil"},
+        {"(function() local t = {} for k, v in pairs(ctx) do t[k] = v end "
+         "return t.random == ctx.random and t.now == ctx.now and t.strategy .. #t.version end)()",
+         "a16"},
     };
     EXPECT_ROWS(rows);
 }
