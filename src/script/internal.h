@@ -335,7 +335,9 @@ void mb__script_log_install(lua_State *L); /* pushes the table `log` */
 void mb__script_ctx_open(lua_State *L);
 int mb__script_lua_win_rate(lua_State *L); /* ctx_market.c */
 int mb__script_lua_price_for(lua_State *L);
-void mb__script_nobid_install(lua_State *L); /* pushes the function `nobid` */
+void mb__script_nobid_install(lua_State *L); /* nobid.c: pushes the function `nobid` */
+/* The reason that it made the value at `index` of, lent until that is collected; else absent. */
+struct mb_slice mb__script_to_nobid(lua_State *L, int index);
 /* The block of the userdata at `index` where its metatable is the referenced one, else NULL. */
 void *mb__script_to_userdata(lua_State *L, int index, int metatable_ref);
 void mb__script_keep_calls(struct mb_script *script);

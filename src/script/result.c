@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DATA_BYTES_MAX = 64, REASON_BYTES_MAX = 32, BIDS_MAX = 64, PROBLEM_BYTES_MAX = 160 };
+enum { DATA_BYTES_MAX = 64, BIDS_MAX = 64, PROBLEM_BYTES_MAX = 160 };
 
 enum bid_kind {
     BID_TEXT,  /* a string */
@@ -90,50 +90,6 @@ static const struct mb__field bid_fields[] = {
     SAME(TEXT, billing_url),
     SAME(TEXT, loss_url),
 };
-
-/* --- nobid --- */
-
-struct nobid {
-    size_t len;
-    char text[REASON_BYTES_MAX];
-};
-
-static int lua_nobid(lua_State *L)
-{
-    struct mb_slice reason;
-    reason.data = luaL_checklstring(L, 1, &reason.len);
-    bool good = reason.len >= 1 && reason.len <= REASON_BYTES_MAX;
-    for (size_t i = 0; good && i < reason.len; i++) {
-        char c = reason.data[i];
-        good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-    }
-    luaL_argcheck(L, good, 1, "a reason is 1 to 32 of a-z 0-9 _");
-    struct nobid *nobid = lua_newuserdata(L, sizeof(*nobid));
-    nobid->len = reason.len;
-    memcpy(nobid->text, reason.data, reason.len);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, mb__script_of(L)->nobid_ref);
-    lua_setmetatable(L, -2);
-    return 1;
-}
-
-void mb__script_nobid_install(lua_State *L)
-{
-    lua_newtable(L);
-    lua_pushboolean(L, 0);
-    lua_setfield(L, -2, "__metatable");
-    mb__script_of(L)->nobid_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    lua_pushcfunction(L, lua_nobid);
-}
-
-void *mb__script_to_userdata(lua_State *L, int index, int metatable_ref)
-{
-    if (lua_type(L, index) != LUA_TUSERDATA || !lua_getmetatable(L, index))
-        return NULL;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, metatable_ref);
-    bool same = lua_rawequal(L, -1, -2);
-    lua_pop(L, 2);
-    return same ? lua_touserdata(L, index) : NULL;
-}
 
 /* --- one field: NULL, or what was expected --- */
 
@@ -461,11 +417,10 @@ void mb__script_take_result(lua_State *L, int index)
 {
     struct mb_script *script = mb__script_of(L);
     struct mb_script_result *result = script->call.result;
-    const struct nobid *nobid = mb__script_to_userdata(L, index, script->nobid_ref);
-    if (nobid) {
+    struct mb_slice reason = mb__script_to_nobid(L, index);
+    if (reason.data) {
         result->outcome = MB_NOBID_SCRIPT;
-        result->own_reason =
-            mb_xarena_copy(mb__script_arena(script), mb_slice(nobid->text, nobid->len));
+        result->own_reason = mb_xarena_copy(mb__script_arena(script), reason);
         return;
     }
     if (!lua_toboolean(L, index)) { /* nil, or the false of `wanted and {...}` */

@@ -55,6 +55,16 @@ void mb__script_fields_fill(lua_State *L, const struct mb__field *fields, size_t
     }
 }
 
+void *mb__script_to_userdata(lua_State *L, int index, int metatable_ref)
+{
+    if (lua_type(L, index) != LUA_TUSERDATA || !lua_getmetatable(L, index))
+        return NULL;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, metatable_ref);
+    bool same = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    return same ? lua_touserdata(L, index) : NULL;
+}
+
 /* --- metamethods --- */
 
 static struct mb__view *check_view(lua_State *L)
