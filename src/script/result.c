@@ -160,14 +160,17 @@ static const char *take_icons(lua_State *L, int index, struct mb_arena *arena, s
 
 static const char *take_list(lua_State *L, int index, struct mb_arena *arena, struct mb_slices *out)
 {
-    mb__script_open_userdata(L, index);
-    if (!lua_istable(L, index))
-        return "a list of strings";
+    if (!lua_istable(L, index)) {
+        mb__script_open_userdata(L, index);
+        if (!lua_istable(L, index))
+            return "a list of strings";
+    }
     size_t count = lua_objlen(L, index);
+    int element = lua_gettop(L) + 1;
     struct mb_slice *items = mb_xarena_array(arena, count ? count : 1, sizeof(*items));
     for (size_t i = 0; i < count; i++) {
         lua_rawgeti(L, index, (int)i + 1);
-        items[i] = take_id(L, lua_gettop(L), arena);
+        items[i] = take_id(L, element, arena);
         lua_pop(L, 1);
         if (!items[i].data)
             return "a list of strings";
@@ -337,19 +340,21 @@ static void note_bad_member(lua_State *L, int key, struct problem *problem, cons
         note_problem(problem, "[...]", "named fields only");
 }
 
-static void take_bid(lua_State *L, int index, struct mb_bid *bid, struct problem *problem)
+/* Fills the bid from the table at `index`; gives how many members that has. */
+static size_t take_bid(lua_State *L, int index, struct mb_bid *bid, struct problem *problem)
 {
     struct mb_script *script = mb__script_of(L);
     struct mb_arena *arena = mb__script_arena(script);
     int top = lua_gettop(L);
+    size_t members = 0;
     lua_pushnil(L);
-    while (lua_next(L, index)) {
+    for (; lua_next(L, index); lua_settop(L, top + 1)) {
         const struct mb__field *field =
             mb__script_fields_find(&script->bid_fields, lua_topointer(L, top + 1));
         const char *expected = field ? take_field(L, top + 2, field, arena, bid) : "no such field";
         if (expected)
             note_bad_member(L, top + 1, problem, expected);
-        lua_settop(L, top + 1);
+        members++;
     }
     if (bid->price.micros <= 0 && !problem->field)
         note_problem(problem, "price", "a number above 0");
@@ -357,6 +362,7 @@ static void take_bid(lua_State *L, int index, struct mb_bid *bid, struct problem
         bid->model = script->call.strategy->plain.model;
     if (bid->model == MB_MODEL_CPM)
         bid->ecpm = bid->price;
+    return members;
 }
 
 static void refuse(struct mb_script *script, size_t place, size_t count, struct problem problem)
@@ -373,75 +379,69 @@ static void refuse(struct mb_script *script, size_t place, size_t count, struct 
                                            verb, problem.expected);
 }
 
-/* Keeps the bid's table for its dynamic tokens, until the request ends. */
-static int keep_table(lua_State *L, struct mb_script *script)
+/* Keeps the bid's table at `index` for its dynamic tokens, until the request ends. */
+static int keep_table(lua_State *L, int index, struct mb_script *script)
 {
     lua_rawgeti(L, LUA_REGISTRYINDEX, script->returned_ref);
-    lua_insert(L, -2);
+    lua_pushvalue(L, index);
     lua_rawseti(L, -2, ++script->returned);
     lua_pop(L, 1);
     return script->returned;
 }
 
-/* The bid tables at `index`: the value itself, or its elements. */
-static void take_bids(lua_State *L, int index, bool is_list, size_t count)
+/* The bid tables: the value at `index` itself where `length` is 0, or its elements. */
+static void take_bids(lua_State *L, int index, size_t length, struct mb_script *script)
 {
-    struct mb_script *script = mb__script_of(L);
+    struct mb_script_result *result = script->call.result;
+    size_t count = length > 0 ? length : 1;
     struct mb_bid *bids = mb_xarena_array(mb__script_arena(script), count, sizeof(*bids));
     for (size_t i = 0; i < count; i++) {
         struct problem problem = {0};
         struct mb_bid *bid = &bids[i];
-        if (is_list)
+        int table = index;
+        if (length > 0) {
             lua_rawgeti(L, index, (int)i + 1);
-        else
-            lua_pushvalue(L, index);
+            table = lua_gettop(L);
+        }
         bid->strategy = &script->call.strategy->plain;
         bid->imp = script->call.imp;
         bid->arm = script->call.arm;
-        if (lua_istable(L, -1))
-            take_bid(L, lua_gettop(L), bid, &problem);
-        else
+        if (!lua_istable(L, table))
             note_problem(&problem, "bid", "a list of tables");
+        else if (take_bid(L, table, bid, &problem) == 0 && length == 0)
+            return; /* a list without bids */
         if (problem.field) {
             refuse(script, i, count, problem);
             return;
         }
-        bid->script_ref = keep_table(L, script);
+        bid->script_ref = keep_table(L, table, script);
+        lua_settop(L, index);
     }
-    script->call.result->outcome = MB_NOBID_BID;
-    script->call.result->bids = bids;
-    script->call.result->n_bids = count;
+    result->outcome = MB_NOBID_BID;
+    result->bids = bids;
+    result->n_bids = count;
 }
 
 void mb__script_take_result(lua_State *L, int index)
 {
     struct mb_script *script = mb__script_of(L);
     struct mb_script_result *result = script->call.result;
+    result->outcome = MB_NOBID_NONE;
+    if (lua_istable(L, index)) {
+        size_t length = lua_objlen(L, index);
+        if (length <= BIDS_MAX)
+            take_bids(L, index, length, script);
+        else
+            refuse(script, 0, 1, (struct problem){"bid", "at most 64 bids"});
+        return;
+    }
     struct mb_slice reason = mb__script_to_nobid(L, index);
     if (reason.data) {
         result->outcome = MB_NOBID_SCRIPT;
         result->own_reason = mb_xarena_copy(mb__script_arena(script), reason);
-        return;
-    }
-    if (!lua_toboolean(L, index)) { /* nil, or the false of `wanted and {...}` */
-        result->outcome = MB_NOBID_NONE;
-        return;
-    }
-    if (!lua_istable(L, index)) {
+    } else if (lua_toboolean(L, index)) { /* not nil, nor the false of `wanted and {...}` */
         refuse(script, 0, 1, (struct problem){"bid", "a table, nobid(reason) or nothing"});
-        return;
     }
-    size_t length = lua_objlen(L, index);
-    lua_pushnil(L);
-    if (!lua_next(L, index)) {
-        result->outcome = MB_NOBID_NONE; /* a list without bids */
-        return;
-    }
-    lua_pop(L, 2);
-    if (length > BIDS_MAX)
-        refuse(script, 0, 1, (struct problem){"bid", "at most 64 bids"});
-    else
-        take_bids(L, index, length > 0, length > 0 ? length : 1);
 }
 
 void mb__script_results_open(lua_State *L)
