@@ -216,11 +216,19 @@ void mb__script_push_slice(lua_State *L, struct mb_slice s);
 
 enum { MB__ERRORS_SEEN = 256 }; /* distinct error texts that are logged per generation */
 
+/* A function of a strategy. What it has no parameter for need not be made before a call. */
+struct mb__function {
+    int ref;      /* in the registry; LUA_NOREF: none */
+    int n_params; /* MB__ALL_PARAMS for `...` */
+};
+enum { MB__TOKEN_PARAMS = 4, MB__ALL_PARAMS = 255 }; /* the bid is a token's last */
+
 struct mb__strategy {
     struct mb_strategy plain; /* first: what callers hold */
-    int bid_ref;
-    int handler_refs[MB_EVENT_COUNT + 1]; /* by type; the last is on_notify */
-    int *token_refs;                      /* as plain.tokens */
+    struct mb__function bid;
+    struct mb__function handlers[MB_EVENT_COUNT + 1]; /* by type; the last is on_notify */
+    struct mb__function *tokens;                      /* as plain.tokens */
+    bool tokens_see_bid;                              /* one of them has a parameter for it */
     struct mb_script_counts counts;
     int64_t log_second; /* of the rate limit of log.* */
     uint32_t logged;    /* lines in that second */
@@ -237,7 +245,7 @@ struct mb__call {
     int64_t now_ms;
     struct mb_script_result *result;
     struct mb_slice text; /* what a token function gave */
-    int function_ref;
+    struct mb__function function;
     struct mb_pair *notes;
     size_t n_notes;
     struct mb_slice arm, experiment; /* of ctx.arm, joined */
@@ -285,7 +293,7 @@ struct mb_script {
     int returned;                /* bid tables kept for tokens in this request */
 
     /* registry references and kept functions */
-    int returned_ref, ctx_ref, nobid_ref, list_ref, strategy_ref;
+    int returned_ref, ctx_ref, nobid_ref, list_ref, strategy_ref, getinfo_ref;
     int run_load, run_bid, run_token, run_event;
     struct mb__view_class classes[MB__CLASS_COUNT];
     struct mb__field_table bid_fields, ctx_values;

@@ -154,6 +154,10 @@ static int run_open(lua_State *L)
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "__metatable");
     script->strategy_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pushcfunction(L, luaopen_debug);
+    lua_call(L, 0, 1);
+    lua_getfield(L, -1, "getinfo");
+    script->getinfo_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     mb__script_sandbox_open(L);
     int base = lua_gettop(L);
     mb__script_log_install(L);

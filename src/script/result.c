@@ -414,7 +414,8 @@ static void take_bids(lua_State *L, int index, size_t length, struct mb_script *
             refuse(script, i, count, problem);
             return;
         }
-        bid->script_ref = keep_table(L, table, script);
+        if (script->call.strategy->tokens_see_bid)
+            bid->script_ref = keep_table(L, table, script);
         lua_settop(L, index);
     }
     result->outcome = MB_NOBID_BID;

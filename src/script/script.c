@@ -117,20 +117,28 @@ static void start_call(struct mb_script *script, const struct mb_strategy *strat
 
 /* --- what runs inside Lua's protection --- */
 
-static void push_call_arguments(lua_State *L, struct mb_script *script)
+/* The function, and of ctx, req and imp those that it has parameters for: gives how many. */
+static int push_call(lua_State *L, struct mb_script *script)
 {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, script->call.function_ref);
+    int n = script->call.function.n_params;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->call.function.ref);
+    if (n < 1)
+        return 0;
     lua_rawgeti(L, LUA_REGISTRYINDEX, script->ctx_ref);
+    if (n < 2)
+        return 1;
     mb__script_push_cached(L, script, MB__CLASS_REQUEST, script->request.request,
                            MB__CLASS_REQUEST);
+    if (n < 3)
+        return 2;
     mb__script_push_imp(L, script, script->call.imp);
+    return 3;
 }
 
 static int run_bid(lua_State *L)
 {
     struct mb_script *script = mb__script_of(L);
-    push_call_arguments(L, script);
-    lua_call(L, 3, 1);
+    lua_call(L, push_call(L, script), 1);
     mb__script_take_result(L, 1);
     return 0;
 }
@@ -139,11 +147,14 @@ static int run_token(lua_State *L)
 {
     struct mb_script *script = mb__script_of(L);
     struct mb_slice text;
-    push_call_arguments(L, script);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, script->returned_ref);
-    lua_rawgeti(L, -1, script->call.bid->script_ref);
-    lua_replace(L, -2);
-    lua_call(L, 4, 1);
+    int n_args = push_call(L, script);
+    if (script->call.function.n_params >= MB__TOKEN_PARAMS) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, script->returned_ref);
+        lua_rawgeti(L, -1, script->call.bid->script_ref);
+        lua_replace(L, -2);
+        n_args++;
+    }
+    lua_call(L, n_args, 1);
     if (lua_isstring(L, 1)) {
         text.data = lua_tolstring(L, 1, &text.len);
         script->call.text = mb_xarena_copy(mb__script_arena(script), text);
@@ -154,7 +165,7 @@ static int run_token(lua_State *L)
 static int run_event(lua_State *L)
 {
     struct mb_script *script = mb__script_of(L);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, script->call.function_ref);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->call.function.ref);
     lua_rawgeti(L, LUA_REGISTRYINDEX, script->ctx_ref);
     mb__script_push_cached(L, script, MB__CLASS_EVENT, script->call.event, MB__CLASS_EVENT);
     lua_call(L, 2, 1);
@@ -193,7 +204,7 @@ void mb_script_bid(struct mb_script *script, const struct mb_strategy *strategy,
     struct mb__call *call = &script->call;
     call->imp = imp;
     call->result = out;
-    call->function_ref = call->strategy->bid_ref;
+    call->function = call->strategy->bid;
     mb__script_seed(script, script->request.seed, imp->index, strategy->name);
     call->strategy->counts.calls++;
     size_t before_bytes = script->state.used_bytes;
@@ -229,7 +240,7 @@ bool mb_script_token(struct mb_script *script, const struct mb_strategy *strateg
         return false;
     call->imp = bid->imp;
     call->bid = bid;
-    call->function_ref = call->strategy->token_refs[token];
+    call->function = call->strategy->tokens[token];
     mb__script_seed(script, script->request.seed, bid->imp->index, name);
     enum mb__script_end end = run(script, script->run_token);
     if (end != MB__END_OK) {
@@ -303,13 +314,13 @@ void mb_script_set_on_line(struct mb_script *script, mb_script_on_line *on_line,
 
 /* --- events --- */
 
-static enum mb_nobid run_handler(struct mb_script *script, int function_ref,
+static enum mb_nobid run_handler(struct mb_script *script, struct mb__function function,
                                  struct mb_slice *problem)
 {
-    if (function_ref == LUA_NOREF)
+    if (function.ref == LUA_NOREF)
         return MB_NOBID_BID;
     struct mb__call *call = &script->call;
-    call->function_ref = function_ref;
+    call->function = function;
     enum mb__script_end end = run(script, script->run_event);
     if (end == MB__END_OK)
         return MB_NOBID_BID;
@@ -334,10 +345,10 @@ enum mb_nobid mb_script_event(struct mb_script *script, const struct mb_strategy
     script->call.may_answer = event->type == MB_EVENT_CLICK;
     script->answer = MB_SLICE_NONE;
     mb__script_seed(script, (uint64_t)now_ms, (uint64_t)event->type, event->key);
-    const int *refs = script->call.strategy->handler_refs;
-    enum mb_nobid own = run_handler(script, refs[event->type], problem);
+    const struct mb__function *handlers = script->call.strategy->handlers;
+    enum mb_nobid own = run_handler(script, handlers[event->type], problem);
     script->call.may_answer = false;
-    enum mb_nobid all = run_handler(script, refs[MB_EVENT_COUNT], problem);
+    enum mb_nobid all = run_handler(script, handlers[MB_EVENT_COUNT], problem);
     script->stamp++;
     collect(script);
     return own != MB_NOBID_BID ? own : all;

@@ -157,33 +157,50 @@ static void take_priority(lua_State *L, int index, struct mb__check *check, stru
     lua_pop(L, 1);
 }
 
-/* A reference to the function of that name; LUA_NOREF where there is none. */
-static int take_function(lua_State *L, int index, struct mb__check *check, const char *name)
+/* Keeps the function on top, which is popped. */
+static struct mb__function keep_function(lua_State *L)
+{
+    struct mb__function function;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, mb__script_of(L)->getinfo_ref);
+    lua_pushvalue(L, -2);
+    lua_pushliteral(L, "u");
+    lua_call(L, 2, 1); /* -- function, its information */
+    lua_getfield(L, -1, "isvararg");
+    lua_getfield(L, -2, "nparams");
+    function.n_params = lua_toboolean(L, -2) ? MB__ALL_PARAMS : (int)lua_tointeger(L, -1);
+    lua_pop(L, 3);
+    function.ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    return function;
+}
+
+/* The function of that name, if there is one. */
+static struct mb__function take_function(lua_State *L, int index, struct mb__check *check,
+                                         const char *name)
 {
     if (!push_member(L, index, name))
-        return LUA_NOREF;
+        return (struct mb__function){.ref = LUA_NOREF};
     if (lua_isfunction(L, -1))
-        return luaL_ref(L, LUA_REGISTRYINDEX);
+        return keep_function(L);
     mb__script_bad(check, name, "expected a function, got %s", mb__script_kind(L, -1));
     lua_pop(L, 1);
-    return LUA_NOREF;
+    return (struct mb__function){.ref = LUA_NOREF};
 }
 
 static void take_handlers(lua_State *L, int index, struct mb__check *check,
                           struct mb__strategy *out)
 {
     for (int type = MB_EVENT_NONE; type < MB_EVENT_COUNT; type++) {
-        out->handler_refs[type] = LUA_NOREF;
+        out->handlers[type].ref = LUA_NOREF;
         if (type < MB_EVENT_WIN || type > MB_EVENT_CONVERSION)
             continue; /* only on_notify hears the others */
         char name[32];
         snprintf(name, sizeof(name), "on_%s", mb_event_name((enum mb_event_type)type));
-        out->handler_refs[type] = take_function(L, index, check, name);
-        if (out->handler_refs[type] != LUA_NOREF)
+        out->handlers[type] = take_function(L, index, check, name);
+        if (out->handlers[type].ref != LUA_NOREF)
             out->plain.handlers |= MB_STRATEGY_ON((unsigned)type);
     }
-    out->handler_refs[MB_EVENT_COUNT] = take_function(L, index, check, "on_notify");
-    if (out->handler_refs[MB_EVENT_COUNT] != LUA_NOREF)
+    out->handlers[MB_EVENT_COUNT] = take_function(L, index, check, "on_notify");
+    if (out->handlers[MB_EVENT_COUNT].ref != LUA_NOREF)
         out->plain.handlers |= MB_STRATEGY_ON_NOTIFY;
 }
 
@@ -200,7 +217,8 @@ static void take_token(lua_State *L, struct mb__check *check, struct mb__strateg
         size_t n = out->plain.tokens.count++;
         names[n] = mb_xarena_copy(&check->script->arena, name);
         lua_pushvalue(L, -1);
-        out->token_refs[n] = luaL_ref(L, LUA_REGISTRYINDEX);
+        out->tokens[n] = keep_function(L);
+        out->tokens_see_bid |= out->tokens[n].n_params >= MB__TOKEN_PARAMS;
     }
 }
 
@@ -224,7 +242,7 @@ static void take_tokens(lua_State *L, int index, struct mb__check *check, struct
     } else {
         struct mb_slice *names = mb_xarena_array(&check->script->arena, count, sizeof(*names));
         const struct mb_slice *keys = mb__script_sorted_keys(L, tokens, count);
-        out->token_refs = mb_xarena_array(&check->script->arena, count, sizeof(*out->token_refs));
+        out->tokens = mb_xarena_array(&check->script->arena, count, sizeof(*out->tokens));
         out->plain.tokens.items = names;
         for (size_t i = 0; i < count; i++) {
             mb__script_push_slice(L, keys[i]);
@@ -266,7 +284,7 @@ struct mb__strategy *mb__script_take_strategy(lua_State *L, int index, struct mb
     take_bool(L, index, check, "track_impressions", &plain->track_impressions);
     take_model(L, index, check, plain);
     take_priority(L, index, check, plain);
-    strategy->bid_ref = take_function(L, index, check, "bid");
+    strategy->bid = take_function(L, index, check, "bid");
     if (!push_member(L, index, "bid"))
         mb__script_bad(check, "bid", "is missing: expected a function(ctx, req, imp)");
     else

@@ -501,6 +501,59 @@ static void handlers_hear_their_events_and_on_notify_hears_all(void **state)
     expect_slice(result.bids[0].data, "w:w n:w n:l c:c n:c n:p ");
 }
 
+/* However many parameters a function has, it gets what it can see. */
+static void functions_get_what_they_have_parameters_for(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *params, *data, *data_is, *token, *token_is;
+    } rows[] = {
+        {"", "'none'", "none", "'none'", "none"},
+        {"ctx", "ctx.strategy", "a", "ctx.strategy .. 1", "a1"},
+        {"ctx, req", "req.id .. ctx.strategy", "req-1a", "req.id .. 1", "req-11"},
+        {"ctx, req, imp", "imp.id .. req.id", "imp-1req-1", "imp.id .. req.id", "imp-1req-1"},
+        {"ctx, req, imp, bid", "imp.id .. tostring(bid)", "imp-1nil", "imp.id .. bid.data",
+         "imp-1imp-1nil"},
+        {"ctx, req, imp, bid, more", "imp.id .. tostring(more)", "imp-1nil",
+         "bid.data .. tostring(more)", "imp-1nilnil"},
+        {"...", "select(3, ...).id .. select('#', ...)", "imp-13",
+         "select(4, ...).data .. select('#', ...)", "imp-134"},
+        {"ctx, ...", "select(2, ...).id .. select('#', ...)", "imp-12",
+         "select(3, ...).data .. select('#', ...)", "imp-123"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[1024];
+        snprintf(text, sizeof(text),
+                 "return strategy { name = 'a', tokens = { t = function(%s) return %s end }, "
+                 "bid = function(%s) return { price = 1, data = %s } end }",
+                 rows[i].params, rows[i].token, rows[i].params, rows[i].data);
+        put_text("strategies/a.lua", text);
+        load();
+        const struct mb_strategy *a = get("a");
+        struct mb_slice token;
+        begin(1);
+        mb_script_bid(script, a, &imps[0], &result);
+        assert_int_equal(result.outcome, MB_NOBID_BID);
+        expect_slice(result.bids[0].data, rows[i].data_is);
+        assert_true(mb_script_token(script, a, &result.bids[0], MB_SLICE("t"), &token));
+        expect_slice(token, rows[i].token_is);
+        mb_script_end(script);
+    }
+}
+
+/* A function of C tells no parameters and gets all. */
+static void a_function_of_c_gets_all_arguments(void **state)
+{
+    (void)state;
+    put_text("strategies/a.lua",
+             "return strategy { name = 'a', bid = coroutine.wrap(function(ctx, req, imp) "
+             "while true do coroutine.yield { price = 1, data = ctx.strategy .. req.id .. imp.id } "
+             "end end) }");
+    load();
+    bid("a");
+    expect_slice(result.bids[0].data, "areq-1imp-1");
+}
+
 static void tokens_see_the_bid_and_failures_count(void **state)
 {
     (void)state;
@@ -552,6 +605,10 @@ int main(void)
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(handlers_hear_their_events_and_on_notify_hears_all,
                                         fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(functions_get_what_they_have_parameters_for, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_function_of_c_gets_all_arguments, fixture_setup,
+                                        fixture_teardown),
         cmocka_unit_test_setup_teardown(tokens_see_the_bid_and_failures_count, fixture_setup,
                                         fixture_teardown),
     };
