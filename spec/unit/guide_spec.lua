@@ -47,9 +47,8 @@ describe('the guide to strategies', function()
   it('has the tokens that the engine fills', function()
     local told = {}
     for name in guide:match '## Tokens\n\n([^\n]+)':match '`({request_id}[^`]+)`':gmatch '{([%l_]+)}' do told[name] = true end
-    local source = read 'src/bidder/expand.c':match 'static bool built_in(.-)\n}\n'
-    local known = names.captured(source, 'MB_SLICE%("([%l_]+)"%)')
-    for name in pairs(names.captured(source, 'mb_slice_is%(name, "([%l_]+)"%)')) do known[name] = true end
+    local source = read 'src/bidder/expand.c':match 'static enum built_in find_built_in(.-)\n}\n'
+    local known = names.captured(source, 'ROW%("([%l_]+)", ')
     known.impression_url = nil -- told where impressions are
     assert.is_truthy(guide:find('{{impression_url}}', 1, true))
     assert.same(sorted(known), sorted(told))

@@ -39,43 +39,106 @@ static struct mb_slice price_text(struct mb_bidder *b, struct mb_price price)
     return mb_xarena_copy(&b->arena, mb_buf_slice(buf));
 }
 
+enum built_in {
+    BUILT_IN_NONE,
+    PRICE,
+    REQUEST_ID,
+    IMP_ID,
+    BID_ID,
+    ENDPOINT,
+    EXCHANGE,
+    COUNTRY,
+    STRATEGY,
+    USER_ID,
+    DOMAIN,
+    DATA,
+    VERSION,
+    TIMESTAMP,
+    CLICK_TOKEN,
+    IMPRESSION_URL,
+};
+
+static enum built_in find_built_in(struct mb_slice name)
+{
+    static const struct {
+        struct mb_slice name;
+        enum built_in which;
+    } rows[] = {
+#define ROW(text, which) {{text, sizeof(text) - 1}, which}
+        ROW("price", PRICE), ROW("request_id", REQUEST_ID),
+        ROW("imp_id", IMP_ID), ROW("bid_id", BID_ID),
+        ROW("endpoint", ENDPOINT), ROW("exchange", EXCHANGE),
+        ROW("country", COUNTRY), ROW("strategy", STRATEGY),
+        ROW("user_id", USER_ID), ROW("domain", DOMAIN),
+        ROW("data", DATA), ROW("version", VERSION),
+        ROW("timestamp", TIMESTAMP), ROW("click_token", CLICK_TOKEN),
+        ROW("impression_url", IMPRESSION_URL),
+#undef ROW
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (mb_slice_eq(name, rows[i].name)) {
+            return rows[i].which;
+        }
+    }
+    return BUILT_IN_NONE;
+}
+
 /* A built-in: true where `name` is one; an absent value is empty. */
 static bool built_in(struct mb_bidder *b, const struct mb_bid *bid, struct mb_slice name,
                      struct mb_slice *out)
 {
     const struct mb_request *r = &b->request;
-    const struct {
-        struct mb_slice name;
-        struct mb_slice value;
-    } fields[] = {
-        {MB_SLICE("request_id"), r->id},           {MB_SLICE("imp_id"), bid->imp->id},
-        {MB_SLICE("bid_id"), bid->id},             {MB_SLICE("endpoint"), r->endpoint->name},
-        {MB_SLICE("country"), r->geo.country},     {MB_SLICE("strategy"), bid->strategy->name},
-        {MB_SLICE("user_id"), r->user.id},         {MB_SLICE("domain"), r->site.domain},
-        {MB_SLICE("data"), bid->data},             {MB_SLICE("version"), mb_script_version(b->script)},
-    };
-    size_t i;
 
-    for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-        if (mb_slice_eq(name, fields[i].name)) {
-            *out = fields[i].value;
-            return true;
-        }
-    }
-    if (mb_slice_is(name, "exchange")) {
-        *out = mb_slice_of(mb_exchange_name(r->endpoint->exchange));
-    } else if (mb_slice_is(name, "price")) {
+    switch (find_built_in(name)) {
+    case PRICE:
         *out = price_text(b, bid->price);
-    } else if (mb_slice_is(name, "timestamp")) {
+        return true;
+    case REQUEST_ID:
+        *out = r->id;
+        return true;
+    case IMP_ID:
+        *out = bid->imp->id;
+        return true;
+    case BID_ID:
+        *out = bid->id;
+        return true;
+    case ENDPOINT:
+        *out = r->endpoint->name;
+        return true;
+    case EXCHANGE:
+        *out = mb_slice_of(mb_exchange_name(r->endpoint->exchange));
+        return true;
+    case COUNTRY:
+        *out = r->geo.country;
+        return true;
+    case STRATEGY:
+        *out = bid->strategy->name;
+        return true;
+    case USER_ID:
+        *out = r->user.id;
+        return true;
+    case DOMAIN:
+        *out = r->site.domain;
+        return true;
+    case DATA:
+        *out = bid->data;
+        return true;
+    case VERSION:
+        *out = mb_script_version(b->script);
+        return true;
+    case TIMESTAMP:
         *out = mb_xarena_printf(&b->arena, "%lld", (long long)b->now_ms);
-    } else if (mb_slice_is(name, "click_token")) {
+        return true;
+    case CLICK_TOKEN:
         *out = mb__bidder_token(b, MB_EVENT_CONVERSION);
-    } else if (mb_slice_is(name, "impression_url") && bid->names_impression_url) {
+        return true;
+    case IMPRESSION_URL:
         *out = bid->impression_url;
-    } else {
-        return false;
+        return bid->names_impression_url;
+    case BUILT_IN_NONE:
+        break;
     }
-    return true;
+    return false;
 }
 
 static bool own_token(const struct mb_strategy *strategy, struct mb_slice name)

@@ -83,8 +83,12 @@ struct mb_slice mb__exchange_upper(struct mb_slice text, struct mb_arena *arena)
 /* "a, b,,c" -> a b c */
 struct mb_slices mb__exchange_split(struct mb_slice text, char sep, struct mb_arena *arena);
 
-/* Well-formed UTF-8 (RFC 3629); with `for_xml` also free of what XML 1.0 cannot hold. */
-bool mb__exchange_encodable(struct mb_slice text, bool for_xml);
+bool mb__exchange_is_well_formed(struct mb_slice text, bool for_xml); /* of what is not empty; see below */
+/* Well-formed UTF-8 (RFC 3629); with `for_xml` also free of what XML 1.0 cannot hold. Most texts of a bid are absent. */
+static inline bool mb__exchange_encodable(struct mb_slice text, bool for_xml)
+{
+    return text.len == 0 || mb__exchange_is_well_formed(text, for_xml);
+}
 
 /* Appends the text as CDATA; what XML cannot hold at all was refused with the bid. */
 void mb__exchange_add_cdata(struct mb_buf *buf, struct mb_slice text);

@@ -1,6 +1,10 @@
 /* text.c - values as both protocols write them, and what may be written back. */
 #include "internal.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 static bool is_letter(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -153,10 +157,44 @@ static bool are_printable(const unsigned char *at)
     return ((word | (word - ones * 0x20)) & ones << 7) == 0;
 }
 
-bool mb__exchange_encodable(struct mb_slice text, bool for_xml)
+#ifdef __SSE2__
+/* The same of sixteen: as signed numbers all others are below a blank. */
+static bool are_16_printable(const unsigned char *at)
+{
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+    return _mm_movemask_epi8(_mm_cmplt_epi8(bytes, _mm_set1_epi8(' '))) == 0;
+}
+#endif
+
+/* The last bytes are looked at together with some before them. False for a text of less than eight bytes, too. */
+static bool is_surely_printable(struct mb_slice text)
 {
     const unsigned char *at = (const unsigned char *)text.data;
-    size_t left = text.len;
+#ifdef __SSE2__
+    if (text.len >= 16) {
+        for (size_t i = 0; i < text.len - 16; i += 16) {
+            if (!are_16_printable(at + i)) {
+                return false;
+            }
+        }
+        return are_16_printable(at + text.len - 16);
+    }
+#endif
+    if (text.len < sizeof(uint64_t)) {
+        return false;
+    }
+    for (size_t i = 0; i < text.len - sizeof(uint64_t); i += sizeof(uint64_t)) {
+        if (!are_printable(at + i)) {
+            return false;
+        }
+    }
+    return are_printable(at + text.len - sizeof(uint64_t));
+}
+
+bool mb__exchange_is_well_formed(struct mb_slice text, bool for_xml)
+{
+    const unsigned char *at = (const unsigned char *)text.data;
+    size_t left = is_surely_printable(text) ? 0 : text.len;
     while (left > 0) {
         if (left >= sizeof(uint64_t) && are_printable(at)) {
             at += sizeof(uint64_t);
@@ -219,16 +257,46 @@ static const char *entity_of(char c)
     }
 }
 
-void mb__exchange_add_escaped(struct mb_buf *buf, struct mb_slice text)
+/* The first byte from `p` on that an entity stands for, or `end`. */
+static const char *next_special(const char *p, const char *end)
 {
-    size_t plain = 0; /* from here on nothing was added yet */
-    for (size_t i = 0; i < text.len; i++) {
-        const char *entity = entity_of(text.data[i]);
-        if (entity) {
-            mb_xbuf_add(buf, text.data + plain, i - plain);
-            mb_xbuf_add_text(buf, entity);
-            plain = i + 1;
+#ifdef __SSE2__
+    const char *const begin = p;
+    while (end - p >= 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
+        __m128i hits = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('&')),
+                                                 _mm_cmpeq_epi8(bytes, _mm_set1_epi8('<'))),
+                                    _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('>')),
+                                                 _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'))));
+        unsigned specials = (unsigned)_mm_movemask_epi8(hits);
+        if (specials) {
+            return p + __builtin_ctz(specials);
+        }
+        p += 16;
+        if (end - p < 16 && p < end) {
+            p = end - 16; /* the rest, together with bytes that are known to be none */
         }
     }
-    mb_xbuf_add(buf, text.data + plain, text.len - plain);
+    if (p > begin) {
+        return end;
+    }
+#endif
+    while (p < end && !entity_of(*p)) {
+        p++;
+    }
+    return p;
+}
+
+void mb__exchange_add_escaped(struct mb_buf *buf, struct mb_slice text)
+{
+    const char *p = text.data, *const end = text.len > 0 ? p + text.len : p;
+    while (p < end) {
+        const char *special = next_special(p, end);
+        mb_xbuf_add(buf, p, (size_t)(special - p));
+        if (special == end) {
+            return;
+        }
+        mb_xbuf_add_text(buf, entity_of(*special));
+        p = special + 1;
+    }
 }

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -98,6 +99,47 @@ static void only_sound_utf8_is_encodable(void **state)
     assert_false(mb__exchange_encodable(MB_SLICE("a\0b"), true));
 }
 
+/* A text of `len` bytes 'a' with `c` at `place`, in memory of just its size: a sanitizer sees who reads further. */
+static struct mb_slice with_byte(size_t len, size_t place, char c)
+{
+    char *text = malloc(len);
+    memset(text, 'a', len);
+    text[place] = c;
+    return mb_slice(text, len);
+}
+
+/* Many bytes are looked at together: none of them may hide another, wherever it stands. */
+static void a_byte_is_seen_wherever_it_stands(void **state)
+{
+    static const struct {
+        char byte;
+        bool json, xml;
+        const char *escaped;
+    } rows[] = {{'\x80', false, false, "\x80"}, {'\xff', false, false, "\xff"}, {'\x1f', true, false, "\x1f"},
+                {'\n', true, true, "\n"},        {' ', true, true, " "},            {'~', true, true, "~"},
+                {'&', true, true, "&amp;"},      {'<', true, true, "&lt;"},        {'>', true, true, "&gt;"},
+                {'"', true, true, "&quot;"}};
+    (void)state;
+    for (size_t len = 1; len <= 70; len++) {
+        for (size_t place = 0; place < len; place++) {
+            for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+                struct mb_slice text = with_byte(len, place, rows[i].byte);
+                struct mb_buf out = {0};
+                size_t more = strlen(rows[i].escaped);
+                assert_int_equal(mb__exchange_encodable(text, false), rows[i].json);
+                assert_int_equal(mb__exchange_encodable(text, true), rows[i].xml);
+                mb__exchange_add_escaped(&out, text);
+                assert_int_equal(out.len, len - 1 + more);
+                assert_memory_equal(out.data, text.data, place);
+                assert_memory_equal(out.data + place, rows[i].escaped, more);
+                assert_memory_equal(out.data + place + more, text.data + place + 1, len - 1 - place);
+                mb_buf_fini(&out);
+                free((char *)(uintptr_t)text.data);
+            }
+        }
+    }
+}
+
 static void bare_numbers_are_what_json_calls_an_integer(void **state)
 {
     (void)state;
@@ -178,6 +220,7 @@ int main(void)
         cmocka_unit_test(a_host_is_what_stands_between_scheme_and_path),
         cmocka_unit_test(unknown_users_are_absent),
         cmocka_unit_test(only_sound_utf8_is_encodable),
+        cmocka_unit_test(a_byte_is_seen_wherever_it_stands),
         cmocka_unit_test(bare_numbers_are_what_json_calls_an_integer),
         cmocka_unit_test(lists_are_split_and_trimmed),
         cmocka_unit_test(error_ids_have_their_published_symbols),
