@@ -17,7 +17,7 @@ bool mb_slice_eq_nocase(struct mb_slice a, struct mb_slice b)
     if (a.len != b.len)
         return false;
     for (size_t i = 0; i < a.len; i++) {
-        if (lower(a.data[i]) != lower(b.data[i]))
+        if (a.data[i] != b.data[i] && lower(a.data[i]) != lower(b.data[i]))
             return false;
     }
     return true;
@@ -147,10 +147,7 @@ uint64_t mb_slice_hash(struct mb_slice s)
         hash = (hash ^ word) * odd;
         hash ^= hash >> 32;
     }
-    uint64_t word = 0;
-    if (i < s.len)
-        memcpy(&word, s.data + i, s.len - i);
-    hash = (hash ^ word) * odd;
+    hash = (hash ^ mb_slice_word(s.data + i, s.len - i)) * odd;
     hash ^= hash >> 29;
     hash *= UINT64_C(0xbf58476d1ce4e5b9);
     return hash ^ (hash >> 32);

@@ -316,10 +316,9 @@ void mb__hash(const uint64_t seed[2], const struct mb_slice *pieces, size_t coun
         size_t left = pieces[i].len;
 
         for (const char *p = pieces[i].data; left > 0;) {
-            uint64_t word = 0;
-            size_t take = left < sizeof(word) ? left : sizeof(word);
+            size_t take = left < sizeof(uint64_t) ? left : sizeof(uint64_t);
+            uint64_t word = mb_slice_word(p, take);
 
-            memcpy(&word, p, take);
             a = fold(a ^ word, UINT64_C(0x9fb21c651e98df25) ^ seed[1]);
             b = fold(b + word, UINT64_C(0xd6e8feb86659fd93) ^ seed[0]) + a;
             p += take;

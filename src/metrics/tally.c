@@ -36,11 +36,7 @@ uint64_t mb_tally_hash(uint64_t seed, struct mb_slice text)
         memcpy(&word, text.data + i, 8);
         hash = mb_tally_mix(hash, word);
     }
-    word = 0;
-    if (i < text.len) {
-        memcpy(&word, text.data + i, text.len - i);
-    }
-    return mb_tally_mix(hash, word);
+    return mb_tally_mix(hash, mb_slice_word(text.data + i, text.len - i));
 }
 
 /* --- the writer --- */

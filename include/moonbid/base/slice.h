@@ -73,13 +73,37 @@ long mb_slice_find(struct mb_slice s, struct mb_slice part);
  * without `sep` returns all and leaves `*rest` absent. Call while mb_slice_present(*rest). */
 struct mb_slice mb_slice_cut(struct mb_slice *rest, char sep);
 
-/* A decimal integer that fills the whole slice, sign allowed. False, and *out unchanged, where it is
- * not one or does not fit. */
+/* A decimal integer that fills the whole slice, sign allowed. False, and *out unchanged, where it
+ * is not one or does not fit. */
 bool mb_slice_to_i64(struct mb_slice s, int64_t *out);
 
-/* Bytes (1 to 4) of the well-formed UTF-8 sequence that `s` begins with; 0 where it does not begin with one:
- * overlong forms, surrogates and what is past U+10FFFF are not well-formed. */
+/* Bytes (1 to 4) of the well-formed UTF-8 sequence that `s` begins with; 0 where it does not begin
+ * with one: overlong forms, surrogates and what is past U+10FFFF are not well-formed. */
 size_t mb_slice_utf8(struct mb_slice s);
+
+/* Up to eight bytes as they would stand in a word of zeros; for hashes. Copying so few by memcpy is
+ * a call, and reading the word behind it waits for the bytes to arrive. */
+static inline uint64_t mb_slice_word(const char *bytes, size_t len)
+{
+    uint64_t word = 0;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    if (len == sizeof(word)) {
+        memcpy(&word, bytes, sizeof(word));
+    } else if (len >= 4) { /* two halves that overlap are alike where they do */
+        uint32_t first, last;
+        memcpy(&first, bytes, 4);
+        memcpy(&last, bytes + len - 4, 4);
+        word = first | (uint64_t)last << (len - 4) * 8;
+    } else if (len > 0) {
+        word = (uint64_t)(unsigned char)bytes[0] |
+               (uint64_t)(unsigned char)bytes[len / 2] << len / 2 * 8 |
+               (uint64_t)(unsigned char)bytes[len - 1] << (len - 1) * 8;
+    }
+#else
+    memcpy(&word, bytes, len);
+#endif
+    return word;
+}
 
 /* 64-bit hash for tables in this process (not for anything signed or stored). */
 uint64_t mb_slice_hash(struct mb_slice s);

@@ -132,6 +132,20 @@ static void the_hash_looks_at_every_byte_and_the_length(void **state)
     assert_true(mb_slice_hash(MB_SLICE("")) == mb_slice_hash(MB_SLICE_NONE));
 }
 
+static void a_short_text_is_a_word_with_zeros_behind(void **state)
+{
+    (void)state;
+    for (size_t len = 0; len <= sizeof(uint64_t); len++) {
+        char *exact = malloc(len ? len : 1); /* a read past its end is the sanitizer's */
+        for (size_t i = 0; i < len; i++)
+            exact[i] = (char)(0x81 + 0x11 * i);
+        uint64_t expected = 0;
+        memcpy(&expected, exact, len);
+        assert_true(mb_slice_word(exact, len) == expected);
+        free(exact);
+    }
+}
+
 static void a_failure_carries_its_words_and_cuts_long_ones(void **state)
 {
     (void)state;
@@ -164,6 +178,7 @@ int main(void)
         cmocka_unit_test(well_formed_utf8_is_told_from_the_rest),
         cmocka_unit_test(searching_and_cutting),
         cmocka_unit_test(the_hash_looks_at_every_byte_and_the_length),
+        cmocka_unit_test(a_short_text_is_a_word_with_zeros_behind),
         cmocka_unit_test(a_failure_carries_its_words_and_cuts_long_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
