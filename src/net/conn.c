@@ -38,11 +38,7 @@
 #include "internal.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <linux/sockios.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 /* --- closing --- */
@@ -78,15 +74,6 @@ void mb__net_conn_close(struct mb__net_conn *conn)
 {
     if (let_go(conn))
         uv_close((uv_handle_t *)&conn->tcp, on_closed);
-}
-
-/* Bytes of answers that the kernel has taken and the peer has not. */
-static size_t untaken_bytes(const struct mb__net_conn *conn)
-{
-    uv_os_fd_t fd;
-    int bytes = 0;
-    bool known = uv_fileno((const uv_handle_t *)&conn->tcp, &fd) == 0 && ioctl(fd, SIOCOUTQ, &bytes) == 0;
-    return known && bytes > 0 ? (size_t)bytes : 0;
 }
 
 /* With a reset: otherwise the kernel would go on holding what the peer does not take. */
@@ -125,23 +112,6 @@ static void on_written(uv_write_t *write, int status)
         mb__net_conn_turn(conn, NULL, 0);
 }
 
-/* What the socket takes at once, or a negative error code. uv_try_write would do as well, but by way of write, which
- * costs a bid a hundredth more in the kernel than what is made for sockets. */
-static ssize_t send_now(const struct mb__net_conn *conn, struct mb_slice bytes)
-{
-    uv_os_fd_t fd;
-    ssize_t sent;
-    int failed = uv_fileno((const uv_handle_t *)&conn->tcp, &fd);
-    if (failed != 0)
-        return failed;
-    do
-        sent = send(fd, bytes.data, bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-    while (sent < 0 && errno == EINTR);
-    if (sent < 0)
-        return errno == EAGAIN || errno == ENOBUFS ? 0 : -errno;
-    return sent;
-}
-
 /* Gives the outbox to the socket; what the socket does not take at once goes by uv_write. */
 static void send_out(struct mb__net_conn *conn)
 {
@@ -149,7 +119,7 @@ static void send_out(struct mb__net_conn *conn)
     if (outbox == NULL || conn->writing != NULL)
         return;
     struct mb_slice bytes = mb_buf_slice(&outbox->buf);
-    ssize_t sent = send_now(conn, bytes);
+    ssize_t sent = mb__net_socket_send(&conn->tcp, bytes);
     if (sent < 0) {
         mb__net_conn_close(conn);
         return;
@@ -270,25 +240,31 @@ static void take_bytes(struct mb__net_conn *conn, char *data, size_t len)
     }
 }
 
+/* There is something to read. It is received here: for a buffer without length libuv does not read itself but calls on_read with
+ * UV_ENOBUFS, and only there may the connection be stopped or closed. */
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     (void)suggested;
-    struct mb_http_server *server = MB__NET_OF(handle, struct mb__net_conn, tcp)->server;
-    *buf = uv_buf_init(server->read_buf, sizeof(server->read_buf));
+    struct mb__net_conn *conn = MB__NET_OF(handle, struct mb__net_conn, tcp);
+    struct mb_http_server *server = conn->server;
+    server->received = mb__net_socket_receive(&conn->tcp, server->read_buf, sizeof(server->read_buf));
+    *buf = uv_buf_init(NULL, 0);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
 {
+    (void)buf;
     struct mb__net_conn *conn = MB__NET_OF(stream, struct mb__net_conn, tcp);
-    if (nread > 0) {
-        conn->server->counters.bytes_in += (uint64_t)nread;
+    struct mb_http_server *server = conn->server;
+    ssize_t received = nread == UV_ENOBUFS ? server->received : nread;
+    if (received > 0) {
+        server->counters.bytes_in += (uint64_t)received;
         if (!conn->deaf)
-            mb__net_conn_turn(conn, buf->base, (size_t)nread);
-    } else if (nread == UV_EOF && !conn->lingering) {
+            mb__net_conn_turn(conn, server->read_buf, (size_t)received);
+    } else if (received == UV_EOF && !conn->lingering) {
         conn->eof = true;
-        conn->reading = false; /* libuv has stopped it */
         mb__net_conn_turn(conn, NULL, 0);
-    } else if (nread < 0) {
+    } else if (received < 0) {
         mb__net_conn_close(conn);
     }
 }
@@ -400,7 +376,7 @@ void mb__net_conn_want_turn(struct mb__net_conn *conn)
 /* The end stands behind the last answer: who takes that goes on being waited for, who does not is cut. */
 static void expire_lingering(struct mb__net_conn *conn)
 {
-    size_t left = untaken_bytes(conn);
+    size_t left = mb__net_socket_untaken(&conn->tcp);
     bool is_first = conn->write_left == 0;
     if (left == 0) {
         mb__net_conn_close(conn);
@@ -426,7 +402,7 @@ void mb__net_conn_expire(struct mb__net_conn *conn)
     }
     conn->server->counters.timeouts++;
     if (conn->wait == MB__NET_WAIT_WRITE ||
-        (conn->wait == MB__NET_WAIT_REQUEST && untaken_bytes(conn) > 0)) {
+        (conn->wait == MB__NET_WAIT_REQUEST && mb__net_socket_untaken(&conn->tcp) > 0)) {
         cut(conn);
         return;
     }

@@ -4,7 +4,7 @@
  * Threads:  everything on the loop's thread.
  * Files:    message.c reads one HTTP message, chunk.c its chunks; check.c says what a request must
  * be beyond that; inflate.c unpacks a compressed body; forwarded.c finds
- * out who called through proxies; conn.c is the life of a connection; respond.c puts answers in order; timers.c
+ * out who called through proxies; conn.c is the life of a connection; socket.c its bytes; respond.c puts answers in order; timers.c
  * ends what takes too long; server.c listens, accepts, drains; client.c and client_conn.c are the
  * other side.
  */
@@ -297,6 +297,7 @@ struct mb_http_server {
 
     struct mb__net_inflate *inflate; /* NULL before the first compressed body */
     struct mb_http_header headers[MB__NET_FIELDS_MAX]; /* of the request being handled */
+    ssize_t received; /* between on_alloc and on_read: bytes in read_buf, or why there are none */
     char read_buf[MB__NET_READ_BYTES];
 };
 
@@ -313,6 +314,12 @@ void mb__net_give_outbox(struct mb_http_server *server, struct mb__net_outbox *o
 struct mb_http_exchange *mb__net_take_exchange(struct mb_http_server *server);
 void mb__net_give_exchange(struct mb_http_exchange *exchange);
 void mb__net_pool_fini(struct mb_http_server *server);
+
+/* socket.c: what is there at once, or may be sent at once: so many bytes, 0 for none, or a negative error code of libuv. */
+ssize_t mb__net_socket_receive(const uv_tcp_t *tcp, char *out, size_t size); /* UV_EOF: the peer sends no more */
+ssize_t mb__net_socket_send(const uv_tcp_t *tcp, struct mb_slice bytes);
+/* Bytes of answers that the kernel has taken and the peer has not. */
+size_t mb__net_socket_untaken(const uv_tcp_t *tcp);
 
 /* conn.c */
 void mb__net_conn_accept(struct mb__net_listener *listener);

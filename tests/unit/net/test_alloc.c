@@ -2,7 +2,7 @@
  * calls one read and one write beside the loop's wait. What the bidder takes in between is counted
  * by unit/bidder/alloc.
  *
- * This program's own malloc, calloc, realloc, read, write, send, writev and epoll_ctl stand before those
+ * This program's own malloc, calloc, realloc, read, recv, write, send, writev and epoll_ctl stand before those
  * of the C library and count; libuv calls them too.
  */
 #include "rig.h"
@@ -56,6 +56,12 @@ ssize_t read(int fd, void *data, size_t size)
     return syscall(SYS_read, fd, data, size);
 }
 
+ssize_t recv(int fd, void *data, size_t size, int flags)
+{
+    atomic_fetch_add(&calls.reads, 1);
+    return syscall(SYS_recvfrom, fd, data, size, flags, NULL, NULL);
+}
+
 ssize_t write(int fd, const void *data, size_t size)
 {
     atomic_fetch_add(&calls.writes, 1);
@@ -98,7 +104,7 @@ static void on_request(void *user, struct mb_http_exchange *exchange,
 static bool hear(int fd, size_t *heard)
 {
     char answer[4096];
-    ssize_t n = recv(fd, answer, sizeof(answer), MSG_DONTWAIT);
+    ssize_t n = recvfrom(fd, answer, sizeof(answer), MSG_DONTWAIT, NULL, NULL);
 
     *heard += n > 0 ? (size_t)n : 0;
     return *heard > BODY_BYTES / 2 + 40;
