@@ -165,7 +165,8 @@ enum mb_guard_alarm {
     MB_GUARD_ALARM_SILENCE,  /* bids go out, nothing comes back */
     MB_GUARD_ALARM_UNBOOKED, /* wins come in, none of them books */
 };
-enum { MB_GUARD_UNBOOKED_WINS_MAX = 1000 };
+/* So many wins of a price by the thousand, over so long at least: bookings follow their wins by some seconds. */
+enum { MB_GUARD_UNBOOKED_WINS_MAX = 1000, MB_GUARD_UNBOOKED_MS = 10000 };
 
 /* How long bids may go unanswered; 0 (at first): for ever. Holds for all processes. */
 void mb_guard_set_silence(struct mb_guard *guard, int64_t silence_ms);

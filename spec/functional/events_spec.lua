@@ -90,24 +90,4 @@ describe('events', function()
     assert.matches('\nmoonbid_odd_prices_total{kind="repriced"} 2\n', server:admin('GET', '/metrics').body, 1, true)
     assert.equal(1250000, status().strategies[1].spend_nanos)
   end)
-
-  it('stop a strategy after 1,000 wins of which none books, with an alarm, until it is resumed', function()
-    server:expect_error 'strategy stopped until it is resumed'
-    local connection = server:connect()
-    local function win()
-      local url = dkjson.decode(server:post('/openrtb/bid', OPENRTB, connection).body).seatbid[1].bid[1].nurl
-      assert.equal(200, server:get(url:match '^https?://[^/]+(/n/[^?]+)', connection).status)
-    end
-    for _ = 1, 999 do win() end
-    assert.equal(200, server:post('/openrtb/bid', OPENRTB).status)
-    win()
-    Server.poll('the strategy is stopped', 10, function() return server:post('/openrtb/bid', OPENRTB).status == 204 end)
-    local row = status().strategies[1]
-    assert.equal('wins come in, but none of them books money', row.alarm)
-    assert.equal(0, row.spend_nanos)
-    assert.matches('strategy stopped until it is resumed strategy=a', server:log(), 1, true)
-    assert.equal(200, server:admin('POST', '/strategies/a/resume').status)
-    Server.poll('it bids again', 10, function() return server:post('/openrtb/bid', OPENRTB).status == 200 end)
-    connection:close()
-  end)
 end)

@@ -2,7 +2,8 @@
  *
  *     silence    bids go out, and for so long nothing at all has come back: the notice URL may be
  *                wrong, and wins cost money that nobody books
- *     unbooked   wins come in, but none of the notices that book them: a macro, a missing burl
+ *     unbooked   wins come in, but none of the notices that book them: a macro, a missing burl. Only prices by the thousand
+ *                count: a win that is paid by the click costs nothing without one, and most have none
  *
  * A strategy that was stopped stays so until the operator resumes it: what is wrong is outside, and
  * bidding on would only cost more.
@@ -64,14 +65,27 @@ void mb__alarm_bid(struct mb_guard *guard, struct mb__slot *slot, int64_t now_ms
     }
 }
 
+/* Whether too many wins stand without a booking for too long. */
+static bool is_unbooked(struct mb__slot *slot, int64_t now_ms)
+{
+    uint32_t wins = atomic_fetch_add(&slot->unbooked_wins, 1) + 1;
+    int64_t since_ms = atomic_load_explicit(&slot->unbooked_ms, memory_order_relaxed);
+
+    if (wins == 1 || now_ms < since_ms) { /* the first, or the clock was set back */
+        atomic_store_explicit(&slot->unbooked_ms, now_ms, memory_order_relaxed);
+        return false;
+    }
+    return wins >= MB_GUARD_UNBOOKED_WINS_MAX && now_ms - since_ms >= MB_GUARD_UNBOOKED_MS;
+}
+
 void mb__alarm_event(struct mb_guard *guard, struct mb__slot *slot, uint32_t slot_index,
                      const struct mb_event *event)
 {
     atomic_store(&slot->unanswered_ms, 0);
     if (event->books) {
         atomic_store(&slot->unbooked_wins, 0);
-    } else if (event->type == MB_EVENT_WIN &&
-               atomic_fetch_add(&slot->unbooked_wins, 1) + 1 >= MB_GUARD_UNBOOKED_WINS_MAX) {
+    } else if (event->type == MB_EVENT_WIN && event->model == MB_MODEL_CPM &&
+               is_unbooked(slot, event->time_ms)) {
         raise(guard, slot, slot_index, MB_GUARD_ALARM_UNBOOKED);
     }
 }

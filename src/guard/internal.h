@@ -118,6 +118,7 @@ struct mb__slot {
     struct mb__overrun overrun;
     _Atomic uint32_t alarm;           /* enum mb_guard_alarm */
     _Atomic uint32_t unbooked_wins;   /* since something booked */
+    _Atomic int64_t unbooked_ms;      /* the first of them */
     _Atomic int64_t unanswered_ms;    /* the first bid since something came back; 0: none */
     _Atomic int64_t last_bid_ms;
     struct mb__traffic traffic;

@@ -62,11 +62,25 @@ static void bid(struct fixture *f, int64_t now_ms)
                      MB_NOBID_BID);
 }
 
-static void tell(struct fixture *f, enum mb_event_type type, bool books)
+static void tell_at(struct fixture *f, enum mb_event_type type, bool books, enum mb_model model,
+                    int64_t now_ms)
 {
-    struct mb_event event = {.type = type, .books = books, .time_ms = NOW, .model = MB_MODEL_CPM};
+    struct mb_event event = {.type = type, .books = books, .time_ms = now_ms, .model = model};
 
     mb_guard_book(f->guard, &f->strategy, f->strategy.guard_slot, &event);
+}
+
+static void tell(struct fixture *f, enum mb_event_type type, bool books)
+{
+    tell_at(f, type, books, MB_MODEL_CPM, NOW);
+}
+
+/* So many wins that do not book, from `first_ms` to `last_ms`. */
+static void win(struct fixture *f, int count, enum mb_model model, int64_t first_ms, int64_t last_ms)
+{
+    for (int i = 0; i < count; i++) {
+        tell_at(f, MB_EVENT_WIN, false, model, i == count - 1 ? last_ms : first_ms);
+    }
 }
 
 static void silence_stops_it_until_it_is_resumed(void **state)
@@ -122,19 +136,52 @@ static void it_is_off_unless_it_is_set(void **state)
 static void wins_that_never_book_stop_it(void **state)
 {
     struct fixture *f = *state;
+    enum { LAST = MB_GUARD_UNBOOKED_WINS_MAX - 1 };
 
-    for (int i = 0; i < MB_GUARD_UNBOOKED_WINS_MAX - 1; i++) {
-        tell(f, MB_EVENT_WIN, false);
-    }
+    win(f, LAST, MB_MODEL_CPM, NOW, NOW + MINUTE);
     tell(f, MB_EVENT_BILLING, true); /* one that does: all is well */
-    for (int i = 0; i < MB_GUARD_UNBOOKED_WINS_MAX - 1; i++) {
-        tell(f, MB_EVENT_WIN, false);
-    }
+    win(f, LAST, MB_MODEL_CPM, NOW, NOW + MINUTE);
     assert_int_equal(may(f, NOW), MB_NOBID_BID);
-    tell(f, MB_EVENT_WIN, false);
+    win(f, 1, MB_MODEL_CPM, NOW, NOW + MINUTE);
     assert_int_equal(may(f, NOW), MB_NOBID_MONEY_GUARD);
     assert_int_equal(mb_guard_alarm(f->guard, f->strategy.guard_slot), MB_GUARD_ALARM_UNBOOKED);
     assert_int_equal(f->lines, 1);
+}
+
+/* A busy strategy wins as often while the first page is still being rendered. */
+static void bookings_have_time_to_follow_their_wins(void **state)
+{
+    struct fixture *f = *state;
+    enum { WINS = 3 * MB_GUARD_UNBOOKED_WINS_MAX };
+
+    win(f, WINS, MB_MODEL_CPM, NOW, NOW + MB_GUARD_UNBOOKED_MS - 1);
+    assert_int_equal(may(f, NOW), MB_NOBID_BID);
+    tell(f, MB_EVENT_BILLING, true);
+    win(f, WINS, MB_MODEL_CPM, NOW + MB_GUARD_UNBOOKED_MS, NOW + MB_GUARD_UNBOOKED_MS + MINUTE / 10);
+    assert_int_equal(may(f, NOW), MB_NOBID_BID);
+    win(f, 1, MB_MODEL_CPM, NOW, NOW + 2 * MB_GUARD_UNBOOKED_MS);
+    assert_int_equal(may(f, NOW), MB_NOBID_MONEY_GUARD);
+}
+
+/* The time is counted again from where the clock was set to. */
+static void a_clock_set_back_delays_the_alarm_no_longer(void **state)
+{
+    struct fixture *f = *state;
+
+    win(f, MB_GUARD_UNBOOKED_WINS_MAX, MB_MODEL_CPM, NOW, NOW - 60 * MINUTE);
+    assert_int_equal(may(f, NOW), MB_NOBID_BID);
+    win(f, 1, MB_MODEL_CPM, NOW, NOW - 60 * MINUTE + MB_GUARD_UNBOOKED_MS);
+    assert_int_equal(may(f, NOW), MB_NOBID_MONEY_GUARD);
+}
+
+/* One click in a few thousand impressions is nothing unusual. */
+static void wins_that_are_paid_by_the_click_are_no_alarm(void **state)
+{
+    struct fixture *f = *state;
+
+    win(f, 3 * MB_GUARD_UNBOOKED_WINS_MAX, MB_MODEL_CPC, NOW, NOW + MINUTE);
+    win(f, 3 * MB_GUARD_UNBOOKED_WINS_MAX, MB_MODEL_SMART_CPC, NOW, NOW + MINUTE);
+    assert_int_equal(may(f, NOW), MB_NOBID_BID);
 }
 
 static void wins_that_book_are_no_alarm(void **state)
@@ -154,7 +201,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(silence_stops_it_until_it_is_resumed), TEST(any_notice_ends_the_silence),
         TEST(a_night_without_bids_is_no_silence),   TEST(it_is_off_unless_it_is_set),
-        TEST(wins_that_never_book_stop_it),         TEST(wins_that_book_are_no_alarm),
+        TEST(wins_that_never_book_stop_it),         TEST(bookings_have_time_to_follow_their_wins),
+        TEST(a_clock_set_back_delays_the_alarm_no_longer),
+        TEST(wins_that_are_paid_by_the_click_are_no_alarm),
+        TEST(wins_that_book_are_no_alarm),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
