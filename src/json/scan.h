@@ -86,22 +86,23 @@ static inline const char *mb__json_skip_plain_until(const char *p, const char *e
     return p;
 }
 
-/* In a document's text: the first byte from `p` on that is no digit. */
-static inline const char *mb__json_skip_digits(const char *p)
+/* In a document's text: the first byte from `i` on that is no digit. */
+static inline size_t mb__json_skip_digits(const char *text, size_t i)
 {
 #ifdef __SSE2__
-    for (;; p += 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i values = _mm_sub_epi8(bytes, _mm_set1_epi8('0'));
-        __m128i digits = _mm_cmpeq_epi8(_mm_min_epu8(values, _mm_set1_epi8(9)), values);
-        unsigned others = (unsigned)_mm_movemask_epi8(digits) ^ 0xffff;
-        if (others)
-            return p + __builtin_ctz(others);
+    /* Turned round so that as signed numbers the digits are the least. */
+    const __m128i zero_to_least = _mm_set1_epi8((char)(0x80 - '0')), nine = _mm_set1_epi8(-128 + 9);
+    for (;; i += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(text + i));
+        __m128i others = _mm_cmpgt_epi8(_mm_add_epi8(bytes, zero_to_least), nine);
+        unsigned mask = (unsigned)_mm_movemask_epi8(others);
+        if (mask)
+            return i + (unsigned)__builtin_ctz(mask);
     }
 #else
-    while (*p >= '0' && *p <= '9')
-        p++;
-    return p;
+    while (text[i] >= '0' && text[i] <= '9')
+        i++;
+    return i;
 #endif
 }
 

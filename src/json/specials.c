@@ -1,14 +1,11 @@
-/* specials.c - a window of the text is looked at, 64 bytes at a time; see specials.h. */
+/* specials.c - a text is looked at, 64 bytes at a time; see specials.h. */
 #include "specials.h"
 
 #include <assert.h>
 
 #include "scan.h"
 
-#define BLOCK 64
-
-static_assert((int)MB__JSON_PAD >= BLOCK && MB__JSON_WINDOW % BLOCK == 0,
-              "a block may begin at the last byte");
+static_assert((int)MB__JSON_PAD >= MB__JSON_BLOCK, "a block may begin at the last byte");
 
 /* A bit for each byte of a block. */
 static inline uint64_t look_at(const char *p)
@@ -19,7 +16,7 @@ static inline uint64_t look_at(const char *p)
            (uint64_t)mb__json_specials_of_16(p + 48) << 48;
 #else
     uint64_t bits = 0;
-    for (int i = 0; i < BLOCK; i++) {
+    for (int i = 0; i < MB__JSON_BLOCK; i++) {
         unsigned char c = (unsigned char)p[i];
         bits |= (uint64_t)(c < 0x20 || c >= 0x80 || c == '"' || c == '\\') << i;
     }
@@ -27,27 +24,11 @@ static inline uint64_t look_at(const char *p)
 #endif
 }
 
-/* Fills the list from the next window. */
-static void look_ahead(struct mb__json_specials *s)
+const uint64_t *mb__json_specials(struct mb_arena *arena, struct mb_slice text)
 {
-    uint32_t *place = s->places, at = s->seen;
-    uint32_t stop = s->end - at < MB__JSON_WINDOW ? s->end + 1 : at + MB__JSON_WINDOW;
-    for (; at < stop; at += BLOCK) {
-        for (uint64_t bits = look_at(s->text + at); bits; bits &= bits - 1)
-            *place++ = at + (uint32_t)__builtin_ctzll(bits);
-    }
-    place[0] = place[1] = MB__JSON_NO_PLACE;
-    s->seen = at;
-    s->next = s->places;
-}
-
-uint32_t mb__json_special_ahead(struct mb__json_specials *s, uint32_t from)
-{
-    for (;;) {
-        while (*s->next < from)
-            s->next++;
-        if (*s->next != MB__JSON_NO_PLACE)
-            return *s->next++;
-        look_ahead(s);
-    }
+    size_t blocks = text.len / MB__JSON_BLOCK + 1; /* the zero that ends the text in the last */
+    uint64_t *bits = mb_xarena_alloc_raw(arena, blocks * sizeof(*bits));
+    for (size_t i = 0; i < blocks; i++)
+        bits[i] = look_at(text.data + i * MB__JSON_BLOCK);
+    return bits;
 }

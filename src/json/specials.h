@@ -5,50 +5,41 @@
  * Looking for a string's end from its beginning makes each step of the tokenizer wait for the one
  * before: load, compare, count, only then is known where the next key is looked for. So bytes that
  * are not plain inside a string (a quote, a backslash, a control byte, a byte of a longer UTF-8
- * sequence) are found for some hundreds of bytes at once, in whatever they stand, and their places
- * put down in a list. A string without escapes has its two quotes beside each other in it. That
- * takes as many instructions and a quarter less time.
+ * sequence) are found in all of the text before it is walked through, and for each byte a bit is
+ * put down. A string without escapes is then two bits that follow each other.
  */
 #ifndef MB_JSON_SPECIALS_H
 #define MB_JSON_SPECIALS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
-enum { MB__JSON_WINDOW = 512 }; /* bytes that are looked at together */
+#include "moonbid/base.h"
 
-#define MB__JSON_NO_PLACE UINT32_MAX
+enum { MB__JSON_BLOCK = 64 }; /* bytes of the text that share a word */
 
-struct mb__json_specials {
-    const char
-        *text;      /* with MB__JSON_PAD zeros behind it: the first of them is one of these bytes */
-    uint32_t end;   /* where that stands */
-    uint32_t seen;  /* so far the text was looked at */
-    uint32_t *next; /* in the list */
-    uint32_t places[MB__JSON_WINDOW + 2]; /* in order, then MB__JSON_NO_PLACE twice */
+/* Bit i % 64 of word i / 64 is that of byte i. The first of the zeros behind the text has one too,
+ * so that there is always a next one.
+ *
+ * Wants: text  with MB__JSON_PAD zeros behind it. */
+const uint64_t *mb__json_specials(struct mb_arena *arena, struct mb_slice text);
+
+/* Where a special is, and those behind it in its block. */
+struct mb__json_special {
+    size_t at;
+    uint64_t behind;
 };
 
-static inline void mb__json_specials_init(struct mb__json_specials *s, const char *text,
-                                          uint32_t len)
+/* The first from `from` on, which must not be past the end. */
+static inline struct mb__json_special mb__json_special_from(const uint64_t *specials, size_t from)
 {
-    s->text = text;
-    s->end = len;
-    s->seen = 0;
-    s->next = s->places;
-    s->places[0] = s->places[1] = MB__JSON_NO_PLACE;
-}
-
-/* The first of these bytes from `from` on, which must not be past the end, nor before an earlier
- * answer. */
-uint32_t mb__json_special_ahead(struct mb__json_specials *s, uint32_t from);
-
-/* The same for what is behind a quote, that mostly stands next in the list. */
-static inline uint32_t mb__json_special_behind(struct mb__json_specials *s, uint32_t quote)
-{
-    uint32_t *next = s->next;
-    if (__builtin_expect(next[0] != quote || next[1] == MB__JSON_NO_PLACE, 0))
-        return mb__json_special_ahead(s, quote + 1);
-    s->next = next + 2;
-    return next[1];
+    const uint64_t *word = specials + from / MB__JSON_BLOCK;
+    uint64_t bits = *word & UINT64_MAX << from % MB__JSON_BLOCK;
+    while (!bits)
+        bits = *++word;
+    return (struct mb__json_special){.at = (size_t)(word - specials) * MB__JSON_BLOCK +
+                                           (unsigned)__builtin_ctzll(bits),
+                                     .behind = bits & (bits - 1)};
 }
 
 #endif /* MB_JSON_SPECIALS_H */

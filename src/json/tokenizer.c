@@ -4,6 +4,10 @@
  * the pass stands it need not ask whether the text goes on: it finds a byte that does not fit, and
  * only then looks whether that is the end. Copying costs a fiftieth of what those questions did.
  *
+ * Where strings may end was found before (specials.h). Of the block of the text that the pass is
+ * in, it holds the specials that no string has used up. Outside of strings only blanks are special:
+ * wherever a string begins, its opening quote is the next special, or in a block further on.
+ *
  * No stack: an open container's token holds the way back to the one around it where its end and its
  * count will be. The last byte of an open container says whether a key is due. So hostile nesting
  * costs nothing. Tokens grow in the arena by doubling from a guess after the text's length;
@@ -13,8 +17,8 @@
  * seldom (blanks, escapes, other than ASCII, errors, growing) is in functions of its own, never
  * inlined, which do not get to see `struct pass`: its parts stay in registers.
  *
- * Functions take the place in the text and return the place behind what they read, or NULL after
- * fail_at().
+ * Functions that move the pass return false after fail_at(); those that are given a place return
+ * the one behind what they read, or NOWHERE.
  */
 #include "internal.h"
 #include "scan.h"
@@ -23,57 +27,70 @@
 #define BYTES_PER_TOKEN_GUESS 6
 #define LEAST_CAPACITY 16
 #define TOKENS_A_STEP 2 /* a key and its value */
+#define NOWHERE SIZE_MAX
 
 #define HOT static inline __attribute__((always_inline))
 #define COLD static __attribute__((noinline, cold))
+#define MOSTLY(condition) __builtin_expect((condition), 1)
 
 /* What does not change from value to value. */
 struct scanner {
     struct mb_json *doc;
-    const char *begin;
-    const char *end;                   /* the first zero behind the text */
+    const char *text; /* zeros behind it */
+    size_t len;
+    const uint64_t *specials;          /* of all of the text */
     const struct mb_json_token *limit; /* from here on there is no room for a step */
-    int code;                          /* result once a function returned NULL */
+    uint32_t depth;                    /* containers that are open */
+    int code;                          /* result once a function failed */
     struct mb_error *err;              /* may be NULL */
-    struct mb__json_specials specials;
 };
 
 /* Where the pass stands. */
 struct pass {
+    size_t i;                        /* the byte that is next */
+    size_t block;                    /* where the specials' block begins */
+    uint64_t specials;               /* those ahead in it */
     struct mb_json_token *at;        /* the next token */
     struct mb_json_token *container; /* the innermost that is open; the first token before one is */
-    uint32_t count;                  /* its members that are behind */
-    uint32_t depth;                  /* containers that are open */
-    char closer;                     /* its closing bracket; 0 where none is open */
 };
 
-COLD const char *fail_at(struct scanner *s, int code, const char *at, const char *what)
+COLD bool fail_at(struct scanner *s, int code, size_t at, const char *what)
 {
-    s->code = mb_fail_at(s->err, code, (long)(at - s->begin), "%s", what);
-    return NULL;
+    s->code = mb_fail_at(s->err, code, (long)at, "%s", what);
+    return false;
 }
 
-/* `p` stands on the byte that does not fit. */
-COLD const char *fail_syntax(struct scanner *s, const char *p, const char *what)
+/* `at`: the byte that does not fit. */
+COLD bool fail_syntax(struct scanner *s, size_t at, const char *what)
 {
-    return fail_at(s, MB_ESYNTAX, p, p == s->end ? "the text ends too early" : what);
+    return fail_at(s, MB_ESYNTAX, at, at == s->len ? "the text ends too early" : what);
 }
 
-/* The first byte from `p` on that is no blank. */
-static __attribute__((noinline)) const char *skip_blanks(const char *p)
+/* The first byte from `i` on that is no blank, and the specials ahead in its block. */
+COLD struct mb__json_special find_no_blank(const struct scanner *s, size_t i)
 {
-    while (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')
-        p++;
-    return p;
+    const char *text = s->text;
+    while (text[i] == ' ' || text[i] == '\n' || text[i] == '\r' || text[i] == '\t')
+        i++;
+    uint64_t behind = s->specials[i / MB__JSON_BLOCK] & UINT64_MAX << i % MB__JSON_BLOCK;
+    return (struct mb__json_special){.at = i, .behind = behind};
 }
 
-/* Where `c` stands, at `p` or with blanks before it; NULL where something else does. */
-HOT const char *find(struct scanner *s, const char *p, char c, const char *what)
+HOT void skip_blanks(const struct scanner *s, struct pass *t)
 {
-    if (__builtin_expect(*p == c, 1))
-        return p;
-    p = skip_blanks(p);
-    return *p == c ? p : fail_syntax(s, p, what);
+    struct mb__json_special next = find_no_blank(s, t->i);
+    t->i = next.at;
+    t->block = next.at - next.at % MB__JSON_BLOCK;
+    t->specials = next.behind;
+}
+
+/* Whether `c` is next, or blanks and then `c`, which is next then. */
+HOT bool find(struct scanner *s, const char *text, struct pass *t, char c, const char *what)
+{
+    if (MOSTLY(text[t->i] == c))
+        return true;
+    skip_blanks(s, t);
+    return text[t->i] == c || fail_syntax(s, t->i, what);
 }
 
 /* Room for so many tokens: `used` of them are there. */
@@ -91,11 +108,11 @@ static void make_room(struct scanner *s, size_t capacity, size_t used)
 /* Makes room for a step of `due` more tokens at `at`, and gives where that is now. NULL at the
  * limit. */
 COLD struct mb_json_token *grow(struct scanner *s, const struct mb_json_token *at, size_t due,
-                                const char *p)
+                                size_t i)
 {
     size_t used = (size_t)(at - s->doc->tokens);
     if (used + due > MB_JSON_MAX_TOKENS) {
-        (void)fail_at(s, MB_ENOMEM, p, "too many values");
+        (void)fail_at(s, MB_ENOMEM, i, "too many values");
         return NULL;
     }
     size_t capacity = used < MB_JSON_MAX_TOKENS / 2 ? used * 2 : MB_JSON_MAX_TOKENS;
@@ -104,11 +121,11 @@ COLD struct mb_json_token *grow(struct scanner *s, const struct mb_json_token *a
 }
 
 /* Writes a token for the text from `from` up to `to`. */
-HOT void put(const char *begin, struct mb_json_token *at, enum mb_json_type type, unsigned flags,
-             const char *from, const char *to)
+HOT void put(struct mb_json_token *at, enum mb_json_type type, unsigned flags, size_t from,
+             size_t to)
 {
-    at->start = (uint32_t)(from - begin);
-    at->end = (uint32_t)(to - begin);
+    at->start = (uint32_t)from;
+    at->end = (uint32_t)to;
     at->span = 1;
     at->type = (uint8_t)type;
     at->flags = (uint8_t)flags;
@@ -123,10 +140,10 @@ static bool is_hex(char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-/* `p` stands on the backslash. Surrogates are not paired here: a lone one is decoded as U+FFFD. */
-static const char *scan_escape(struct scanner *s, const char *p)
+/* `i`: the backslash. Surrogates are not paired here: a lone one is decoded as U+FFFD. */
+static size_t scan_escape(struct scanner *s, size_t i)
 {
-    switch (*++p) {
+    switch (s->text[++i]) {
     case '"':
     case '\\':
     case '/':
@@ -135,244 +152,276 @@ static const char *scan_escape(struct scanner *s, const char *p)
     case 'n':
     case 'r':
     case 't':
-        return p + 1;
+        return i + 1;
     case 'u':
-        p++;
-        for (int i = 0; i < 4; i++, p++) {
-            if (!is_hex(*p))
-                return fail_syntax(s, p, "not a hexadecimal digit");
+        i++;
+        for (size_t end = i + 4; i < end; i++) {
+            if (!is_hex(s->text[i])) {
+                (void)fail_syntax(s, i, "not a hexadecimal digit");
+                return NOWHERE;
+            }
         }
-        return p;
+        return i;
     default:
-        return fail_syntax(s, p, "no such escape");
+        (void)fail_syntax(s, i, "no such escape");
+        return NOWHERE;
     }
 }
 
-/* `p` stands on a byte of a string that is not plain, and not the closing quote. */
-static __attribute__((noinline)) const char *scan_special(struct scanner *s, const char *p,
-                                                          unsigned *flags)
+/* `i`: a byte of a string that is not plain, and not the closing quote. */
+static size_t scan_special(struct scanner *s, size_t i, unsigned *flags)
 {
+    const char *p = s->text + i;
     if (*p == '\\') {
         *flags = MB__JSON_ESCAPES;
-        return scan_escape(s, p);
+        return scan_escape(s, i);
     }
-    size_t len = (unsigned char)*p < 0x20 ? 0 : mb_slice_utf8(mb_slice(p, (size_t)(s->end - p)));
-    return len ? p + len : fail_syntax(s, p, "control byte or invalid UTF-8 in a string");
+    size_t len = (unsigned char)*p < 0x20 ? 0 : mb_slice_utf8(mb_slice(p, s->len - i));
+    if (len == 0) {
+        (void)fail_syntax(s, i, "control byte or invalid UTF-8 in a string");
+        return NOWHERE;
+    }
+    return i + len;
 }
 
-/* The rest of the string that began at `open`; `p` stands on its first byte that is not plain. */
-static __attribute__((noinline)) const char *scan_rest(struct scanner *s, const char *open,
-                                                       const char *p, struct mb_json_token *at)
+/* A string that has more to it: `open` is its first byte, `i` the first that is not plain. Gives
+ * its closing quote. */
+COLD struct mb__json_special scan_rest(struct scanner *s, size_t open, size_t i,
+                                       struct mb_json_token *at)
 {
+    struct mb__json_special next = {.at = i};
     unsigned flags = 0;
-    while (*p != '"') {
-        p = scan_special(s, p, &flags);
-        if (!p)
-            return NULL;
-        p = s->begin + mb__json_special_ahead(&s->specials, (uint32_t)(p - s->begin));
-    }
-    put(s->begin, at, MB_JSON_STRING, flags, open, p);
-    return p + 1;
+    do {
+        i = scan_special(s, next.at, &flags);
+        if (i == NOWHERE)
+            return (struct mb__json_special){.at = NOWHERE};
+        next = mb__json_special_from(s->specials, i);
+    } while (s->text[next.at] != '"');
+    put(at, MB_JSON_STRING, flags, open, next.at);
+    return next;
 }
 
-/* `quote` is the opening one. Gives the place behind the closing one. */
-HOT const char *scan_string(struct scanner *s, const char *begin, const char *quote,
-                            struct mb_json_token *at)
+/* Of the string whose opening quote is next: its first byte that is not plain. */
+HOT size_t find_close(const struct scanner *s, struct pass *t)
 {
-    uint32_t open = (uint32_t)(quote - begin);
-    const char *close = begin + mb__json_special_behind(&s->specials, open);
-    if (__builtin_expect(*close != '"', 0))
-        return scan_rest(s, quote + 1, close, at);
-    put(begin, at, MB_JSON_STRING, 0, quote + 1, close);
-    return close + 1;
+    uint64_t behind = t->specials & (t->specials - 1); /* the opening quote */
+    if (MOSTLY(behind != 0)) {
+        t->specials = behind & (behind - 1);
+        return t->block + (unsigned)__builtin_ctzll(behind);
+    }
+    struct mb__json_special close = mb__json_special_from(s->specials, t->i + 1);
+    t->block = close.at - close.at % MB__JSON_BLOCK;
+    t->specials = close.behind;
+    return close.at;
+}
+
+/* The opening quote is next. */
+HOT bool scan_string(struct scanner *s, const char *text, struct pass *t)
+{
+    size_t open = t->i + 1, close = find_close(s, t);
+    if (!MOSTLY(text[close] == '"')) {
+        struct mb__json_special end = scan_rest(s, open, close, t->at++);
+        if (end.at == NOWHERE)
+            return false;
+        t->i = end.at + 1;
+        t->block = end.at - end.at % MB__JSON_BLOCK;
+        t->specials = end.behind;
+        return true;
+    }
+    put(t->at++, MB_JSON_STRING, 0, open, close);
+    t->i = close + 1;
+    return true;
 }
 
 /* --- keys and scalars --- */
 
 /* A key and its colon. */
-HOT const char *scan_key(struct scanner *s, const char *begin, const char *p,
-                         struct mb_json_token *at)
+HOT bool scan_key(struct scanner *s, const char *text, struct pass *t)
 {
-    p = find(s, p, '"', "a string is due");
-    if (p)
-        p = scan_string(s, begin, p, at);
-    if (p)
-        p = find(s, p, ':', "a colon is due");
-    return p ? p + 1 : NULL;
+    if (!find(s, text, t, '"', "a string is due") || !scan_string(s, text, t) ||
+        !find(s, text, t, ':', "a colon is due"))
+        return false;
+    t->i++;
+    return true;
 }
 
-static const char *scan_word(struct scanner *s, const char *p, const char *word)
+static size_t scan_word(struct scanner *s, size_t i, const char *word)
 {
-    for (; *word; word++, p++) {
-        if (*p != *word)
-            return fail_syntax(s, p, "a value is due");
+    for (; *word; word++, i++) {
+        if (s->text[i] != *word) {
+            (void)fail_syntax(s, i, "a value is due");
+            return NOWHERE;
+        }
     }
-    return p;
+    return i;
 }
 
 /* A number with more to it than digits, or a word. */
-static __attribute__((noinline)) const char *scan_other(struct scanner *s, const char *p,
-                                                        struct mb_json_token *at)
+COLD size_t scan_other(struct scanner *s, size_t i, struct mb_json_token *at)
 {
+    const char *p = s->text + i;
     enum mb_json_type type = *p == 't' ? MB_JSON_TRUE : *p == 'f' ? MB_JSON_FALSE : MB_JSON_NULL;
     bool is_integer = false;
-    const char *wrong, *behind;
+    size_t behind;
     if (*p == '-' || (*p >= '0' && *p <= '9')) {
+        const char *wrong, *end = mb__json_scan_number(p, s->text + s->len, &is_integer, &wrong);
         type = MB_JSON_NUMBER;
-        behind = mb__json_scan_number(p, s->end, &is_integer, &wrong);
-        if (!behind)
-            return fail_syntax(s, wrong, "a digit is due");
+        if (!end) {
+            (void)fail_syntax(s, (size_t)(wrong - s->text), "a digit is due");
+            return NOWHERE;
+        }
+        behind = (size_t)(end - s->text);
     } else {
-        behind = scan_word(s, p, *p == 't' ? "true" : *p == 'f' ? "false" : "null");
-        if (!behind)
-            return NULL;
+        behind = scan_word(s, i, *p == 't' ? "true" : *p == 'f' ? "false" : "null");
+        if (behind == NOWHERE)
+            return NOWHERE;
     }
-    put(s->begin, at, type, is_integer ? MB__JSON_INTEGER : 0, p, behind);
+    put(at, type, is_integer ? MB__JSON_INTEGER : 0, i, behind);
     return behind;
 }
 
-/* Behind a number as most are: digits, and some decimals. NULL: it may be another. */
-HOT const char *scan_number(const char *begin, const char *p, struct mb_json_token *at)
+/* A number as most are: digits, and some decimals. NOWHERE: it may be another. */
+HOT size_t scan_number(const char *text, size_t i, struct mb_json_token *at)
 {
-    const char *behind = mb__json_skip_digits(p);
-    if (*p == '0' && behind - p > 1)
-        return NULL;
-    if (*behind != '.' && (*behind | 0x20) != 'e') {
-        put(begin, at, MB_JSON_NUMBER, MB__JSON_INTEGER, p, behind);
+    size_t behind = mb__json_skip_digits(text, i);
+    put(at, MB_JSON_NUMBER, MB__JSON_INTEGER, i, behind);
+    if (text[i] == '0' && behind - i > 1)
+        return NOWHERE;
+    if (MOSTLY(text[behind] != '.' && (text[behind] | 0x20) != 'e'))
         return behind;
-    }
-    const char *decimals = behind + 1;
-    behind = *behind == '.' ? mb__json_skip_digits(decimals) : decimals;
-    if (behind == decimals || (*behind | 0x20) == 'e')
-        return NULL;
-    put(begin, at, MB_JSON_NUMBER, 0, p, behind);
-    return behind;
+    size_t decimals = behind + 1;
+    behind = text[behind] == '.' ? mb__json_skip_digits(text, decimals) : decimals;
+    put(at, MB_JSON_NUMBER, 0, i, behind);
+    return behind == decimals || (text[behind] | 0x20) == 'e' ? NOWHERE : behind;
 }
 
 /* A string, a number or a word. */
-HOT const char *scan_scalar(struct scanner *s, const char *begin, const char *p,
-                            struct mb_json_token *at)
+HOT bool scan_scalar(struct scanner *s, const char *text, struct pass *t)
 {
-    if (*p == '"')
-        return scan_string(s, begin, p, at);
-    const char *behind = *p >= '0' && *p <= '9' ? scan_number(begin, p, at) : NULL;
-    return behind ? behind : scan_other(s, p, at);
+    char c = text[t->i];
+    if (c == '"')
+        return scan_string(s, text, t);
+    size_t behind = c >= '0' && c <= '9' ? scan_number(text, t->i, t->at) : NOWHERE;
+    if (!MOSTLY(behind != NOWHERE))
+        behind = scan_other(s, t->i, t->at);
+    t->at++;
+    t->i = behind;
+    return behind != NOWHERE;
 }
 
 /* --- containers --- */
 
-/* `p` stands on the opening bracket. NULL: too deep. */
-HOT const char *open_container(struct scanner *s, struct pass *t, const char *p)
+HOT bool is_object(const struct mb_json_token *container)
 {
-    if (t->depth++ == MB_JSON_MAX_DEPTH)
-        return fail_at(s, MB_ENOMEM, p, "nested too deep");
-    t->container->count =
-        (uint16_t)t->count; /* the outermost one's own, which is set when it ends */
-    t->at->start = (uint32_t)(p - s->begin);
-    t->at->end = (uint32_t)(t->at - t->container); /* the way back, 0 of the outermost */
-    t->at->type = *p == '{' ? MB_JSON_OBJECT : MB_JSON_ARRAY;
-    t->at->flags = 0;
-    t->container = t->at++;
-    t->count = 0;
-    t->closer = (char)(*p + 2); /* in ASCII both stand so */
-    return p + 1;
+    return container->type == MB_JSON_OBJECT;
 }
 
-/* `p` stands on the closing bracket. */
-HOT const char *close_container(struct scanner *s, struct pass *t, const char *p)
+/* The opening bracket is next. */
+HOT bool open_container(struct scanner *s, struct pass *t, enum mb_json_type type)
+{
+    if (s->depth++ == MB_JSON_MAX_DEPTH)
+        return fail_at(s, MB_ENOMEM, t->i, "nested too deep");
+    /* Its end: the way back, 0 of the outermost. */
+    put(t->at, type, 0, t->i, (size_t)(t->at - t->container));
+    t->container = t->at++;
+    t->i++;
+    return true;
+}
+
+/* The closing bracket is next. Says whether there is a container around this one. */
+HOT bool close_container(struct scanner *s, struct pass *t)
 {
     struct mb_json_token *container = t->container;
     uint32_t way_back = container->end;
-    container->end = (uint32_t)(++p - s->begin);
+    container->end = (uint32_t)++t->i;
     container->span = (uint16_t)(t->at - container);
-    container->count = (uint16_t)t->count;
-    container -= way_back;
-    t->container = container;
-    t->count = container->count;
-    t->depth--;
-    t->closer = way_back == 0 ? 0 : container->type == MB_JSON_OBJECT ? '}' : ']';
-    return p;
+    t->container = container - way_back;
+    s->depth--;
+    return way_back > 0;
 }
 
 /* --- the document --- */
 
-/* `p` stands behind a value. Gives the place behind its comma, or behind the outermost container.
- */
-HOT const char *leave_value(struct scanner *s, struct pass *t, const char *p)
-{
-    do {
-        t->count++;
-        if (__builtin_expect(*p == ',', 1))
-            return p + 1;
-        if (*p != t->closer) {
-            p = skip_blanks(p);
-            if (*p == ',')
-                return p + 1;
-            if (*p != t->closer)
-                return fail_syntax(s, p, "a comma or the closing bracket is due");
-        }
-        p = close_container(s, t, p);
-    } while (t->closer);
-    return p;
-}
+enum step { FAILED, ON, DONE };
 
-/* Behind an opening bracket: to the first member, or out of an empty container. */
-HOT const char *enter_container(struct scanner *s, struct pass *t, const char *p)
+/* Behind a value: on behind its comma, or behind the outermost container. */
+HOT enum step leave_value(struct scanner *s, const char *text, struct pass *t)
 {
-    if (*p <= ' ')
-        p = skip_blanks(p);
-    if (*p != t->closer)
-        return p;
-    p = close_container(s, t, p);
-    return t->closer ? leave_value(s, t, p) : p;
-}
-
-/* A container and all that is in it. */
-static const char *scan_container(struct scanner *s, struct pass t, const char *p)
-{
-    p = open_container(s, &t, p);
-    p = enter_container(s, &t, p);
-    while (p && t.closer) {
-        if (__builtin_expect(t.at >= s->limit, 0)) {
-            ptrdiff_t way_back = t.at - t.container;
-            t.at = grow(s, t.at, t.closer == '}' ? 2 : 1, p);
-            if (!t.at)
-                return NULL;
-            t.container = t.at - way_back;
+    for (;;) {
+        t->container->count++;
+        if (MOSTLY(text[t->i] == ','))
+            break;
+        char closer = is_object(t->container) ? '}' : ']';
+        if (!MOSTLY(text[t->i] == closer)) {
+            skip_blanks(s, t);
+            if (text[t->i] == ',')
+                break;
+            if (text[t->i] != closer)
+                return fail_syntax(s, t->i, "a comma or the closing bracket is due");
         }
-        if (t.closer == '}') {
-            p = scan_key(s, s->begin, p, t.at++);
-            if (!p)
-                return NULL;
-        }
-        if (*p <= ' ')
-            p = skip_blanks(p);
-        if (*p != '"' && (*p == '{' || *p == '[')) {
-            p = open_container(s, &t, p);
-            p = p ? enter_container(s, &t, p) : NULL;
-        } else {
-            p = scan_scalar(s, s->begin, p, t.at++);
-            p = p ? leave_value(s, &t, p) : NULL;
-        }
+        if (!close_container(s, t))
+            return DONE;
     }
+    t->i++;
+    return ON;
+}
+
+/* From an opening bracket to the first member, or out of an empty container. */
+HOT enum step enter_container(struct scanner *s, const char *text, struct pass *t,
+                              enum mb_json_type type)
+{
+    if (!open_container(s, t, type))
+        return FAILED;
+    if (!MOSTLY(text[t->i] > ' '))
+        skip_blanks(s, t);
+    if (text[t->i] != (type == MB_JSON_OBJECT ? '}' : ']'))
+        return ON;
+    return close_container(s, t) ? leave_value(s, text, t) : DONE;
+}
+
+/* A value of the container that is open, and its key. */
+HOT enum step scan_member(struct scanner *s, const char *text, struct pass *t)
+{
+    if (!MOSTLY(t->at < s->limit)) {
+        ptrdiff_t way_back = t->at - t->container;
+        t->at = grow(s, t->at, is_object(t->container) ? 2 : 1, t->i);
+        if (!t->at)
+            return FAILED;
+        t->container = t->at - way_back;
+    }
+    if (is_object(t->container) && !scan_key(s, text, t))
+        return FAILED;
+    if (!MOSTLY(text[t->i] > ' '))
+        skip_blanks(s, t);
+    if (text[t->i] == '{')
+        return enter_container(s, text, t, MB_JSON_OBJECT);
+    if (text[t->i] == '[')
+        return enter_container(s, text, t, MB_JSON_ARRAY);
+    return scan_scalar(s, text, t) ? leave_value(s, text, t) : FAILED;
+}
+
+static bool scan_document(struct scanner *s)
+{
+    const char *text = s->text;
+    struct mb_json_token *first = s->doc->tokens;
+    struct pass t = {.at = first, .container = first, .specials = s->specials[0]};
+    enum step step;
+    if (!MOSTLY(text[0] > ' '))
+        skip_blanks(s, &t);
+    if (text[t.i] == '{')
+        step = enter_container(s, text, &t, MB_JSON_OBJECT);
+    else if (text[t.i] == '[')
+        step = enter_container(s, text, &t, MB_JSON_ARRAY);
+    else
+        step = scan_scalar(s, text, &t) ? DONE : FAILED;
+    while (step == ON)
+        step = scan_member(s, text, &t);
+    if (step == FAILED)
+        return false;
     s->doc->n_tokens = (uint32_t)(t.at - s->doc->tokens);
-    return p;
-}
-
-static const char *scan_document(struct scanner *s)
-{
-    struct mb_json_token *at = s->doc->tokens;
-    const char *p = skip_blanks(s->begin);
-    if (*p == '{' || *p == '[') {
-        p = scan_container(s, (struct pass){.at = at, .container = at}, p);
-    } else {
-        p = scan_scalar(s, s->begin, p, at);
-        s->doc->n_tokens = 1;
-    }
-    if (!p)
-        return NULL;
-    p = skip_blanks(p);
-    return p == s->end ? p : fail_syntax(s, p, "nothing more is due");
+    if (!MOSTLY(t.i == s->len))
+        skip_blanks(s, &t);
+    return t.i == s->len || fail_syntax(s, t.i, "nothing more is due");
 }
 
 /* The text in the arena, with zeros behind it. */
@@ -391,13 +440,12 @@ int mb_json_parse(struct mb_json *doc, struct mb_arena *arena, struct mb_slice t
     *doc = (struct mb_json){.arena = arena};
     if (text.len > INT32_MAX)
         return mb_fail_at(err, MB_ENOMEM, 0, "more than 2^31 bytes");
-    struct scanner s; /* the list of specials is not worth clearing */
     doc->text = copy_padded(arena, text);
-    s.doc = doc;
-    s.err = err;
-    s.begin = doc->text.data;
-    s.end = s.begin + text.len;
-    mb__json_specials_init(&s.specials, s.begin, (uint32_t)text.len);
+    struct scanner s = {.doc = doc,
+                        .text = doc->text.data,
+                        .len = text.len,
+                        .specials = mb__json_specials(arena, doc->text),
+                        .err = err};
     size_t capacity = text.len / BYTES_PER_TOKEN_GUESS + LEAST_CAPACITY;
     make_room(&s, capacity < MB_JSON_MAX_TOKENS ? capacity : MB_JSON_MAX_TOKENS, 0);
     if (scan_document(&s))

@@ -58,74 +58,84 @@ static char *padded(size_t len, char fill)
 static void specials_are_found_wherever_they_stand(void **state)
 {
     (void)state;
-    static struct mb__json_specials specials;
+    struct mb_arena arena;
+    mb_arena_init(&arena, 4096);
     for (size_t len = 0; len <= 3 * LEN_MAX; len++) {
         char *text = padded(len, 'a');
-        mb__json_specials_init(&specials, text, (uint32_t)len);
-        assert_int_equal(mb__json_special_ahead(&specials, 0), len);
-        for (size_t at = 0; at < len; at += 1 + at % 3) {
-            for (unsigned byte = 0; byte < 256; byte++) {
+        for (size_t at = 0; at <= len; at += 1 + at % 3) {
+            for (unsigned byte = 0; at < len && byte < 256; byte++) {
                 text[at] = (char)byte;
-                mb__json_specials_init(&specials, text, (uint32_t)len);
                 size_t due = is_plain((unsigned char)byte) ? len : at;
-                if (mb__json_special_ahead(&specials, 0) != due)
+                const uint64_t *specials = mb__json_specials(&arena, mb_slice(text, len));
+                if (mb__json_special_from(specials, 0).at != due)
                     fail_msg("byte %u at %zu of %zu", byte, at, len);
                 if (due < len)
-                    assert_int_equal(mb__json_special_ahead(&specials, (uint32_t)due + 1), len);
+                    assert_int_equal(mb__json_special_from(specials, due + 1).at, len);
+                mb_arena_reset(&arena);
             }
-            text[at] = 'a';
+            if (at < len)
+                text[at] = 'a';
         }
     }
+    mb_arena_fini(&arena);
 }
 
-/* A quote, then what stands behind it: beside it in the list, in the next window, or behind one
- * that was left out. */
+/* A quote, then what stands behind it: in its block, which then says so, or further on. */
 static void what_stands_behind_a_quote_is_found(void **state)
 {
     (void)state;
-    enum { LEN = 3 * MB__JSON_WINDOW };
-    static struct mb__json_specials specials;
+    enum { LEN = 5 * MB__JSON_BLOCK };
+    struct mb_arena arena;
+    mb_arena_init(&arena, 4096);
     char *text = padded(LEN, 'a');
-    for (uint32_t quote = 0; quote < LEN - 1; quote++) {
-        for (uint32_t gap = 1; quote + gap < LEN; gap += gap / 4 + 1) {
-            for (uint32_t before = 0; before < 3 && before <= quote; before++) {
-                text[quote - before] = '\n';
-                text[quote] = '"';
-                text[quote + gap] = '"';
-                mb__json_specials_init(&specials, text, LEN);
-                assert_int_equal(mb__json_special_behind(&specials, quote), quote + gap);
-                assert_int_equal(mb__json_special_ahead(&specials, quote + gap + 1), LEN);
-                text[quote - before] = text[quote] = text[quote + gap] = 'a';
-            }
+    for (size_t quote = 0; quote < LEN - 1; quote++) {
+        for (size_t gap = 1; quote + gap < LEN; gap += gap / 4 + 1) {
+            size_t other = quote + gap;
+            text[quote] = text[other] = '"';
+            const uint64_t *specials = mb__json_specials(&arena, mb_slice(text, LEN));
+            struct mb__json_special first = mb__json_special_from(specials, 0);
+            bool is_in_its_block = other / MB__JSON_BLOCK == quote / MB__JSON_BLOCK;
+            assert_int_equal(first.at, quote);
+            assert_true(first.behind ==
+                        (is_in_its_block ? UINT64_C(1) << other % MB__JSON_BLOCK : 0));
+            assert_int_equal(mb__json_special_from(specials, quote + 1).at, other);
+            assert_int_equal(mb__json_special_from(specials, other).at, other);
+            assert_int_equal(mb__json_special_from(specials, other + 1).at, LEN);
+            text[quote] = text[other] = 'a';
+            mb_arena_reset(&arena);
         }
     }
+    mb_arena_fini(&arena);
 }
 
-/* All of a text of several windows, by steps that leave some out. */
-static void specials_are_found_from_window_to_window(void **state)
+/* All of a text of many blocks, by steps that leave some out. */
+static void specials_are_found_from_block_to_block(void **state)
 {
     (void)state;
-    enum { LEN = 5 * MB__JSON_WINDOW + 7 };
-    static struct mb__json_specials specials;
+    enum { LEN = 40 * MB__JSON_BLOCK + 7 };
+    struct mb_arena arena;
+    mb_arena_init(&arena, 4096);
     for (unsigned density = 1; density < 2000; density += density / 3 + 1) {
+        char *text = padded(LEN, 'x');
+        uint32_t seed = density * 31;
+        for (size_t i = 0; i < LEN; i++) {
+            seed = seed * 1103515245 + 12345;
+            text[i] = (seed >> 16) % density ? 'x' : "\"\\\n\xc3"[seed >> 20 & 3];
+        }
+        const uint64_t *specials = mb__json_specials(&arena, mb_slice(text, LEN));
         for (unsigned step = 1; step < 1200; step += step / 2 + 1) {
-            char *text = page_end - MB__JSON_PAD - LEN;
-            uint32_t from = 0, seed = density * 31 + step;
-            memset(page_end - MB__JSON_PAD, 0, MB__JSON_PAD);
-            for (size_t i = 0; i < LEN; i++) {
-                seed = seed * 1103515245 + 12345;
-                text[i] = (seed >> 16) % density ? 'x' : "\"\\\n\xc3"[seed >> 20 & 3];
-            }
-            mb__json_specials_init(&specials, text, LEN);
+            size_t from = 0;
             while (from <= LEN) {
-                uint32_t due = from;
+                size_t due = from;
                 while (due < LEN && is_plain((unsigned char)text[due]))
                     due++;
-                assert_int_equal(mb__json_special_ahead(&specials, from), due);
+                assert_int_equal(mb__json_special_from(specials, from).at, due);
                 from = due + 1 + (seed = seed * 1103515245 + 12345, (seed >> 16) % step);
             }
         }
+        mb_arena_reset(&arena);
     }
+    mb_arena_fini(&arena);
 }
 
 /* The same in a text that has nothing behind it. */
@@ -172,12 +182,12 @@ static void a_run_of_digits_ends_at_the_first_other_byte(void **state)
     (void)state;
     for (size_t len = 0; len <= LEN_MAX; len++) {
         char *text = padded(len, '7');
-        assert_ptr_equal(mb__json_skip_digits(text), text + len);
+        assert_int_equal(mb__json_skip_digits(text, 0), len);
         for (size_t at = 0; at < len; at++) {
             for (unsigned byte = 0; byte < 256; byte++) {
                 text[at] = (char)byte;
-                const char *due = byte >= '0' && byte <= '9' ? text + len : text + at;
-                if (mb__json_skip_digits(text) != due)
+                size_t due = byte >= '0' && byte <= '9' ? len : at;
+                if (mb__json_skip_digits(text, 0) != due)
                     fail_msg("byte %u at %zu of %zu", byte, at, len);
             }
             text[at] = '7';
@@ -246,7 +256,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(specials_are_found_wherever_they_stand),
-        cmocka_unit_test(specials_are_found_from_window_to_window),
+        cmocka_unit_test(specials_are_found_from_block_to_block),
         cmocka_unit_test(what_stands_behind_a_quote_is_found),
         cmocka_unit_test(a_plain_run_ends_before_memory_does),
         cmocka_unit_test(of_eight_bytes_the_first_special_is_found),
