@@ -90,12 +90,12 @@ static inline const char *mb__json_skip_plain_until(const char *p, const char *e
 static inline size_t mb__json_skip_digits(const char *text, size_t i)
 {
 #ifdef __SSE2__
-    /* Turned round so that as signed numbers the digits are the least. */
-    const __m128i zero_to_least = _mm_set1_epi8((char)(0x80 - '0')), nine = _mm_set1_epi8(-128 + 9);
+    /* As signed numbers the digits become the least, and then alone stay below zero. */
+    const __m128i least = _mm_set1_epi8((char)(0x80 - '0')), others = _mm_set1_epi8(0x80 - 10);
     for (;; i += 16) {
         __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(text + i));
-        __m128i others = _mm_cmpgt_epi8(_mm_add_epi8(bytes, zero_to_least), nine);
-        unsigned mask = (unsigned)_mm_movemask_epi8(others);
+        __m128i digits = _mm_adds_epi8(_mm_add_epi8(bytes, least), others);
+        unsigned mask = (unsigned)_mm_movemask_epi8(digits) ^ 0xffff;
         if (mask)
             return i + (unsigned)__builtin_ctz(mask);
     }

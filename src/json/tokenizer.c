@@ -66,11 +66,15 @@ COLD bool fail_syntax(struct scanner *s, size_t at, const char *what)
     return fail_at(s, MB_ESYNTAX, at, at == s->len ? "the text ends too early" : what);
 }
 
+HOT bool is_blank(char c)
+{
+    return c <= ' ' && (c == ' ' || c == '\n' || c == '\r' || c == '\t');
+}
+
 /* The first byte from `i` on that is no blank, and the specials ahead in its block. */
 COLD struct mb__json_special find_no_blank(const struct scanner *s, size_t i)
 {
-    const char *text = s->text;
-    while (text[i] == ' ' || text[i] == '\n' || text[i] == '\r' || text[i] == '\t')
+    while (is_blank(s->text[i]))
         i++;
     uint64_t behind = s->specials[i / MB__JSON_BLOCK] & UINT64_MAX << i % MB__JSON_BLOCK;
     return (struct mb__json_special){.at = i, .behind = behind};
@@ -201,18 +205,26 @@ COLD struct mb__json_special scan_rest(struct scanner *s, size_t open, size_t i,
     return next;
 }
 
+/* Goes on to the next block's specials. */
+HOT uint64_t next_block(const struct scanner *s, struct pass *t)
+{
+    t->block += MB__JSON_BLOCK;
+    return s->specials[t->block / MB__JSON_BLOCK];
+}
+
 /* Of the string whose opening quote is next: its first byte that is not plain. */
 HOT size_t find_close(const struct scanner *s, struct pass *t)
 {
     uint64_t behind = t->specials & (t->specials - 1); /* the opening quote */
-    if (MOSTLY(behind != 0)) {
-        t->specials = behind & (behind - 1);
-        return t->block + (unsigned)__builtin_ctzll(behind);
+    if (!MOSTLY(behind != 0)) {
+        while (t->specials == 0)
+            t->specials = next_block(s, t);
+        behind = t->specials & (t->specials - 1);
+        while (behind == 0)
+            behind = next_block(s, t);
     }
-    struct mb__json_special close = mb__json_special_from(s->specials, t->i + 1);
-    t->block = close.at - close.at % MB__JSON_BLOCK;
-    t->specials = close.behind;
-    return close.at;
+    t->specials = behind & (behind - 1);
+    return (uint32_t)t->block + (uint32_t)__builtin_ctzll(behind);
 }
 
 /* The opening quote is next. */
@@ -295,12 +307,10 @@ HOT size_t scan_number(const char *text, size_t i, struct mb_json_token *at)
     return behind == decimals || (text[behind] | 0x20) == 'e' ? NOWHERE : behind;
 }
 
-/* A string, a number or a word. */
-HOT bool scan_scalar(struct scanner *s, const char *text, struct pass *t)
+/* A number or a word. */
+HOT bool scan_bare(struct scanner *s, const char *text, struct pass *t)
 {
     char c = text[t->i];
-    if (c == '"')
-        return scan_string(s, text, t);
     size_t behind = c >= '0' && c <= '9' ? scan_number(text, t->i, t->at) : NOWHERE;
     if (!MOSTLY(behind != NOWHERE))
         behind = scan_other(s, t->i, t->at);
@@ -347,10 +357,7 @@ enum step { FAILED, ON, DONE };
 /* Behind a value: on behind its comma, or behind the outermost container. */
 HOT enum step leave_value(struct scanner *s, const char *text, struct pass *t)
 {
-    for (;;) {
-        t->container->count++;
-        if (MOSTLY(text[t->i] == ','))
-            break;
+    while (!MOSTLY(text[t->i] == ',')) {
         char closer = is_object(t->container) ? '}' : ']';
         if (!MOSTLY(text[t->i] == closer)) {
             skip_blanks(s, t);
@@ -359,9 +366,11 @@ HOT enum step leave_value(struct scanner *s, const char *text, struct pass *t)
             if (text[t->i] != closer)
                 return fail_syntax(s, t->i, "a comma or the closing bracket is due");
         }
+        t->container->count++;
         if (!close_container(s, t))
             return DONE;
     }
+    t->container->count++;
     t->i++;
     return ON;
 }
@@ -391,13 +400,17 @@ HOT enum step scan_member(struct scanner *s, const char *text, struct pass *t)
     }
     if (is_object(t->container) && !scan_key(s, text, t))
         return FAILED;
-    if (!MOSTLY(text[t->i] > ' '))
-        skip_blanks(s, t);
-    if (text[t->i] == '{')
-        return enter_container(s, text, t, MB_JSON_OBJECT);
-    if (text[t->i] == '[')
-        return enter_container(s, text, t, MB_JSON_ARRAY);
-    return scan_scalar(s, text, t) ? leave_value(s, text, t) : FAILED;
+    for (;; skip_blanks(s, t)) {
+        char c = text[t->i];
+        if (c == '"')
+            return scan_string(s, text, t) ? leave_value(s, text, t) : FAILED;
+        if (c == '{')
+            return enter_container(s, text, t, MB_JSON_OBJECT);
+        if (c == '[')
+            return enter_container(s, text, t, MB_JSON_ARRAY);
+        if (MOSTLY(!is_blank(c)))
+            return scan_bare(s, text, t) ? leave_value(s, text, t) : FAILED;
+    }
 }
 
 static bool scan_document(struct scanner *s)
@@ -408,12 +421,14 @@ static bool scan_document(struct scanner *s)
     enum step step;
     if (!MOSTLY(text[0] > ' '))
         skip_blanks(s, &t);
-    if (text[t.i] == '{')
+    if (text[t.i] == '"')
+        step = scan_string(s, text, &t) ? DONE : FAILED;
+    else if (text[t.i] == '{')
         step = enter_container(s, text, &t, MB_JSON_OBJECT);
     else if (text[t.i] == '[')
         step = enter_container(s, text, &t, MB_JSON_ARRAY);
     else
-        step = scan_scalar(s, text, &t) ? DONE : FAILED;
+        step = scan_bare(s, text, &t) ? DONE : FAILED;
     while (step == ON)
         step = scan_member(s, text, &t);
     if (step == FAILED)
