@@ -112,11 +112,14 @@ enum {
 struct mb_json_names {
     size_t count;
     struct mb_slice texts[MB_JSON_NAMES_MAX];
-    struct mb_json_name { /* private: by a hash of the head, see src/json/pick.c */
-        uint64_t head;
-        uint32_t len;  /* where the head is all of it; else what no key's is */
-        uint32_t name; /* its number, or MB_JSON_NAMES_MAX: none */
-    } slots[MB_JSON_NAMES_SLOTS + MB_JSON_NAMES_MAX];
+    size_t n_longs; /* private: names of more than sixteen bytes */
+    uint32_t longs[MB_JSON_NAMES_MAX];
+    bool has_own_slots; /* private: each short name; see src/json/pick.c */
+    uint64_t factor;    /* private: of the hash */
+    struct mb_json_name {
+        uint64_t head, tail; /* the name's bytes, then zeros */
+        uint32_t name;       /* its number, or MB_JSON_NAMES_MAX: none */
+    } slots[MB_JSON_NAMES_SLOTS]; /* private: by the hash */
 };
 
 /* Wants: texts  `count` different ones, none empty; borrowed for the life of `names`. Aborts on more than

@@ -1,46 +1,91 @@
 /* pick.c - the members that a reader knows of, found in one walk over their object.
  *
- * A key is looked up among the names by a hash of its head, the first eight bytes. Names of up to
- * eight bytes are their head, so that the comparison of a word decides; it does so for nearly all
- * members there are. What is longer, unknown, or shares its slot goes a slower way.
+ * A key of up to sixteen bytes is two words, with zeros behind its last byte: no key has a zero
+ * byte, so that those that differ, differ in them. A hash of the words says in which slot the name
+ * would be that is the same, and comparing them whether it is there. When the names are made known,
+ * a factor for the hash is looked for that gives each of them a slot of its own.
+ *
+ * What is seldom goes a slower way. A key that is longer is compared with those names that are so
+ * too; one with escapes with all of them, and so is every key where no such factor was found.
  */
-#include <endian.h>
 #include <stdlib.h>
 
 #include "internal.h"
 
-enum { WORD = sizeof(uint64_t), SLOT_BITS = 6, NONE = MB_JSON_NAMES_MAX };
-
-#define NO_LEN UINT32_MAX
+enum {
+    WORD = sizeof(uint64_t),
+    SHORT_MAX = 2 * WORD,
+    SLOT_BITS = 6,
+    FACTORS_MAX = 1 << 14, /* that are tried */
+    NONE = MB_JSON_NAMES_MAX,
+    SLOW
+};
 
 static_assert(MB_JSON_NAMES_SLOTS == 1 << SLOT_BITS, "the hash has as many bits");
 
-/* The first eight bytes of a key; of a shorter one all, with zeros before them. As no key has a
- * zero byte, those that differ within eight bytes differ in it. `key`: eight bytes can be read. */
-static inline uint64_t head_of(const char *key, uint32_t len)
+/* The first sixteen bytes of a name. */
+struct words {
+    uint64_t head, tail;
+};
+
+/* `key`: sixteen bytes can be read. */
+static inline struct words words_of(const char *key, uint32_t len)
 {
-    uint64_t word;
-    memcpy(&word, key, sizeof(word));
-    word = le64toh(word);
-    return len < WORD ? word << ((0 - len) * 8) % 64 : word;
+    /* So many of the first bytes as are wanted, at a place that depends on their number. */
+    static const unsigned char masks[2 * SHORT_MAX] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                                       0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                                       0xff, 0xff, 0xff, 0xff};
+    struct words words, mask;
+    memcpy(&words, key, sizeof(words));
+    memcpy(&mask, masks + SHORT_MAX - len, sizeof(mask));
+    return (struct words){words.head & mask.head, words.tail & mask.tail};
 }
 
-static inline size_t slot_of(uint64_t head)
+static inline size_t slot_of(struct words words, uint64_t factor)
 {
-    return (size_t)((head * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - SLOT_BITS));
+    return (size_t)(((words.head + words.tail) * factor) >> (64 - SLOT_BITS));
 }
 
-/* Names that share a slot stand behind each other, the last before an empty one. */
-static void put_name(struct mb_json_names *names, struct mb_slice text, uint32_t number)
+/* The words of a name; false where it is too long for them. */
+static bool read_name(struct mb_slice name, struct words *out)
 {
-    char padded[WORD] = {0};
-    memcpy(padded, text.data, text.len < WORD ? text.len : WORD);
-    uint64_t head = head_of(padded, (uint32_t)text.len);
-    struct mb_json_name *slot = &names->slots[slot_of(head)];
-    while (slot->name != NONE)
-        slot++;
-    *slot = (struct mb_json_name){
-        .head = head, .len = text.len <= WORD ? (uint32_t)text.len : NO_LEN, .name = number};
+    char padded[SHORT_MAX] = {0};
+    if (name.len > SHORT_MAX)
+        return false;
+    memcpy(padded, name.data, name.len);
+    *out = words_of(padded, (uint32_t)name.len);
+    return true;
+}
+
+/* Whether each name has a slot of its own by the factor. */
+static bool is_perfect(const struct mb_json_names *names, uint64_t factor)
+{
+    uint64_t taken = 0;
+    for (size_t i = 0; i < names->count; i++) {
+        struct words words;
+        if (!read_name(names->texts[i], &words))
+            continue;
+        uint64_t bit = UINT64_C(1) << slot_of(words, factor);
+        if (taken & bit)
+            return false;
+        taken |= bit;
+    }
+    return true;
+}
+
+static void fill_slots(struct mb_json_names *names)
+{
+    /* What no key is: bytes behind those that it does not have. */
+    for (size_t i = 0; i < MB_JSON_NAMES_SLOTS; i++)
+        names->slots[i] = (struct mb_json_name){.head = 0, .tail = 1, .name = NONE};
+    for (uint32_t i = 0; i < names->count; i++) {
+        struct words words;
+        if (!read_name(names->texts[i], &words))
+            names->longs[names->n_longs++] = i;
+        else
+            names->slots[slot_of(words, names->factor)] =
+                (struct mb_json_name){.head = words.head, .tail = words.tail, .name = i};
+    }
 }
 
 void mb_json_names_init(struct mb_json_names *names, const char *const *texts, size_t count)
@@ -48,47 +93,56 @@ void mb_json_names_init(struct mb_json_names *names, const char *const *texts, s
     if (count > MB_JSON_NAMES_MAX)
         abort();
     names->count = count;
-    for (size_t i = 0; i < sizeof(names->slots) / sizeof(names->slots[0]); i++)
-        names->slots[i] = (struct mb_json_name){.len = NO_LEN, .name = NONE};
-    for (size_t i = 0; i < count; i++) {
+    names->n_longs = 0;
+    for (size_t i = 0; i < count; i++)
         names->texts[i] = mb_slice_of(texts[i]);
-        put_name(names, names->texts[i], (uint32_t)i);
-    }
+    names->factor = UINT64_C(0x9e3779b97f4a7c15);
+    for (int i = 0; i < FACTORS_MAX && !is_perfect(names, names->factor); i++)
+        names->factor = names->factor * UINT64_C(0xd1342543de82ef95) + 2; /* stays odd */
+    names->has_own_slots = is_perfect(names, names->factor);
+    fill_slots(names);
 }
 
-/* The number of the key's name; `slot` is where the look for it begins. */
-static __attribute__((noinline)) uint32_t look_on(const struct mb_json_names *names,
-                                                  const struct mb_json_name *slot,
-                                                  struct mb_json *doc, uint32_t key)
+/* The number of the key's name, a slower way. */
+static __attribute__((noinline)) uint32_t search(const struct mb_json_names *names,
+                                                 struct mb_json *doc, uint32_t key)
 {
-    struct mb_slice text = mb__json_raw(doc, &doc->tokens[key]);
-    if (doc->tokens[key].flags & MB__JSON_ESCAPES) {
-        uint32_t i = 0;
-        text = mb__json_string(doc, key);
-        while (i < names->count && !mb_slice_eq(names->texts[i], text))
+    struct mb_slice text = mb__json_string(doc, key);
+    size_t i = 0;
+    if (text.len > SHORT_MAX) {
+        while (i < names->n_longs && !mb_slice_eq(names->texts[names->longs[i]], text))
             i++;
-        return i < names->count ? i : NONE;
+        return i < names->n_longs ? names->longs[i] : NONE;
     }
-    while (slot->name != NONE && !mb_slice_eq(names->texts[slot->name], text))
-        slot++;
-    return slot->name;
+    while (i < names->count && !mb_slice_eq(names->texts[i], text))
+        i++;
+    return i < names->count ? (uint32_t)i : NONE;
+}
+
+/* The number of the key's name, if it is a short one; SLOW: search() knows. */
+static inline uint32_t find_name(const struct mb_json_names *names, const struct mb_json *doc,
+                                 const struct mb_json_token *key)
+{
+    uint32_t len = key->end - key->start;
+    if (__builtin_expect(len > SHORT_MAX, 0))
+        return SLOW;
+    struct words words = words_of(doc->text.data + key->start, len);
+    const struct mb_json_name *slot = &names->slots[slot_of(words, names->factor)];
+    if (__builtin_expect(slot->head == words.head && slot->tail == words.tail, 1))
+        return slot->name;
+    return names->has_own_slots && !(key->flags & MB__JSON_ESCAPES) ? NONE : SLOW;
 }
 
 void mb_json_pick(struct mb_json_value object, const struct mb_json_names *names, uint16_t *places)
 {
     struct mb_json *doc = object.doc;
-    const char *text = doc->text.data;
     const struct mb_json_token *tokens = doc->tokens;
     uint32_t end = object.token + tokens[object.token].span;
     for (uint32_t at = object.token + 1; at < end; at += 1 + tokens[at + 1].span) {
         const struct mb_json_token *key = &tokens[at];
-        uint32_t len = key->end - key->start;
-        uint64_t head = head_of(text + key->start, len);
-        const struct mb_json_name *slot = &names->slots[slot_of(head)];
-        uint32_t name = slot->name;
-        if (__builtin_expect(slot->head != head || slot->len != len, 0)) {
-            if (name != NONE || key->flags & MB__JSON_ESCAPES)
-                name = look_on(names, slot, doc, at);
+        uint32_t name = find_name(names, doc, key);
+        if (name >= NONE) {
+            name = name == SLOW ? search(names, doc, at) : NONE;
             if (name == NONE)
                 continue;
         }
