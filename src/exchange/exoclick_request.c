@@ -95,7 +95,7 @@ static int open_source(const struct mb_wire_in *in, struct source *from, struct 
     if (root.type != MB_JSON_OBJECT) {
         return mb_fail(err, MB_EPROTOCOL, "body", "a bid request is a JSON object");
     }
-    from->places = request_of(root);
+    find_request(root, &from->places);
     const char *stranger = from->places.imp       ? "imp"
                            : from->places.seatbid ? "seatbid"
                            : from->places.openrtb ? "openrtb"

@@ -51,8 +51,10 @@ static struct mb_slice browser_of(struct mb_json_value list)
     struct mb_slice browser = MB_SLICE_NONE;
     for (struct mb_json_value v = mb_json_list_first(list); v.type != MB_JSON_NONE;
          v = mb_json_list_next(list, v)) {
+        union brand brand;
+        find_brand(v, &brand);
         browser = mb_device_browser_that_says_more(
-            browser, mb_device_browser_of(text_at(v.doc, brand_of(v).brand)));
+            browser, mb_device_browser_of(text_at(v.doc, brand.brand)));
     }
     return browser;
 }
@@ -60,8 +62,10 @@ static struct mb_slice browser_of(struct mb_json_value list)
 static void read_hints(struct mb_json_value object, struct mb_arena *arena, struct mb_device *out)
 {
     struct mb_json *doc = object.doc;
-    union sua sua = sua_of(object);
-    union brand platform = brand_of(value_at(doc, sua.platform));
+    union sua sua;
+    union brand platform;
+    find_sua(object, &sua);
+    find_brand(value_at(doc, sua.platform), &platform);
     struct mb_slice os = mb_device_os_of(text_at(doc, platform.brand));
     if (mb_slice_empty(out->os)) {
         out->os = os;
@@ -81,7 +85,8 @@ static void read_hints(struct mb_json_value object, struct mb_arena *arena, stru
 static void read_ext(struct mb_json_value object, struct mb_slice *language,
                      struct mb_json_value *sua, struct mb_device *out)
 {
-    union ext ext = ext_of(object);
+    union ext ext;
+    find_ext(object, &ext);
     out->remote_ip = text_at(object.doc, ext.remote_addr);
     out->forwarded_for = text_at(object.doc, ext.x_forwarded_for);
     *language = mb__exchange_either(*language, text_at(object.doc, ext.accept_language));
@@ -95,7 +100,8 @@ void mb__openrtb_device(struct mb_json_value object, struct mb_arena *arena, str
 {
     struct mb_json *doc = object.doc;
     struct mb_device *out = &to->device;
-    union device device = device_of(object);
+    union device device;
+    find_device(object, &device);
     struct mb_json_value ext = value_at(doc, device.ext), sua = object_at(doc, device.sua);
     struct mb_slice language = text_at(doc, device.language);
     out->ip = mb__exchange_either(text_at(doc, device.ip), text_at(doc, device.ipv6));

@@ -60,7 +60,8 @@ static bool read_floor(const struct reader *r, uint16_t bidfloor, uint16_t bidfl
 
 static void read_deals(const struct reader *r, struct mb_json_value object, struct mb_imp *imp)
 {
-    union pmp pmp = pmp_of(object);
+    union pmp pmp;
+    find_pmp(object, &pmp);
     struct mb_json_value list = value_at(r->doc, pmp.deals);
     uint32_t room = mb_json_list_count(list);
     struct mb_slice *ids = mb_xarena_array(r->in->arena, room + 1, sizeof *ids);
@@ -68,7 +69,8 @@ static void read_deals(const struct reader *r, struct mb_json_value object, stru
     size_t count = 0;
     for (struct mb_json_value v = mb_json_list_first(list); v.type != MB_JSON_NONE;
          v = mb_json_list_next(list, v)) {
-        union deal deal = deal_of(v);
+        union deal deal;
+        find_deal(v, &deal);
         struct mb_price wire;
         struct mb_slice currency;
         ids[count] = id_at(r->doc, deal.id);
@@ -105,7 +107,8 @@ static void read_sizes(const struct reader *r, const union media *media, struct 
     for (struct mb_json_value v = mb_json_list_first(formats);
          v.type != MB_JSON_NONE && count <= room; v = mb_json_list_next(formats, v)) {
         size_t before = count;
-        union size size = size_of(v);
+        union size size;
+        find_size(v, &size);
         if (add_size(r, sizes, &count, size.w, size.h) && has_own && before > 0 &&
             sizes[before].width == sizes[0].width && sizes[before].height == sizes[0].height) {
             count = before;
@@ -190,7 +193,8 @@ static void read_common(const struct reader *r, struct mb_json_value object,
                         const union imp *members, struct mb_imp *imp)
 {
     struct mb_json *doc = r->doc;
-    union ext ext = ext_of(value_at(doc, members->ext));
+    union ext ext;
+    find_ext(value_at(doc, members->ext), &ext);
     imp->interstitial = flag_at(doc, members->instl);
     imp->rewarded = is_rewarded(r, members, &ext);
     imp->id = id_at(doc, members->id);
@@ -211,7 +215,8 @@ static void add_imp(const struct reader *r, struct mb_imp *imps, const struct mb
                     enum mb_format format, struct mb_json_value object)
 {
     struct mb_imp *imp = &imps[r->out->n_imps];
-    union media media = media_of(object);
+    union media media;
+    find_media(object, &media);
     *imp = *common;
     imp->index = (uint32_t)r->out->n_imps++;
     imp->format = format;
@@ -241,7 +246,8 @@ static enum mb_format format_without_media(const struct reader *r, const union i
 /* All that one impression offers. */
 static void read_imp(const struct reader *r, struct mb_json_value object, struct mb_imp *imps)
 {
-    union imp members = imp_of(object);
+    union imp members;
+    find_imp(object, &members);
     const struct {
         uint16_t place;
         enum mb_format format;

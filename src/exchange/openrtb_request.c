@@ -144,9 +144,11 @@ static void read_place(const struct reader *r)
 {
     struct mb_json *doc = r->doc;
     struct mb_json_value site = object_at(doc, r->root.site), app = object_at(doc, r->root.app);
-    union place place = place_of(mb_json_present(site)  ? site
-                                 : mb_json_present(app) ? app
-                                                        : object_at(doc, r->root.dooh));
+    union place place;
+    find_place(mb_json_present(site)  ? site
+               : mb_json_present(app) ? app
+                                      : object_at(doc, r->root.dooh),
+               &place);
     struct mb_site *out = &r->out->site;
     out->publisher_id =
         mb__exchange_filled(mb_json_id(get_at(r, place.publisher, MB_SLICE("id"))));
@@ -172,7 +174,8 @@ static void read_place(const struct reader *r)
 static void read_geo(const struct reader *r, struct mb_json_value of_device)
 {
     struct mb_json *doc = r->doc;
-    union geo geo = geo_of(mb_json_present(of_device) ? of_device : value_at(doc, r->user.geo));
+    union geo geo;
+    find_geo(mb_json_present(of_device) ? of_device : value_at(doc, r->user.geo), &geo);
     struct mb_geo_place *out = &r->out->geo;
     struct mb_slice country = mb__exchange_upper(text_at(doc, geo.country), r->in->arena);
     out->country = country.len == 2 ? country : mb_country_of_alpha3(country);
@@ -187,7 +190,8 @@ static void add_segments(struct mb_json_value list, struct mb_slice *items, size
 {
     for (struct mb_json_value v = mb_json_list_first(list); v.type != MB_JSON_NONE;
          v = mb_json_list_next(list, v)) {
-        union segment segment = segment_of(v);
+        union segment segment;
+        find_segment(v, &segment);
         struct mb_slice name = id_at(v.doc, segment.id);
         if (!mb_slice_present(name)) {
             name = id_at(v.doc, segment.value);
@@ -242,7 +246,8 @@ static void read_user(const struct reader *r)
 /* `source.schain` of 2.6, `source.ext.schain` before it; Xandr has it in `ext`. */
 static struct mb_json_value supply_chain(const struct reader *r)
 {
-    union source source = source_of(value_at(r->doc, r->root.source));
+    union source source;
+    find_source(value_at(r->doc, r->root.source), &source);
     struct mb_json_value chain = object_at(r->doc, source.schain);
     if (!mb_json_present(chain)) {
         chain = get_at(r, source.ext, MB_SLICE("schain"));
@@ -307,7 +312,8 @@ int mb__openrtb_decode_request(const struct mb_wire_in *in, struct mb_request *o
     if (mb_json_root(doc).type != MB_JSON_OBJECT) {
         return mb_fail(err, MB_EPROTOCOL, "", "the body is no JSON object");
     }
-    struct reader r = {.in = in, .doc = doc, .out = out, .root = root_of(mb_json_root(doc))};
+    struct reader r = {.in = in, .doc = doc, .out = out};
+    find_root(mb_json_root(doc), &r.root);
     read_top(&r);
     if (!mb_slice_present(out->id)) {
         return mb_fail(err, MB_EPROTOCOL, "id", "a bid request has an id");
@@ -317,11 +323,11 @@ int mb__openrtb_decode_request(const struct mb_wire_in *in, struct mb_request *o
         return rc;
     }
     struct mb_json_value geo;
-    r.ext = root_ext_of(value_at(doc, r.root.ext));
-    r.user = user_of(value_at(doc, r.root.user));
-    r.user_ext = user_of(value_at(doc, r.user.ext));
-    r.regs = regs_of(value_at(doc, r.root.regs));
-    r.regs_ext = regs_of(value_at(doc, r.regs.ext));
+    find_root_ext(value_at(doc, r.root.ext), &r.ext);
+    find_user(value_at(doc, r.root.user), &r.user);
+    find_user(value_at(doc, r.user.ext), &r.user_ext);
+    find_regs(value_at(doc, r.root.regs), &r.regs);
+    find_regs(value_at(doc, r.regs.ext), &r.regs_ext);
     read_place(&r);
     read_user(&r);
     mb__openrtb_device(value_at(doc, r.root.device), in->arena, out, &geo);

@@ -9,7 +9,9 @@
  *     SHAPE(size, SIZE_MEMBERS)
  *
  * and then has `union size`, with the place of each member's value in the document (0: none), and
- * size_of(object), which fills it. The lists stand in static memory that is written before main.
+ * find_size(object, &size), which fills it where it stands: a copy made right after it was written in
+ * pieces would keep the processor waiting. The lists stand in static memory that is written before
+ * main.
  */
 #ifndef MB_EXCHANGE_SHAPE_H
 #define MB_EXCHANGE_SHAPE_H
@@ -33,12 +35,11 @@
         mb_json_names_init(&kind##_known, kind##_names,                                            \
                            sizeof kind##_names / sizeof kind##_names[0]);                          \
     }                                                                                              \
-    static inline union kind kind##_of(struct mb_json_value object)                                \
+    static inline void find_##kind(struct mb_json_value object, union kind *found)                 \
     {                                                                                              \
-        union kind found = {{0}};                                                                  \
+        *found = (union kind){{0}};                                                                \
         if (object.type == MB_JSON_OBJECT)                                                         \
-            mb_json_pick(object, &kind##_known, found.places);                                     \
-        return found;                                                                              \
+            mb_json_pick(object, &kind##_known, found->places);                                    \
     }
 
 /* --- what stands at a place --- */

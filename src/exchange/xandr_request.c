@@ -188,7 +188,8 @@ static int read_tags(const struct reader *r, struct mb_error *err)
     size_t count = 0;
     for (struct mb_json_value v = mb_json_list_first(tags); v.type != MB_JSON_NONE && count < room;
          v = mb_json_list_next(tags, v)) {
-        union tag tag = tag_of(v);
+        union tag tag;
+        find_tag(v, &tag);
         if (!mb_slice_present(id_at(r->doc, tag.auction_id_64))) {
             continue;
         }
@@ -339,8 +340,9 @@ int mb__xandr_decode_request(const struct mb_wire_in *in, struct mb_request *out
     if (root.type != MB_JSON_OBJECT) {
         return mb_fail(err, MB_EPROTOCOL, "bid_request", "the body is no {\"bid_request\":{...}}");
     }
-    struct reader r = {.in = in, .doc = doc, .root = root_of(root), .out = out};
-    r.info = info_of(value_at(doc, r.root.bid_info));
+    struct reader r = {.in = in, .doc = doc, .out = out};
+    find_root(root, &r.root);
+    find_info(value_at(doc, r.root.bid_info), &r.info);
     *out = (struct mb_request){
         .endpoint = in->endpoint,
         .test = truth(&r, r.root.test),

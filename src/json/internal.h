@@ -35,6 +35,18 @@ static inline struct mb_slice mb__json_raw(const struct mb_json *doc,
     return mb_slice(doc->text.data + token->start, token->end - token->start);
 }
 
+/* The key behind the member whose key is at `key`, or the end of their object. Most values are one
+ * token, and this is for the processor to foresee: a walk that waits for each value to tell its
+ * span does little else. */
+static inline uint32_t mb__json_next_key(const struct mb_json_token *tokens, uint32_t key)
+{
+    uint32_t span = tokens[key + 1].span;
+    if (__builtin_expect(span == 1, 1))
+        return key + 2;
+    __asm__("" : "+r"(span)); /* so that this stays a branch */
+    return key + 1 + span;
+}
+
 static inline void mb__json_count_slip(struct mb_json *doc, enum mb_json_slip slip)
 {
     if (doc->slips[slip] < UINT16_MAX)

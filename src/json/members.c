@@ -51,7 +51,7 @@ static struct mb_json_value find_walking(struct mb_json_value value, struct mb_s
     struct mb_json *doc = value.doc;
     const struct mb_json_token *tokens = doc->tokens;
     uint32_t end = value.token + tokens[value.token].span, found = 0;
-    for (uint32_t at = value.token + 1; at < end; at += 1 + tokens[at + 1].span) {
+    for (uint32_t at = value.token + 1; at < end; at = mb__json_next_key(tokens, at)) {
         bool same = __builtin_expect(tokens[at].flags & MB__JSON_ESCAPES, 0)
                         ? mb_slice_eq(mb__json_string(doc, at), name)
                         : is_key(doc, &tokens[at], name);

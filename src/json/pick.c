@@ -138,9 +138,8 @@ void mb_json_pick(struct mb_json_value object, const struct mb_json_names *names
     struct mb_json *doc = object.doc;
     const struct mb_json_token *tokens = doc->tokens;
     uint32_t end = object.token + tokens[object.token].span;
-    for (uint32_t at = object.token + 1; at < end; at += 1 + tokens[at + 1].span) {
-        const struct mb_json_token *key = &tokens[at];
-        uint32_t name = find_name(names, doc, key);
+    for (uint32_t at = object.token + 1; at < end; at = mb__json_next_key(tokens, at)) {
+        uint32_t name = find_name(names, doc, &tokens[at]);
         if (name >= NONE) {
             name = name == SLOW ? search(names, doc, at) : NONE;
             if (name == NONE)
