@@ -9,6 +9,8 @@
 -- It runs the server's own C code and sandboxed Lua state inside the busted process: no socket, no file but the
 -- scripts. Time stands still until bidder:advance, chance comes from `seed`, countries from `geo`. A spec that passes
 -- means that the server does the same.
+--
+-- The ---@ lines are for editors that use the Lua language server, as in types.lua.
 local core = require 'moonbid.core'
 local json = require 'dkjson'
 local requests = require 'moonbid.kit.requests'
@@ -20,6 +22,50 @@ local kit = { exoclick = requests.exoclick, xandr = requests.xandr, openrtb = re
 
 -- The bidder ------------------------------------------------------------------------------------------------------
 
+---@class moonbid.kit.Request
+---@field method string
+---@field path string
+---@field query? string
+---@field body? string
+---@field ip? string of the connection
+
+---@class moonbid.kit.Answer
+---@field http { status: integer, body: string, content_type: string?, headers: string? }
+---@field outcome string 'bid', or why there is none
+---@field bids table[] those that the answer carries, with the fields of moonbid.Bid, `strategy`, `imp_id` and `id`
+---@field nobids { strategy: string, imp_id: string, reason: string, problem: string? }[] strategies that did not bid
+---@field decisions table[] all of both
+---@field request moonbid.kit.Request
+---@field fetches? table[] the strategy's own URLs that the server would call now
+---@field costs? { strategy: string, bytes: integer }[]
+
+---@class moonbid.kit.Market
+---@field endpoint string
+---@field format moonbid.Format
+---@field size? string '300x250'
+---@field site? string
+---@field model? moonbid.Model
+---@field rates table<number, number> price -> part of the bids at it that win
+---@field bids? integer made at each price; 1000
+
+---@class moonbid.kit.Options
+---@field scripts? string folder; 'scripts'
+---@field only? string[] names of strategies
+---@field now? string|integer '2026-03-02T09:00:00Z'
+---@field seed? integer
+---@field geo? table<string, string> address -> country
+---@field market? moonbid.kit.Market[]
+---@field config? string a config file
+---@field candidates? string a second scripts folder, all shadows
+---@field cost? boolean kit.cost can tell
+
+---@class moonbid.kit.Replayed
+---@field requests integer
+---@field decisions integer
+---@field identical integer
+---@field changed table<string, { count: integer, examples: string[] }> by strategy
+
+---@class moonbid.kit.Bidder
 local Bidder = {}
 Bidder.__index = Bidder
 
@@ -74,6 +120,8 @@ end
 -- not), `candidates` (a second scripts folder, all shadows: shadow.scripts of the config), `cost` (kit.cost can tell; lines of
 -- log.* are kept back then). Raises with every load error, as `moonbid check`
 -- prints them.
+---@param options? moonbid.kit.Options
+---@return moonbid.kit.Bidder
 function kit.load(options)
   check_options(options)
   local given = merged({ scripts = 'scripts', now = '2026-01-01T00:00:00Z', seed = 1 }, options)
@@ -93,6 +141,9 @@ end
 -- `{ count, examples }` for each strategy that decides otherwise than recorded, so that a test may say
 --
 --     assert.same({}, kit.replay('spec/fixtures/monday.ndjson.gz').changed)
+---@param file string|string[]
+---@param options? { scripts: string?, config: string? }
+---@return moonbid.kit.Replayed
 function kit.replay(file, options)
   for key, value in pairs(options or {}) do
     if key ~= 'scripts' and key ~= 'config' then error(("kit.replay: unknown option '%s'"):format(tostring(key)), 2) end
@@ -125,6 +176,8 @@ end
 --- Sends any request: `{ method, path, query, body, ip }`.
 -- Gives `{ http = { status, body, content_type, headers }, bids, nobids, decisions }`: `bids` are those that the answer
 -- carries, `nobids` rows `{ strategy, imp_id, reason, problem }` of the strategies that did not bid.
+---@param request moonbid.kit.Request
+---@return moonbid.kit.Answer
 function Bidder:send(request)
   local good = type(request) == 'table' and type(request.method) == 'string' and type(request.path) == 'string'
     and (request.body == nil or type(request.body) == 'string')
@@ -138,6 +191,8 @@ function Bidder:send(request)
   }
 end
 
+--- The same, by its usual name.
+---@type fun(self: moonbid.kit.Bidder, request: moonbid.kit.Request): moonbid.kit.Answer
 Bidder.bid = Bidder.send
 
 -- Why there is no bid, a strategy each.
@@ -157,6 +212,9 @@ end
 
 --- Bytes of Lua memory that the calls of `bid` have allocated for an answer: all, or those of one strategy. It is the
 -- same in each run of a spec. A strategy's first call pays for texts that later ones find; ask after a second one.
+---@param answer moonbid.kit.Answer
+---@param strategy? string
+---@return integer bytes
 function kit.cost(answer, strategy)
   check_answer(answer, 2)
   if not answer.costs then error('kit.load { cost = true } measures; this bidder does not', 2) end
@@ -182,6 +240,10 @@ local NOTICES = { billing = 'notice_url', win = 'win_notice', loss = 'loss_notic
 --- Follows the notice URL that the engine put into the answer. `kind` is 'billing', on OpenRTB also 'win'
 -- and 'loss', and 'impression' where the strategy tracks those; `query` is what the exchange fills in ("p=0.3"). The
 -- answer's `fetches` are the strategy's own URLs that the server would call now.
+---@param answer moonbid.kit.Answer
+---@param kind 'billing'|'win'|'loss'|'impression'
+---@param query? string
+---@return moonbid.kit.Answer
 function Bidder:notice(answer, kind, query)
   local field = NOTICES[kind]
   if not field then error(("a notice is 'billing', 'win', 'loss' or 'impression', got %s"):format(tostring(kind)), 2) end
@@ -211,6 +273,9 @@ end
 
 --- Sends a Xandr notify for a bid of the answer. `fields.type` is won (default), lost, pending, ...; the other
 -- fields go onto the tag as they are (`price_paid`, `creative_id`, ...). `fields.bid` picks a bid by number.
+---@param answer moonbid.kit.Answer
+---@param fields? table
+---@return moonbid.kit.Answer
 function Bidder:notify(answer, fields)
   fields = fields or {}
   local bid = xandr_bid_of(answer, fields.bid)
@@ -225,6 +290,9 @@ function Bidder:notify(answer, fields)
 end
 
 --- Sends a Xandr click for a bid of the answer; `fields` go into the click as they are.
+---@param answer moonbid.kit.Answer
+---@param fields? table
+---@return moonbid.kit.Answer
 function Bidder:click(answer, fields)
   local bid = xandr_bid_of(answer)
   local click = merged({
@@ -238,6 +306,7 @@ function Bidder:click(answer, fields)
 end
 
 --- Lets time pass: '90s', '15m', '25h', '7d'.
+---@param duration string
 function Bidder:advance(duration)
   self.engine:now(self.engine:now() + values.duration_ms(duration))
 end
@@ -249,6 +318,8 @@ local function check_strategy(bidder, name)
 end
 
 --- Books `amount` (house currency) on a strategy, as if its events had cost that.
+---@param strategy string
+---@param amount number
 function Bidder:spend(strategy, amount)
   check_strategy(self, strategy)
   if type(amount) ~= 'number' or not (amount >= 0 and amount < math.huge) then
@@ -260,6 +331,7 @@ end
 --- What ctx.win_rate and ctx.price_for know: `{ endpoint, format, size, site, model, rates, bids }`. `rates` says which part
 -- of bids at a price win (`{ [0.5] = 0.2, [1] = 0.6 }`), `bids` how many were made at each (1000); `model` is 'cpm' or 'cpc'.
 -- A site is known in its size. Bids and notices of the test itself are learned from as well.
+---@param row moonbid.kit.Market
 function Bidder:market(row)
   local bids = row.bids or 1000
   local place = { endpoint = row.endpoint, format = row.format, size = row.size, site = row.site, model = row.model or 'cpm' }
@@ -272,6 +344,8 @@ end
 
 --- What a strategy with shadow = true, or a candidate by its name (shadow:NAME), would have done: `asked`, `bids`, `wins`,
 -- `spend`, ..., as docs/strategies.md names them. Here it sees every request.
+---@param strategy string
+---@return table<string, number>
 function Bidder:shadow(strategy)
   check_strategy(self, strategy)
   return self.engine:shadow(strategy)
@@ -280,6 +354,9 @@ end
 local PERIODS = { total = true, day = true, hour = true }
 
 --- What a strategy has spent: in all, or in the current 'day' or 'hour'.
+---@param strategy string
+---@param period? 'total'|'day'|'hour'
+---@return number amount in house currency
 function Bidder:spent(strategy, period)
   check_strategy(self, strategy)
   if period ~= nil and not PERIODS[period] then
@@ -289,6 +366,9 @@ function Bidder:spent(strategy, period)
 end
 
 --- Distinct events of a type ('billing', 'win', 'click', ...) that a strategy has had.
+---@param strategy string
+---@param event string
+---@return integer
 function Bidder:count(strategy, event)
   check_strategy(self, strategy)
   local count = type(event) == 'string' and self.engine:count(strategy, event)
@@ -297,6 +377,7 @@ function Bidder:count(strategy, event)
 end
 
 --- Content hash of the loaded scripts.
+---@return string
 function Bidder:version()
   return self.engine:version()
 end

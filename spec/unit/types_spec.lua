@@ -45,4 +45,24 @@ describe('the types for editors', function()
       assert.is_truthy(declared, name)
     end
   end)
+
+  it('have the options of kit.load', function()
+    local kit = names.read 'scripts/moonbid/kit.lua'
+    local options = kit:match '\nlocal OPTIONS = (%b{})'
+    local annotated = kit:match '%-%-%-@class moonbid%.kit%.Options\n(.-)\n\n'
+    assert.same(names.sorted(names.captured(options, '\n  ([%l]+) = function')),
+      names.sorted(names.captured(annotated, '%-%-%-@field ([%l]+)')))
+  end)
+
+  it("have the parameters of the kit's functions", function()
+    local seen = 0
+    for notes, name, parameters in names.read('scripts/moonbid/kit.lua')
+      :gmatch '\n\n(%-%-%-[^\n]*\n[%-@ %g\n]-)function ([%w]+[.:][%w]+)%(([^)]*)%)' do
+      local declared = {}
+      for parameter in notes:gmatch '%-%-%-@param ([%l]+)' do declared[#declared + 1] = parameter end
+      assert.equal(parameters, table.concat(declared, ', '), name)
+      seen = seen + 1
+    end
+    assert.equal(14, seen)
+  end)
 end)

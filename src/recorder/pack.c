@@ -6,9 +6,10 @@
  */
 #include "internal.h"
 
+#define ABSENT UINT32_MAX /* in place of a text's length */
+
 enum {
     NUMBER_BYTES = 8,
-    ABSENT = UINT32_MAX,
     REQUEST_NUMBERS = 8, /* numbers and texts of a request beside its lists */
     REQUEST_TEXTS = 8,
     READ_NUMBERS = 3,

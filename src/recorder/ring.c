@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-enum { HEAD_BYTES = 8, SKIP = UINT32_MAX };
+enum { HEAD_BYTES = 8 };
+#define SKIP UINT32_MAX /* in place of a block's length: it begins anew */
 
 struct mb__ring {
     char *memory;
