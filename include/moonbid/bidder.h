@@ -65,6 +65,7 @@ struct mb_bidder_in {
     struct mb_slice remote_ip; /* who calls, for the endpoint's allow list; absent: nobody from outside */
     struct mb_slice openrtb_version; /* the header of that name, or absent: given back with the answer */
     int64_t now_ms;
+    uint32_t waited_ms; /* that it has stood here unread: its answer is due so much earlier */
     uint64_t seed;
     bool draining;   /* ready says 0, bids are no-bids */
     bool money_unknown; /* nobody can say what has been spent: bids are no-bids, all else goes on */

@@ -247,6 +247,14 @@ static void echo_version(struct mb_bidder *b, struct mb_slice version, struct mb
     }
 }
 
+/* Until the answer has to leave: the exchange has counted since it sent the request, and the way back takes its time. */
+static int64_t time_left(const struct mb_bidder_in *in, const struct mb_request *request)
+{
+    int64_t left_ms = (int64_t)request->timeout_ms - request->endpoint->margin_ms - in->waited_ms;
+
+    return left_ms > 0 ? left_ms : 0;
+}
+
 static void answer_bid(struct mb_bidder *b, const struct mb_codec *codec,
                        const struct mb_endpoint *endpoint, const struct mb_bidder_in *in,
                        struct mb_bidder_out *out)
@@ -261,7 +269,6 @@ static void answer_bid(struct mb_bidder *b, const struct mb_codec *codec,
                               .arena = &b->arena,
                               .slips = b->slips};
     struct mb_error err = {.at = -1};
-    uint32_t margin = endpoint->margin_ms;
 
     out->kind = "bid";
     b->totals->requests++;
@@ -275,8 +282,7 @@ static void answer_bid(struct mb_bidder *b, const struct mb_codec *codec,
     b->has_request = true;
     hide_email(b, &b->request.user);
     mb__bidder_derive_later(b);
-    b->deadline_ms = in->now_ms + b->request.timeout_ms -
-                     (margin < b->request.timeout_ms ? margin : b->request.timeout_ms);
+    b->deadline_ms = in->now_ms + time_left(in, &b->request);
     mb__bidder_bid(b, codec, in, out);
     if (codec->exchange == MB_EXCHANGE_OPENRTB && !b->options.decides_only) {
         echo_version(b, in->openrtb_version, out);

@@ -62,6 +62,7 @@ void mb__request_handle(void *user, struct mb_http_exchange *exchange,
                               .openrtb_version =
                                   mb_http_header(request, MB_SLICE("x-openrtb-version")),
                               .now_ms = mb_time_now_ms(),
+                              .waited_ms = request->waited_ms,
                               .seed = mb__chance_seed(&worker->chance),
                               .draining = worker->draining,
                               .money_unknown = worker->books.money_unknown};

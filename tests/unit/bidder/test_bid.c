@@ -282,14 +282,20 @@ static void an_answer_past_the_deadline_is_not_sent(void **state)
 {
     static const struct {
         int64_t start_ms, step_ms; /* what the clock shows first, and how far a look moves it on */
+        uint32_t waited_ms;        /* before the engine got to it */
         enum mb_nobid reason;
         uint64_t calls;
     } rows[] = {
-        {0, 0, MB_NOBID_BID, 1},
-        {249, 0, MB_NOBID_BID, 1},
-        {250, 0, MB_NOBID_DEADLINE, 0}, /* not asked any more */
-        {5000, 0, MB_NOBID_DEADLINE, 0},
-        {200, 50, MB_NOBID_DEADLINE, 1}, /* in time before the script, late behind it */
+        {0, 0, 0, MB_NOBID_BID, 1},
+        {249, 0, 0, MB_NOBID_BID, 1},
+        {250, 0, 0, MB_NOBID_DEADLINE, 0}, /* not asked any more */
+        {5000, 0, 0, MB_NOBID_DEADLINE, 0},
+        {200, 50, 0, MB_NOBID_DEADLINE, 1}, /* in time before the script, late behind it */
+        {0, 0, 249, MB_NOBID_BID, 1},
+        {0, 0, 250, MB_NOBID_DEADLINE, 0}, /* the exchange counts from when it sent it */
+        {0, 0, UINT32_MAX, MB_NOBID_DEADLINE, 0},
+        {209, 0, 40, MB_NOBID_BID, 1},
+        {210, 0, 40, MB_NOBID_DEADLINE, 0},
     };
 
     (void)state;
@@ -298,6 +304,7 @@ static void an_answer_past_the_deadline_is_not_sent(void **state)
         load_members(BANNER_OF_1);
         clock_ms = NOW_MS + rows[i].start_ms;
         clock_step_ms = rows[i].step_ms;
+        in.waited_ms = rows[i].waited_ms;
         ask_banner();
         expect_outcome(rows[i].reason, "deadline");
         assert_int_equal(out.status, rows[i].reason == MB_NOBID_BID ? 200 : 204);
