@@ -164,6 +164,7 @@ enum mb_guard_alarm {
     MB_GUARD_NO_ALARM,
     MB_GUARD_ALARM_SILENCE,  /* bids go out, nothing comes back */
     MB_GUARD_ALARM_UNBOOKED, /* wins come in, none of them books */
+    MB_GUARD_ALARMS
 };
 /* So many wins of a price by the thousand, over so long at least: bookings follow their wins by some seconds. */
 enum { MB_GUARD_UNBOOKED_WINS_MAX = 1000, MB_GUARD_UNBOOKED_MS = 10000 };

@@ -34,10 +34,14 @@ describe('an alarm', function()
 
   local function row() return dkjson.decode(server:admin('GET', '/status').body).strategies[1] end
 
-  -- It stands in the log and in /status, and goes when the operator resumes the strategy.
+  -- It stands in the log and in /status, a restart changes nothing, and it goes when the operator resumes the strategy.
   local function is_told_and_resumed(text)
-    assert.equal(text, row().alarm)
     assert.matches('strategy stopped until it is resumed strategy=a why=' .. text, server:log(), 1, true)
+    server:finish 'keep'
+    server.port = nil
+    server:spawn()
+    assert.equal(text, row().alarm)
+    assert.is_nil(bid())
     assert.equal(200, server:admin('POST', '/strategies/a/resume').status)
     Server.poll('it bids again', 10, function() return bid() end)
     assert.equal('', row().alarm or '')
@@ -54,8 +58,8 @@ describe('an alarm', function()
     for _ = 1, 999 do assert.is_truthy(win()) end
     Server.poll('the strategy is stopped', 30, function() return not win() end)
     assert.equal(0, row().spend_nanos)
-    is_told_and_resumed 'wins come in, but none of them books money'
     connection:close()
+    is_told_and_resumed 'wins come in, but none of them books money'
   end)
 
   it('stops a strategy whose bids go out while nothing comes back for as long as `silence` says', function()

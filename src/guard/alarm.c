@@ -2,11 +2,12 @@
  *
  *     silence    bids go out, and for so long nothing at all has come back: the notice URL may be
  *                wrong, and wins cost money that nobody books
- *     unbooked   wins come in, but none of the notices that book them: a macro, a missing burl. Only prices by the thousand
- *                count: a win that is paid by the click costs nothing without one, and most have none
+ *     unbooked   wins come in, but none of the notices that book them: a macro, a missing burl.
+ * Only prices by the thousand count: a win that is paid by the click costs nothing without one, and
+ * most have none
  *
- * A strategy that was stopped stays so until the operator resumes it: what is wrong is outside, and
- * bidding on would only cost more.
+ * A strategy that was stopped stays so, over restarts too (notes.c), until the operator resumes it:
+ * what is wrong is outside, and bidding on would only cost more.
  */
 #include "internal.h"
 
@@ -27,8 +28,8 @@ enum mb_guard_alarm mb_guard_alarm(const struct mb_guard *guard, uint32_t slot_i
 
 const char *mb_guard_alarm_text(enum mb_guard_alarm alarm)
 {
-    static const char *const texts[] = {
-        "", "bids go out, but no notice has come in", "wins come in, but none of them books money"};
+    static const char *const texts[] = {"", "bids go out, but no notice has come in",
+                                        "wins come in, but none of them books money"};
 
     return (unsigned)alarm < sizeof(texts) / sizeof(texts[0]) ? texts[alarm] : "";
 }

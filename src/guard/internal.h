@@ -190,7 +190,7 @@ struct mb__bench {
 
 /* Hashes of what was told last of a slot; notes.c. */
 struct mb__told {
-    _Atomic uint64_t overrun, reserved, learned;
+    _Atomic uint64_t overrun, reserved, learned, alarm;
     _Atomic int64_t learned_min; /* minute of the last look at what was learned */
 };
 

@@ -93,6 +93,21 @@ static void note_learned(struct mb_guard *guard, uint32_t index, int64_t now_ms,
     }
 }
 
+/* A digit, 0 where an alarm has ended. Of a strategy that never had one there is nothing to tell. */
+static void note_alarm(struct mb_guard *guard, uint32_t index, const struct mb_guard_notes *notes,
+                       struct mb_buf *room)
+{
+    _Atomic uint64_t *told = &guard->shared->told[index].alarm;
+    enum mb_guard_alarm alarm = mb_guard_alarm(guard, index);
+
+    mb_buf_clear(room);
+    mb_xbuf_add_u64(room, alarm);
+    if ((alarm != MB_GUARD_NO_ALARM || atomic_load(told) != 0) &&
+        is_news(told, room->data, room->len)) {
+        tell_state(notes, "alarm", mb_guard_slot_name(guard, index), room);
+    }
+}
+
 static void note_clock(struct mb_guard *guard, const struct mb_guard_notes *notes,
                        struct mb_buf *room)
 {
@@ -115,6 +130,7 @@ void mb_guard_note(struct mb_guard *guard, int64_t now_ms, const struct mb_guard
         note_reserved(guard, slot, now_ms, notes, &room);
         note_learned(guard, slot, now_ms, notes, &room);
         note_overrun(guard, slot, now_ms, notes);
+        note_alarm(guard, slot, notes, &room);
     }
     mb_buf_fini(&room);
     mb__market_note(guard, now_ms, notes);
@@ -129,8 +145,9 @@ void mb_guard_note_again(struct mb_guard *guard)
     for (uint32_t i = 0; i < n; i++) {
         struct mb__told *told = &guard->shared->told[guard->shared->used[i]];
 
-        /* Not 0: that it holds nothing any more may be what was not kept. */
+        /* Not 0: that it holds nothing any more, or that an alarm ended, may be what was not kept. */
         atomic_store(&told->reserved, atomic_load(&told->reserved) ? 2 : 0);
+        atomic_store(&told->alarm, atomic_load(&told->alarm) ? 2 : 0);
         atomic_store(&told->learned, 0);
         atomic_store(&told->learned_min, 0);
         atomic_store(&told->overrun, 0);

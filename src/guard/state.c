@@ -287,6 +287,17 @@ static void read_reserved(struct mb_guard *guard, uint32_t index, struct reader 
     }
 }
 
+static void read_alarm(struct mb_guard *guard, uint32_t index, struct reader *r)
+{
+    unsigned alarm = r->end - r->at == 1 ? (unsigned char)*r->at - '0' : MB_GUARD_ALARMS;
+
+    r->failed = alarm >= MB_GUARD_ALARMS;
+    if (!r->failed) {
+        atomic_store(&mb__guard_slot(guard, index)->alarm, alarm);
+        atomic_store(&guard->shared->told[index].alarm, 2); /* as above: its end has to be told as well */
+    }
+}
+
 void mb_guard_restore_state(struct mb_guard *guard, struct mb_slice name, struct mb_slice bytes,
                             int64_t now_ms)
 {
@@ -305,6 +316,8 @@ void mb_guard_restore_state(struct mb_guard *guard, struct mb_slice name, struct
         read_reserved(guard, index, &r, now_ms);
     } else if (slot && mb_slice_eq(part, MB_SLICE("learned"))) {
         read_learned(slot, &r);
+    } else if (slot && mb_slice_eq(part, MB_SLICE("alarm"))) {
+        read_alarm(guard, index, &r);
     }
     if (slot) {
         mb__slot_refresh_now(guard, slot, mb__guard_clock(guard, now_ms));

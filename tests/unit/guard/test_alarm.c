@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -194,6 +195,81 @@ static void wins_that_book_are_no_alarm(void **state)
     assert_int_equal(may(f, NOW), MB_NOBID_BID);
 }
 
+struct notes {
+    char name[4][32], value[4][8];
+    int n;
+};
+
+static void keep_note(void *user, struct mb_slice name, struct mb_slice bytes)
+{
+    struct notes *notes = user;
+
+    if (mb_slice_starts(name, MB_SLICE("alarm:"))) {
+        assert_in_range(notes->n, 0, 3);
+        snprintf(notes->name[notes->n], sizeof(notes->name[0]), "%.*s", MB_SLICE_ARG(name));
+        snprintf(notes->value[notes->n++], sizeof(notes->value[0]), "%.*s", MB_SLICE_ARG(bytes));
+    }
+}
+
+static void drop_overrun(void *user, const struct mb_overrun *overrun)
+{
+    (void)user, (void)overrun;
+}
+
+static void note(struct fixture *f, struct notes *notes)
+{
+    mb_guard_note(f->guard, NOW, &(struct mb_guard_notes){keep_note, drop_overrun, notes});
+}
+
+static void restart(struct fixture *f, const struct notes *notes)
+{
+    mb_guard_close(f->guard);
+    assert_int_equal(mb_guard_open(&(struct mb_guard_options){0}, &f->guard, NULL), 0);
+    f->strategy.guard_slot = mb_guard_slot(f->guard, MB_SLICE("a"));
+    for (int i = 0; i < notes->n; i++) {
+        mb_guard_restore_state(f->guard, mb_slice_of(notes->name[i]), mb_slice_of(notes->value[i]), NOW);
+    }
+}
+
+/* What is wrong outside is not mended by a restart. */
+static void an_alarm_outlives_a_restart_and_its_end_does(void **state)
+{
+    struct fixture *f = *state;
+    struct notes notes = {.n = 0};
+
+    note(f, &notes);
+    assert_int_equal(notes.n, 0); /* there was none */
+    win(f, MB_GUARD_UNBOOKED_WINS_MAX, MB_MODEL_CPM, NOW, NOW + MINUTE);
+    note(f, &notes);
+    note(f, &notes);
+    assert_int_equal(notes.n, 1);
+    mb_guard_note_again(f->guard);
+    note(f, &notes);
+    assert_int_equal(notes.n, 2);
+    restart(f, &notes);
+    assert_int_equal(may(f, NOW), MB_NOBID_MONEY_GUARD);
+    assert_int_equal(mb_guard_alarm(f->guard, f->strategy.guard_slot), MB_GUARD_ALARM_UNBOOKED);
+    note(f, &notes);
+    mb_guard_pause(f->guard, f->strategy.guard_slot, false);
+    note(f, &notes);
+    assert_int_equal(notes.n, 4);
+    restart(f, &notes);
+    assert_int_equal(may(f, NOW), MB_NOBID_BID);
+}
+
+static void damaged_notes_are_no_alarm(void **state)
+{
+    static const char *const rows[] = {"", "3", "9", "/", "11", "\xff"};
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        f->lines = 0;
+        mb_guard_restore_state(f->guard, MB_SLICE("alarm:a"), mb_slice_of(rows[i]), NOW);
+        assert_int_equal(f->lines, 1);
+        assert_int_equal(may(f, NOW), MB_NOBID_BID);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -205,6 +281,8 @@ int main(void)
         TEST(a_clock_set_back_delays_the_alarm_no_longer),
         TEST(wins_that_are_paid_by_the_click_are_no_alarm),
         TEST(wins_that_book_are_no_alarm),
+        TEST(an_alarm_outlives_a_restart_and_its_end_does),
+        TEST(damaged_notes_are_no_alarm),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
