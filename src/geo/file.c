@@ -184,6 +184,52 @@ int mb_geo_open(const char *path, struct mb_geo **out, struct mb_error *err)
     return 0;
 }
 
+/* The next bytes of a file, as many as there are room for or left; where they do not come the file ends. */
+static size_t read_some(int fd, char *out, size_t size)
+{
+    size_t len = 0;
+    ssize_t n = 1;
+    while (len < size && (n > 0 || (n < 0 && errno == EINTR))) {
+        n = read(fd, out + len, size - len);
+        len += n > 0 ? (size_t)n : 0;
+    }
+    return len;
+}
+
+static bool holds(int fd, const char *memory, size_t size)
+{
+    char piece[65536];
+    size_t at = 0, n = 1;
+    while (n > 0 && at < size) {
+        n = read_some(fd, piece, sizeof(piece) < size - at ? sizeof(piece) : size - at);
+        if (memcmp(memory + at, piece, n) != 0) {
+            return false;
+        }
+        at += n;
+    }
+    return at == size && read_some(fd, piece, 1) == 0;
+}
+
+bool mb_geo_is_file(int memory_fd, const char *path)
+{
+    struct stat st, memory_st;
+    bool same = false;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && fstat(memory_fd, &memory_st) == 0 &&
+        st.st_size > 0 && st.st_size == memory_st.st_size) {
+        size_t size = (size_t)st.st_size;
+        const char *memory = mmap(NULL, size, PROT_READ, MAP_SHARED, memory_fd, 0);
+        if (memory != MAP_FAILED) {
+            same = holds(fd, memory, size);
+            munmap((void *)(uintptr_t)memory, size);
+        }
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return same;
+}
+
 int mb_geo_open_shared(int fd, struct mb_geo **out, struct mb_error *err)
 {
     int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);

@@ -77,6 +77,9 @@ static int open_geo(struct mb__checking *c, bool *is_other)
         return 0;
     }
     mb__checking_step(c->progress, MB__DISK_STEP_MS, path);
+    if (has_geo_of(c, path) && mb_geo_is_file(c->check->parcel->fds[MB__PIECE_GEO], path)) {
+        return keep_geo(c); /* as with nearly all reloads: one copy in memory is enough, and it was looked at */
+    }
     if (mb_geo_open(path, &c->settings.geo, &err)) {
         if (!has_geo_of(c, path)) {
             c->err = err;
@@ -87,10 +90,6 @@ static int open_geo(struct mb__checking *c, bool *is_other)
         snprintf(c->geo_problem, sizeof(c->geo_problem), "%s: %s; the one before stays in use", path,
                  err.what);
         return keep_geo(c);
-    }
-    if (has_geo_of(c, path) &&
-        mb__pieces_same(c->check->parcel->fds[MB__PIECE_GEO], mb_geo_fd(c->settings.geo))) {
-        return keep_geo(c); /* one copy in memory is enough */
     }
     *is_other = true;
     return mb__checking_copy_geo(c, mb_geo_fd(c->settings.geo));

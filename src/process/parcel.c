@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "moonbid/json_doc.h"
@@ -111,30 +110,6 @@ int mb__piece_text(int fd, struct mb_buf *out, struct mb_error *err)
     }
     return n < 0 ? mb_fail(err, MB_EIO, NULL, "a memory file cannot be read: %s", strerror(errno))
                  : 0;
-}
-
-bool mb__pieces_same(int a, int b)
-{
-    struct stat left, right;
-    bool same = false;
-    void *x, *y;
-
-    if (a < 0 || b < 0 || fstat(a, &left) != 0 || fstat(b, &right) != 0 ||
-        left.st_size != right.st_size || left.st_size == 0) {
-        return false;
-    }
-    x = mmap(NULL, (size_t)left.st_size, PROT_READ, MAP_SHARED, a, 0);
-    y = mmap(NULL, (size_t)left.st_size, PROT_READ, MAP_SHARED, b, 0);
-    if (x != MAP_FAILED && y != MAP_FAILED) {
-        same = memcmp(x, y, (size_t)left.st_size) == 0;
-    }
-    if (x != MAP_FAILED) {
-        munmap(x, (size_t)left.st_size);
-    }
-    if (y != MAP_FAILED) {
-        munmap(y, (size_t)left.st_size);
-    }
-    return same;
 }
 
 /* --- what a process makes of it --- */

@@ -189,8 +189,6 @@ int mb__settings_open(const struct mb__parcel *parcel, struct mb__settings *out,
 void mb__settings_close(struct mb__settings *settings); /* safe on zeroed */
 /* The same for configs that say the same. */
 uint64_t mb__settings_version(const struct mb__settings *settings);
-/* Do both hold the same? */
-bool mb__pieces_same(int a, int b);
 
 /* --- channel.c: messages between the supervisor and one child --- */
 

@@ -256,6 +256,41 @@ static void what_happens_to_the_file_changes_nothing(void **state)
     mb_geo_close(geo);
 }
 
+/* A reload asks, and nearly always the file is as it was. */
+static void a_file_that_is_as_it_was_is_known(void **state)
+{
+    struct fixture *f = *state;
+    struct mb_geo *geo = NULL;
+    char other[8192];
+    write_file(f->path, f->v6.data, f->v6.len);
+    assert_int_equal(mb_geo_open(f->path, &geo, NULL), 0);
+    assert_true(f->v6.len + 1 < sizeof(other));
+    memcpy(other, f->v6.data, f->v6.len);
+    other[f->v6.len] = 0;
+    assert_true(mb_geo_is_file(mb_geo_fd(geo), f->path));
+    for (size_t at = 0; at < f->v6.len; at += f->v6.len / 7) {
+        other[at] ^= 1;
+        write_file(f->path, other, f->v6.len);
+        assert_false(mb_geo_is_file(mb_geo_fd(geo), f->path));
+        other[at] ^= 1;
+    }
+    write_file(f->path, other, f->v6.len - 1);
+    assert_false(mb_geo_is_file(mb_geo_fd(geo), f->path));
+    write_file(f->path, other, f->v6.len + 1);
+    assert_false(mb_geo_is_file(mb_geo_fd(geo), f->path));
+    write_file(f->path, "", 0);
+    assert_false(mb_geo_is_file(mb_geo_fd(geo), f->path));
+    write_file(f->path, other, f->v6.len);
+    assert_true(mb_geo_is_file(mb_geo_fd(geo), f->path));
+    assert_int_equal(unlink(f->path), 0);
+    assert_false(mb_geo_is_file(mb_geo_fd(geo), f->path));
+    assert_int_equal(mkfifo(f->path, 0600), 0);
+    assert_false(mb_geo_is_file(mb_geo_fd(geo), f->path));
+    assert_int_equal(unlink(f->path), 0);
+    assert_false(mb_geo_is_file(mb_geo_fd(geo), "/"));
+    mb_geo_close(geo);
+}
+
 static void another_process_uses_the_same_memory(void **state)
 {
     struct fixture *f = *state;
@@ -345,6 +380,7 @@ int main(void)
         CASE(a_file_that_is_no_database_is_refused),
         CASE(a_damaged_database_is_refused),
         CASE(what_happens_to_the_file_changes_nothing),
+        CASE(a_file_that_is_as_it_was_is_known),
         CASE(another_process_uses_the_same_memory),
         CASE(a_table_tells_the_country),
         CASE(the_same_texts_are_addresses_as_elsewhere),
