@@ -321,19 +321,21 @@ void mb_market_push(struct mb_market_ring *ring, const struct mb_market_place *p
     atomic_store_explicit(&ring->pushed, pushed + 1, memory_order_release);
 }
 
-void mb_market_drain(struct mb_guard *guard, struct mb_market_ring *ring, int64_t now_ms)
+size_t mb_market_drain(struct mb_guard *guard, struct mb_market_ring *ring, size_t max, int64_t now_ms)
 {
     uint64_t pushed = atomic_load_explicit(&ring->pushed, memory_order_acquire);
-    uint64_t taken = atomic_load(&ring->taken), dropped = atomic_load(&ring->dropped);
-    uint64_t lost = dropped - atomic_load(&ring->taken_dropped);
-    uint64_t n = pushed - taken;
-    double weight = n > 0 ? (double)(n + lost) / (double)n : 1;
+    uint64_t taken = atomic_load(&ring->taken), taken_dropped = atomic_load(&ring->taken_dropped);
+    uint64_t lost = atomic_load(&ring->dropped) - taken_dropped;
+    uint64_t n = pushed - taken < max ? pushed - taken : max;
+    uint64_t stood_for = n > 0 ? lost * n / (pushed - taken) : 0; /* those taken later stand for the rest */
+    double weight = n > 0 ? (double)(n + stood_for) / (double)n : 1;
 
-    for (; taken < pushed; taken++) {
+    for (uint64_t end = taken + n; taken < end; taken++) {
         mb_market_take_bid(guard, &ring->bids[taken % MB_MARKET_RING], weight, now_ms);
     }
-    atomic_store(&ring->taken_dropped, dropped);
+    atomic_store(&ring->taken_dropped, taken_dropped + stood_for);
     atomic_store_explicit(&ring->taken, taken, memory_order_release);
+    return n;
 }
 
 /* --- asking --- */

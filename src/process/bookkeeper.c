@@ -58,7 +58,7 @@ struct keeper {
     uint64_t end_ms;      /* life is over: the end at the latest; 0: it is not */
     uint64_t idle_ms;     /* when it may be said that nothing comes any more */
     uint64_t notes_ms;    /* when to write the guard's notes */
-    uint64_t market_ms;   /* when to take workers' bids to the market's memory */
+    struct mb__market_turns market; /* when to take workers' bids to the market's memory */
     uint64_t counts_ms;   /* when to look for what workers have counted */
     uint64_t from_spools; /* events of the spool being taken */
     char room[MB__LINE_ROOM];
@@ -364,10 +364,15 @@ static void gather(struct keeper *k, struct pollfd *fds)
 /* How long to wait for something to do. */
 static int patience_ms(const struct keeper *k, uint64_t now_ms)
 {
-    if (!mb__checkpoints_want_turn(&k->checkpoints, now_ms)) {
-        return TURN_MS;
+    uint64_t until_ms = now_ms + TURN_MS;
+
+    if (mb__checkpoints_want_turn(&k->checkpoints, now_ms) && k->idle_ms < until_ms) {
+        until_ms = k->idle_ms;
     }
-    return k->idle_ms > now_ms ? (int)(k->idle_ms - now_ms) : 0;
+    if (k->market.busy && k->market.drain_ms < until_ms) {
+        until_ms = k->market.drain_ms;
+    }
+    return until_ms > now_ms ? (int)(until_ms - now_ms) : 0;
 }
 
 static void turn(struct keeper *k, struct pollfd *fds)
@@ -387,11 +392,13 @@ static void turn(struct keeper *k, struct pollfd *fds)
         mb__desk_send_fates(k->conns[i]);
     }
     drop_gone(k);
-    accept_all(k);
+    if (fds[0].revents) { /* asking in vain costs a socket made and freed */
+        accept_all(k);
+    }
     take_spools(k, mb__shared_clock_ms());
     if (atomic_load(&k->options->page->restored)) { /* before, there is nothing but old notes to lose */
         mb__counts_market(&k->options->counts, k->options->guard, mb__shared_clock_ms(),
-                          &k->market_ms);
+                          &k->market);
         mb__notes_tick(k->ledger, k->options->guard, mb__shared_clock_ms(), &k->notes_ms);
     }
     mb__counts_tick(&k->options->counts, k->ledger, mb__shared_clock_ms(), &k->counts_ms);
@@ -423,7 +430,7 @@ static void serve(struct keeper *k)
         turn(k, fds);
     }
     if (atomic_load(&k->options->page->restored)) {
-        mb__counts_market(&k->options->counts, k->options->guard, 0, NULL);
+        mb__counts_market_all(&k->options->counts, k->options->guard);
         mb_guard_note_again(k->options->guard);
         mb__notes_write(k->ledger, k->options->guard);
     }

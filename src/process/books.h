@@ -236,9 +236,17 @@ struct mb__counts_source {
 
 /* Writes tables that are sealed; `last`: also those that were being counted in, for nobody counts any more. */
 void mb__counts_write(const struct mb__counts_source *from, struct mb_ledger *ledger, bool last);
-/* Gives the bids in the workers' rings to the market's memory, once a second; `due_ms` NULL: now. */
+
+struct mb__market_turns {
+    uint64_t drain_ms, draw_ms; /* when the next ones are due */
+    bool busy;                  /* bids came: wait for no more than the next */
+};
+/* Gives bids in the workers' rings to the market's memory, a piece at a time, and draws its curves, once a second. Zeroed
+ * turns are due. */
 void mb__counts_market(const struct mb__counts_source *from, struct mb_guard *guard,
-                       uint64_t now_ms, uint64_t *due_ms);
+                       uint64_t now_ms, struct mb__market_turns *turns);
+/* All that are left, and the curves: nobody bids any more. */
+void mb__counts_market_all(const struct mb__counts_source *from, struct mb_guard *guard);
 /* The sealed ones, once a second. */
 void mb__counts_tick(const struct mb__counts_source *from, struct mb_ledger *ledger,
                      uint64_t now_ms, uint64_t *due_ms);

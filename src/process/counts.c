@@ -1,7 +1,9 @@
 /* counts.c - the bookkeeper writes down what workers have counted, a minute at a time. */
 #include "supervisor.h"
 
-enum { EVERY_MS = 1000 };
+/* A second's bids at once would keep the core for milliseconds from a worker that shares it, and notices from their commit.
+ * Of more than 16,000 a second and worker a part stands for all. */
+enum { EVERY_MS = 1000, PIECE_MS = 50, PIECE = 800 };
 
 static void write_table(const struct mb__counts_source *from, struct mb_ledger *ledger,
                         uint32_t seat, const struct mb_tally_table *table, uint64_t number)
@@ -33,20 +35,35 @@ void mb__counts_write(const struct mb__counts_source *from, struct mb_ledger *le
     }
 }
 
-void mb__counts_market(const struct mb__counts_source *from, struct mb_guard *guard,
-                       uint64_t now_ms, uint64_t *due_ms)
+/* At most so many of each worker. */
+static bool drain(const struct mb__counts_source *from, struct mb_guard *guard, size_t max)
 {
+    bool came = false;
     uint32_t seat;
 
-    if (due_ms && now_ms < *due_ms) {
-        return;
-    }
-    if (due_ms) {
-        *due_ms = now_ms + EVERY_MS;
-    }
     for (seat = 0; from->boards && seat < from->boards->count; seat++) {
-        mb_market_drain(guard, &mb__boards_at(from->boards, seat)->bidder.market, mb_time_now_ms());
+        came |= mb_market_drain(guard, &mb__boards_at(from->boards, seat)->bidder.market, max,
+                                mb_time_now_ms()) > 0;
     }
+    return came;
+}
+
+void mb__counts_market(const struct mb__counts_source *from, struct mb_guard *guard,
+                       uint64_t now_ms, struct mb__market_turns *turns)
+{
+    if (now_ms >= turns->drain_ms) {
+        turns->drain_ms = now_ms + PIECE_MS;
+        turns->busy = drain(from, guard, PIECE);
+    }
+    if (now_ms >= turns->draw_ms) {
+        turns->draw_ms = now_ms + EVERY_MS;
+        mb_market_refresh(guard, mb_time_now_ms());
+    }
+}
+
+void mb__counts_market_all(const struct mb__counts_source *from, struct mb_guard *guard)
+{
+    (void)drain(from, guard, SIZE_MAX);
     mb_market_refresh(guard, mb_time_now_ms());
 }
 
