@@ -3,7 +3,7 @@
 
 int mb__exchange_parse(const struct mb_wire_in *in, struct mb_json **out, struct mb_error *err)
 {
-    struct mb_json *doc = mb_xarena_alloc(in->arena, sizeof *doc);
+    struct mb_json *doc = mb_xarena_alloc_raw(in->arena, sizeof *doc);
     int rc = mb_json_parse(doc, in->arena, in->body, err);
     if (rc == MB_ENOMEM) {
         /* Sound JSON, but deeper or longer than any request of the protocol. */
@@ -53,4 +53,13 @@ struct mb_price mb__exchange_floor(struct mb_json_value value)
         floor.micros = MB_PRICE_MAX_MICROS;
     }
     return floor.micros > 0 ? floor : (struct mb_price){0};
+}
+
+bool mb__exchange_rate(const struct mb_wire_in *in, struct mb_slice *currency, struct mb_rate *out)
+{
+    if (mb_rates_get(in->rates, *currency, out)) { /* which has upper case letters alone */
+        return true;
+    }
+    *currency = mb__exchange_upper(*currency, in->arena);
+    return mb_rates_get(in->rates, *currency, out);
 }

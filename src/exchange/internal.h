@@ -49,6 +49,9 @@ struct mb_raw mb__exchange_raw(struct mb_json_value value);
 /* A floor as it is written, 0 where there is none. One that is beyond all prices is the highest price: it is not none. */
 struct mb_price mb__exchange_floor(struct mb_json_value value);
 
+/* What one unit of a currency is worth; *currency gets upper case letters. False: it has no rate, *out is unchanged. */
+bool mb__exchange_rate(const struct mb_wire_in *in, struct mb_slice *currency, struct mb_rate *out);
+
 /* --- text.c: values as both protocols write them --- */
 
 /* mb__exchange_filled where something is to be trimmed, or nothing there. */

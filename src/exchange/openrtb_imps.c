@@ -51,7 +51,8 @@ static bool read_floor(const struct reader *r, uint16_t bidfloor, uint16_t bidfl
     if (wire->micros == 0) {
         return true;
     }
-    if (!mb_rates_get(r->in->rates, mb__exchange_upper(*currency, r->in->arena), &rate)) {
+    struct mb_slice known = *currency;
+    if (!mb__exchange_rate(r->in, &known, &rate)) {
         return false;
     }
     *house = mb_money_to_house(*wire, rate);
@@ -147,6 +148,9 @@ static struct mb_price estimated_price(const struct reader *r, struct mb_json_va
 /* In an extension that nobody has written down no form of yes is a slip. */
 static bool is_yes(struct mb_json_value value)
 {
+    if (value.type == MB_JSON_NONE) {
+        return false;
+    }
     struct mb_slice text = mb_json_text(value);
     return value.type == MB_JSON_TRUE || mb_slice_is(text, "1") || mb_slice_is(text, "\"1\"") ||
            mb_slice_is(text, "\"true\"");
@@ -182,8 +186,8 @@ static struct mb_pod read_pod(const struct reader *r, const union media *media,
         .duration_s = small(r, media->poddur),
         .ads_max = small(r, media->maxseq),
     };
-    if (per_second.micros > 0 &&
-        mb_rates_get(r->in->rates, mb__exchange_upper(imp->currency_wire, r->in->arena), &rate)) {
+    struct mb_slice currency = imp->currency_wire;
+    if (per_second.micros > 0 && mb__exchange_rate(r->in, &currency, &rate)) {
         pod.floor_per_s = mb_money_to_house(per_second, rate);
     }
     return pod;

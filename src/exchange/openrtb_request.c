@@ -114,8 +114,8 @@ static struct mb_slice answer_currency(const struct reader *r)
         }
     }
     for (size_t i = 0; i < offered.count; i++) {
-        struct mb_slice currency = mb__exchange_upper(offered.items[i], r->in->arena);
-        if (mb_rates_get(r->in->rates, currency, &rate)) {
+        struct mb_slice currency = offered.items[i];
+        if (mb__exchange_rate(r->in, &currency, &rate)) {
             return currency;
         }
     }

@@ -233,7 +233,7 @@ static bool read_truth(struct mb_json_value value, bool is_number, bool *out)
         if (is_true || is_false) {
             if (is_string)
                 mb__json_count_slip(value.doc, is_number ? MB_JSON_SLIP_STRING_FOR_NUMBER
-                                            : MB_JSON_SLIP_STRING_FOR_BOOL);
+                                                         : MB_JSON_SLIP_STRING_FOR_BOOL);
             else if (!is_number)
                 mb__json_count_slip(value.doc, MB_JSON_SLIP_NUMBER_FOR_BOOL);
             *out = is_true;
@@ -291,12 +291,12 @@ size_t mb_json_list_ids(struct mb_json_value list, struct mb_slice *items)
         items[0] = mb_json_id(mb_json_list_first(list));
         return !mb_slice_empty(items[0]);
     }
-    uint32_t end = list.token + token_of(list)->span;
-    for (uint32_t at = list.token + 1; at < end; at += doc->tokens[at].span) {
-        const struct mb_json_token *token = &doc->tokens[at];
+    const struct mb_json_token *token = token_of(list), *end = token + token->span;
+    for (token++; token < end; token += token->span) {
         bool is_plain = token->type == MB_JSON_STRING && !(token->flags & MB__JSON_ESCAPES);
         items[count] =
-            is_plain ? mb__json_raw(doc, token) : mb__json_other_id(mb__json_value_at(doc, at));
+            is_plain ? mb__json_raw(doc, token)
+                     : mb__json_other_id(mb__json_value_at(doc, (uint32_t)(token - doc->tokens)));
         count += !mb_slice_empty(items[count]);
     }
     return count;
