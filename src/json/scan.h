@@ -106,4 +106,43 @@ static inline size_t mb__json_skip_digits(const char *text, size_t i)
 #endif
 }
 
+/* In a document's text: the first byte from `i` on that is no space. */
+static inline size_t mb__json_skip_spaces(const char *text, size_t i)
+{
+#ifdef __SSE2__
+    for (;; i += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(text + i));
+        __m128i spaces = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(' '));
+        unsigned mask = (unsigned)_mm_movemask_epi8(spaces) ^ 0xffff;
+        if (mask)
+            return i + (unsigned)__builtin_ctz(mask);
+    }
+#else
+    while (text[i] == ' ')
+        i++;
+    return i;
+#endif
+}
+
+/* In a document's text: the first byte from `i` on that is none of JSON's blanks. */
+static inline size_t mb__json_skip_blanks(const char *text, size_t i)
+{
+#ifdef __SSE2__
+    for (;; i += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(text + i));
+        __m128i spaces = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(' ')),
+                                      _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t')));
+        __m128i ends = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('\n')),
+                                    _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\r')));
+        unsigned mask = (unsigned)_mm_movemask_epi8(_mm_or_si128(spaces, ends)) ^ 0xffff;
+        if (mask)
+            return i + (unsigned)__builtin_ctz(mask);
+    }
+#else
+    while (text[i] == ' ' || text[i] == '\n' || text[i] == '\r' || text[i] == '\t')
+        i++;
+    return i;
+#endif
+}
+
 #endif /* MB_JSON_SCAN_H */

@@ -8,14 +8,16 @@
  * in, it holds the specials that no string has used up. Outside of strings only blanks are special:
  * wherever a string begins, its opening quote is the next special, or in a block further on.
  *
- * No stack: an open container's token holds the way back to the one around it where its end and its
- * count will be. The last byte of an open container says whether a key is due. So hostile nesting
- * costs nothing. Tokens grow in the arena by doubling from a guess after the text's length;
- * allocating for the worst case (`[1,1,...]`) would cost eight times the text for every body.
+ * No stack: an open container's token holds the way back to the one around it where its end will be,
+ * and says by its type whether a key is due. So hostile nesting costs nothing. Tokens grow in the
+ * arena by doubling from a guess after the text's length; allocating for the worst case
+ * (`[1,1,...]`) would cost eight times the text for every body.
  *
- * Blanks are looked for only where what is due does not stand: exchanges send none. What happens
- * seldom (blanks, escapes, other than ASCII, errors, growing) is in functions of its own, never
- * inlined, which do not get to see `struct pass`: its parts stay in registers.
+ * Blanks are looked for only where what is due does not stand: most exchanges send none. The ends
+ * of lines are specials too, and are passed by as such: to ask what is special behind a place would
+ * be to wait for the place. What happens seldom (blanks, escapes, other than ASCII, errors,
+ * growing) is in functions of its own, never inlined, which do not get to see `struct pass`: its
+ * parts stay in registers.
  *
  * Functions that move the pass return false after fail_at(); those that are given a place return
  * the one behind what they read, or NOWHERE.
@@ -72,16 +74,30 @@ HOT bool is_blank(char c)
 }
 
 /* The first byte from `i` on that is no blank, and the specials ahead in its block. */
-COLD struct mb__json_special find_no_blank(const struct scanner *s, size_t i)
+static __attribute__((noinline)) struct mb__json_special find_no_blank(const struct scanner *s,
+                                                                       size_t i)
 {
-    while (is_blank(s->text[i]))
-        i++;
+    i = mb__json_skip_blanks(s->text, i);
     uint64_t behind = s->specials[i / MB__JSON_BLOCK] & UINT64_MAX << i % MB__JSON_BLOCK;
     return (struct mb__json_special){.at = i, .behind = behind};
 }
 
-HOT void skip_blanks(const struct scanner *s, struct pass *t)
+static __attribute__((noinline)) size_t skip_spaces(const char *text, size_t i)
 {
+    return mb__json_skip_spaces(text, i);
+}
+
+/* A line's end and what the next is indented by, or a space, or whatever else there is. */
+HOT void skip_blanks(const struct scanner *s, const char *text, struct pass *t)
+{
+    if (text[t->i] == '\n' && t->specials != 0) {
+        t->specials &= t->specials - 1; /* the line's end was the next one */
+        t->i = skip_spaces(text, t->i + 1);
+    } else if (text[t->i] == ' ') {
+        t->i++;
+    }
+    if (text[t->i] > ' ')
+        return;
     struct mb__json_special next = find_no_blank(s, t->i);
     t->i = next.at;
     t->block = next.at - next.at % MB__JSON_BLOCK;
@@ -93,7 +109,7 @@ HOT bool find(struct scanner *s, const char *text, struct pass *t, char c, const
 {
     if (MOSTLY(text[t->i] == c))
         return true;
-    skip_blanks(s, t);
+    skip_blanks(s, text, t);
     return text[t->i] == c || fail_syntax(s, t->i, what);
 }
 
@@ -360,7 +376,7 @@ HOT enum step leave_value(struct scanner *s, const char *text, struct pass *t)
     while (!MOSTLY(text[t->i] == ',')) {
         char closer = is_object(t->container) ? '}' : ']';
         if (!MOSTLY(text[t->i] == closer)) {
-            skip_blanks(s, t);
+            skip_blanks(s, text, t);
             if (text[t->i] == ',')
                 break;
             if (text[t->i] != closer)
@@ -382,7 +398,7 @@ HOT enum step enter_container(struct scanner *s, const char *text, struct pass *
     if (!open_container(s, t, type))
         return FAILED;
     if (!MOSTLY(text[t->i] > ' '))
-        skip_blanks(s, t);
+        skip_blanks(s, text, t);
     if (text[t->i] != (type == MB_JSON_OBJECT ? '}' : ']'))
         return ON;
     return close_container(s, t) ? leave_value(s, text, t) : DONE;
@@ -400,7 +416,7 @@ HOT enum step scan_member(struct scanner *s, const char *text, struct pass *t)
     }
     if (is_object(t->container) && !scan_key(s, text, t))
         return FAILED;
-    for (;; skip_blanks(s, t)) {
+    for (;; skip_blanks(s, text, t)) {
         char c = text[t->i];
         if (c == '"')
             return scan_string(s, text, t) ? leave_value(s, text, t) : FAILED;
@@ -420,7 +436,7 @@ static bool scan_document(struct scanner *s)
     struct pass t = {.at = first, .container = first, .specials = s->specials[0]};
     enum step step;
     if (!MOSTLY(text[0] > ' '))
-        skip_blanks(s, &t);
+        skip_blanks(s, text, &t);
     if (text[t.i] == '"')
         step = scan_string(s, text, &t) ? DONE : FAILED;
     else if (text[t.i] == '{')
@@ -435,7 +451,7 @@ static bool scan_document(struct scanner *s)
         return false;
     s->doc->n_tokens = (uint32_t)(t.at - s->doc->tokens);
     if (!MOSTLY(t.i == s->len))
-        skip_blanks(s, &t);
+        skip_blanks(s, text, &t);
     return t.i == s->len || fail_syntax(s, t.i, "nothing more is due");
 }
 

@@ -195,6 +195,45 @@ static void a_run_of_digits_ends_at_the_first_other_byte(void **state)
     }
 }
 
+static void a_run_of_spaces_ends_at_the_first_other_byte(void **state)
+{
+    (void)state;
+    for (size_t len = 0; len <= LEN_MAX; len++) {
+        char *text = padded(len, ' ');
+        assert_int_equal(mb__json_skip_spaces(text, 0), len);
+        for (size_t at = 0; at < len; at++) {
+            for (unsigned byte = 0; byte < 256; byte++) {
+                text[at] = (char)byte;
+                if (mb__json_skip_spaces(text, 0) != (byte == ' ' ? len : at))
+                    fail_msg("byte %u at %zu of %zu", byte, at, len);
+            }
+            text[at] = ' ';
+        }
+    }
+}
+
+static void a_run_of_blanks_ends_at_the_first_other_byte(void **state)
+{
+    (void)state;
+    for (size_t len = 0; len <= LEN_MAX; len++) {
+        char *text = padded(len, ' ');
+        for (size_t i = 0; i < len; i++)
+            text[i] = " \t\n\r"[i % 4];
+        assert_int_equal(mb__json_skip_blanks(text, 0), len);
+        for (size_t at = 0; at < len; at++) {
+            char was = text[at];
+            for (unsigned byte = 0; byte < 256; byte++) {
+                text[at] = (char)byte;
+                bool is_blank = byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
+                size_t due = is_blank ? len : at;
+                if (mb__json_skip_blanks(text, 0) != due)
+                    fail_msg("byte %u at %zu of %zu", byte, at, len);
+            }
+            text[at] = was;
+        }
+    }
+}
+
 /* The caller's text may end where memory does, wherever it begins, and may go afterwards. */
 static void a_document_is_read_to_the_end_of_memory(void **state)
 {
@@ -261,6 +300,8 @@ int main(void)
         cmocka_unit_test(a_plain_run_ends_before_memory_does),
         cmocka_unit_test(of_eight_bytes_the_first_special_is_found),
         cmocka_unit_test(a_run_of_digits_ends_at_the_first_other_byte),
+        cmocka_unit_test(a_run_of_spaces_ends_at_the_first_other_byte),
+        cmocka_unit_test(a_run_of_blanks_ends_at_the_first_other_byte),
         cmocka_unit_test(a_document_is_read_to_the_end_of_memory),
         cmocka_unit_test(escapes_are_decoded_wherever_they_stand),
     };
