@@ -38,7 +38,8 @@ describe('the market that a server remembers', function()
       for _, strategy in ipairs(dkjson.decode(server:admin('GET', '/status').body).strategies) do
         for reason in pairs(strategy.own_nobids) do
           local rate = tonumber(reason:match(wanted))
-          if rate and math.abs(rate / 1000000 - true_rate(tonumber(price))) < 0.15 then return true end
+          -- Of one size some 1,200 bids tell: 0.2 is five times what chance makes of them.
+          if rate and math.abs(rate / 1000000 - true_rate(tonumber(price))) < 0.2 then return true end
         end
       end
     end)
@@ -52,7 +53,7 @@ describe('the market that a server remembers', function()
   end
 
   it('is near the truth, and there again after a restart', function()
-    local trade = ('%s --target 127.0.0.1:%d --requests 12000 --rate 0 --xandr "" --openrtb "" --openrtb-xandr "" --report json')
+    local trade = ('%s --target 127.0.0.1:%d --requests 30000 --rate 0 --xandr "" --openrtb "" --openrtb-xandr "" --report json')
       :format(EXCHANGE, server.port)
     local pipe = io.popen(trade)
     local report = dkjson.decode(pipe:read '*a')

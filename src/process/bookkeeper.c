@@ -57,9 +57,7 @@ struct keeper {
     uint64_t spool_ms;    /* when to look for spools; 0: no need */
     uint64_t end_ms;      /* life is over: the end at the latest; 0: it is not */
     uint64_t idle_ms;     /* when it may be said that nothing comes any more */
-    uint64_t notes_ms;    /* when to write the guard's notes */
-    struct mb__market_turns market; /* when to take workers' bids to the market's memory */
-    uint64_t counts_ms;   /* when to look for what workers have counted */
+    struct mb__house house;
     uint64_t from_spools; /* events of the spool being taken */
     char room[MB__LINE_ROOM];
 };
@@ -369,8 +367,8 @@ static int patience_ms(const struct keeper *k, uint64_t now_ms)
     if (mb__checkpoints_want_turn(&k->checkpoints, now_ms) && k->idle_ms < until_ms) {
         until_ms = k->idle_ms;
     }
-    if (k->market.busy && k->market.drain_ms < until_ms) {
-        until_ms = k->market.drain_ms;
+    if (k->house.next_ms < until_ms) {
+        until_ms = k->house.next_ms;
     }
     return until_ms > now_ms ? (int)(until_ms - now_ms) : 0;
 }
@@ -396,12 +394,7 @@ static void turn(struct keeper *k, struct pollfd *fds)
         accept_all(k);
     }
     take_spools(k, mb__shared_clock_ms());
-    if (atomic_load(&k->options->page->restored)) { /* before, there is nothing but old notes to lose */
-        mb__counts_market(&k->options->counts, k->options->guard, mb__shared_clock_ms(),
-                          &k->market);
-        mb__notes_tick(k->ledger, k->options->guard, mb__shared_clock_ms(), &k->notes_ms);
-    }
-    mb__counts_tick(&k->options->counts, k->ledger, mb__shared_clock_ms(), &k->counts_ms);
+    mb__house_keep(&k->house, k->options, k->ledger, mb__shared_clock_ms());
     mb__checkpoints_turn(&k->checkpoints, mb__shared_clock_ms() >= k->idle_ms,
                          mb__shared_clock_ms());
     note_life(k, &fds[1]);

@@ -178,8 +178,8 @@ void mb__notes_clock(struct mb_guard *guard);
 
 /* Writes what has changed; costs milliseconds, waits for no disk. */
 void mb__notes_write(struct mb_ledger *ledger, struct mb_guard *guard);
-/* The same once a second. */
-void mb__notes_tick(struct mb_ledger *ledger, struct mb_guard *guard, uint64_t now_ms,
+/* The same once a second; true where it was time. */
+bool mb__notes_tick(struct mb_ledger *ledger, struct mb_guard *guard, uint64_t now_ms,
                     uint64_t *due_ms);
 /* Tells the guard what the ledger has: spend always; at the `first` time, after the scripts have
  * been loaded and before anybody bids, the notes as well. Costs a look at five days of events. */
@@ -239,17 +239,31 @@ void mb__counts_write(const struct mb__counts_source *from, struct mb_ledger *le
 
 struct mb__market_turns {
     uint64_t drain_ms, draw_ms; /* when the next ones are due */
-    bool busy;                  /* bids came: wait for no more than the next */
 };
-/* Gives bids in the workers' rings to the market's memory, a piece at a time, and draws its curves, once a second. Zeroed
- * turns are due. */
-void mb__counts_market(const struct mb__counts_source *from, struct mb_guard *guard,
+/* Gives bids in the workers' rings to the market's memory, a piece at a time, or, once a second, draws its curves. Zeroed
+ * turns are due. True where it was time. */
+bool mb__counts_market(const struct mb__counts_source *from, struct mb_guard *guard,
                        uint64_t now_ms, struct mb__market_turns *turns);
 /* All that are left, and the curves: nobody bids any more. */
 void mb__counts_market_all(const struct mb__counts_source *from, struct mb_guard *guard);
-/* The sealed ones, once a second. */
-void mb__counts_tick(const struct mb__counts_source *from, struct mb_ledger *ledger,
+/* The sealed ones, once a second; true where it was time. */
+bool mb__counts_tick(const struct mb__counts_source *from, struct mb_ledger *ledger,
                      uint64_t now_ms, uint64_t *due_ms);
+
+/* --- house.c: what is done once in a while --- */
+
+struct mb__bookkeeper_options;
+
+/* When the next of each is due; zeroed: now. */
+struct mb__house {
+    uint64_t notes_ms, counts_ms;
+    struct mb__market_turns market;
+    uint64_t next_ms; /* of whichever comes first, and not at once behind another */
+};
+
+/* Does at most one of them. */
+void mb__house_keep(struct mb__house *house, const struct mb__bookkeeper_options *options,
+                    struct mb_ledger *ledger, uint64_t now_ms);
 
 /* --- bookkeeper.c --- */
 

@@ -3,7 +3,7 @@
 
 /* A second's bids at once would keep the core for milliseconds from a worker that shares it, and notices from their commit.
  * Of more than 16,000 a second and worker a part stands for all. */
-enum { EVERY_MS = 1000, PIECE_MS = 50, PIECE = 800 };
+enum { EVERY_MS = 1000, PIECE_MS = 50, PIECE = 800, LOOK_MS = 250 };
 
 static void write_table(const struct mb__counts_source *from, struct mb_ledger *ledger,
                         uint32_t seat, const struct mb_tally_table *table, uint64_t number)
@@ -48,17 +48,22 @@ static bool drain(const struct mb__counts_source *from, struct mb_guard *guard, 
     return came;
 }
 
-void mb__counts_market(const struct mb__counts_source *from, struct mb_guard *guard,
+bool mb__counts_market(const struct mb__counts_source *from, struct mb_guard *guard,
                        uint64_t now_ms, struct mb__market_turns *turns)
 {
-    if (now_ms >= turns->drain_ms) {
-        turns->drain_ms = now_ms + PIECE_MS;
-        turns->busy = drain(from, guard, PIECE);
-    }
+    bool came;
+
     if (now_ms >= turns->draw_ms) {
         turns->draw_ms = now_ms + EVERY_MS;
         mb_market_refresh(guard, mb_time_now_ms());
+        return true;
     }
+    if (now_ms < turns->drain_ms) {
+        return false;
+    }
+    came = drain(from, guard, PIECE);
+    turns->drain_ms = now_ms + (came ? PIECE_MS : LOOK_MS);
+    return came;
 }
 
 void mb__counts_market_all(const struct mb__counts_source *from, struct mb_guard *guard)
@@ -67,11 +72,13 @@ void mb__counts_market_all(const struct mb__counts_source *from, struct mb_guard
     mb_market_refresh(guard, mb_time_now_ms());
 }
 
-void mb__counts_tick(const struct mb__counts_source *from, struct mb_ledger *ledger,
+bool mb__counts_tick(const struct mb__counts_source *from, struct mb_ledger *ledger,
                      uint64_t now_ms, uint64_t *due_ms)
 {
-    if (now_ms >= *due_ms) {
-        *due_ms = now_ms + EVERY_MS;
-        mb__counts_write(from, ledger, false);
+    if (now_ms < *due_ms) {
+        return false;
     }
+    *due_ms = now_ms + EVERY_MS;
+    mb__counts_write(from, ledger, false);
+    return true;
 }

@@ -72,14 +72,16 @@ void mb__notes_write(struct mb_ledger *ledger, struct mb_guard *guard)
     mb_arena_fini(&g.arena);
 }
 
-void mb__notes_tick(struct mb_ledger *ledger, struct mb_guard *guard, uint64_t now_ms,
+bool mb__notes_tick(struct mb_ledger *ledger, struct mb_guard *guard, uint64_t now_ms,
                     uint64_t *due_ms)
 {
-    if (now_ms >= *due_ms) {
-        *due_ms = now_ms + EVERY_MS;
-        mb_guard_recount(guard, mb_time_now_ms());
-        mb__notes_write(ledger, guard);
+    if (now_ms < *due_ms) {
+        return false;
     }
+    *due_ms = now_ms + EVERY_MS;
+    mb_guard_recount(guard, mb_time_now_ms());
+    mb__notes_write(ledger, guard);
+    return true;
 }
 
 /* Of the boot, 1 to 65,535: the kernel's random id, in two bytes. */
