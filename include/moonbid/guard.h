@@ -36,6 +36,10 @@ void mb_guard_close(struct mb_guard *guard);
  * time only. */
 uint32_t mb_guard_slot(struct mb_guard *guard, struct mb_slice strategy);
 
+/* Slot number `i` of those that have a name, in the order of their making; MB_GUARD_NO_SLOT behind the last. For who looks at
+ * all of them: most of the 16,384 are mostly free. */
+uint32_t mb_guard_used_slot(const struct mb_guard *guard, uint32_t i);
+
 /* Sets the timezone whose days and hours the slot's daily and hourly limits follow (an IANA name;
  * absent: UTC). Load time only: reads a zone file once a name. It holds for all processes, those
  * that only book included.

@@ -45,10 +45,10 @@ bool mb_guard_strike(struct mb_guard *guard, uint32_t slot, int64_t now_ms)
 
 void mb_guard_unbench_all(struct mb_guard *guard)
 {
-    uint32_t i;
+    uint32_t i, slot;
 
-    for (i = 0; i < MB_GUARD_SLOTS_MAX; i++) {
-        struct mb__bench *bench = &guard->shared->bench[i];
+    for (i = 0; (slot = mb_guard_used_slot(guard, i)) != MB_GUARD_NO_SLOT; i++) {
+        struct mb__bench *bench = &guard->shared->bench[slot];
 
         if (atomic_load(&bench->why) != 0 || atomic_load(&bench->n_strikes) != 0) {
             atomic_store(&bench->n_strikes, 0);

@@ -193,6 +193,11 @@ uint32_t mb_guard_slot(struct mb_guard *guard, struct mb_slice strategy)
     return found;
 }
 
+uint32_t mb_guard_used_slot(const struct mb_guard *guard, uint32_t i)
+{
+    return i < atomic_load(&guard->shared->n_used) ? guard->shared->used[i] : MB_GUARD_NO_SLOT;
+}
+
 struct mb__slot *mb__pool_of(const struct mb_guard *guard, const struct mb__slot *slot)
 {
     uint32_t index = atomic_load(&slot->pool);

@@ -45,12 +45,12 @@ int mb__pauses_read(struct mb_guard *guard, const char *data, struct mb_error *e
 
 static void list(const struct mb_guard *guard, struct mb_buf *out)
 {
-    uint32_t slot;
+    uint32_t i, slot;
 
     if (mb_guard_all_paused(guard)) {
         mb_xbuf_add_text(out, "*\n");
     }
-    for (slot = 0; slot < MB_GUARD_SLOTS_MAX; slot++) {
+    for (i = 0; (slot = mb_guard_used_slot(guard, i)) != MB_GUARD_NO_SLOT; i++) {
         if (mb_guard_paused(guard, slot)) {
             mb_xbuf_add_slice(out, mb_guard_slot_name(guard, slot));
             mb_xbuf_add_char(out, '\n');

@@ -99,9 +99,9 @@ static void note_change(struct mb__supervisor *supervisor, uint32_t slot, uint32
 
 static void note_changes(struct mb__supervisor *supervisor, uint32_t swap)
 {
-    uint32_t slot;
+    uint32_t i, slot;
 
-    for (slot = 0; slot < MB_GUARD_SLOTS_MAX; slot++) {
+    for (i = 0; (slot = mb_guard_used_slot(supervisor->parts.guard, i)) != MB_GUARD_NO_SLOT; i++) {
         struct mb__probation_row *row = &supervisor->probation.rows[slot];
 
         if (atomic_load(&supervisor->shared->file_hashes[slot]) != row->file) {
@@ -178,14 +178,14 @@ static bool has_any(struct mb__probation *probation, uint64_t now_ms)
 uint64_t mb__probation_tend(struct mb__supervisor *supervisor, uint64_t now_ms)
 {
     struct mb__probation *probation = &supervisor->probation;
-    uint32_t slot;
+    uint32_t i, slot;
 
     if (!has_any(probation, now_ms) || supervisor->stopping) {
         return 0;
     }
     if (now_ms >= probation->look_ms && !supervisor->generations.running) {
         probation->look_ms = now_ms + LOOK_MS;
-        for (slot = 0; slot < MB_GUARD_SLOTS_MAX; slot++) {
+        for (i = 0; (slot = mb_guard_used_slot(supervisor->parts.guard, i)) != MB_GUARD_NO_SLOT; i++) {
             if (probation->rows[slot].file != 0 && judge(supervisor, slot)) {
                 break;
             }

@@ -64,6 +64,26 @@ static void benching_is_of_one_slot_and_ends_with_a_generation(void **state)
     assert_int_equal(mb_guard_benched(guard, a), MB_GUARD_NOT_BENCHED);
 }
 
+static void used_slots_come_in_the_order_of_their_making(void **state)
+{
+    struct mb_guard *guard = *state;
+    uint32_t slots[3] = {mb_guard_slot(guard, MB_SLICE("b")), mb_guard_slot(guard, MB_SLICE("a")),
+                         mb_guard_slot(guard, MB_SLICE("c"))};
+    uint32_t i;
+
+    assert_int_equal(mb_guard_slot(guard, MB_SLICE("a")), slots[1]); /* no new one */
+    for (i = 0; i < 3; i++) {
+        assert_int_equal(mb_guard_used_slot(guard, i), slots[i]);
+        mb_guard_bench(guard, slots[i], MB_GUARD_BENCH_STRIKES);
+    }
+    assert_int_equal(mb_guard_used_slot(guard, 3), MB_GUARD_NO_SLOT);
+    assert_int_equal(mb_guard_used_slot(guard, UINT32_MAX), MB_GUARD_NO_SLOT);
+    mb_guard_unbench_all(guard);
+    for (i = 0; i < 3; i++) {
+        assert_int_equal(mb_guard_benched(guard, slots[i]), MB_GUARD_NOT_BENCHED);
+    }
+}
+
 static void another_process_sees_it(void **state)
 {
     struct mb_guard *guard = *state;
@@ -100,6 +120,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(three_strikes_within_ten_minutes_bench, setup, teardown),
         cmocka_unit_test_setup_teardown(benching_is_of_one_slot_and_ends_with_a_generation, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(used_slots_come_in_the_order_of_their_making, setup, teardown),
         cmocka_unit_test_setup_teardown(another_process_sees_it, setup, teardown),
         cmocka_unit_test_setup_teardown(what_has_no_slot_is_never_benched, setup, teardown),
     };

@@ -93,12 +93,17 @@ static struct mb__last_reload last(struct fixture *f)
     return out;
 }
 
+static uint32_t slot_of(const struct fixture *f)
+{
+    return mb_guard_slot(f->supervisor.parts.guard, MB_SLICE("a"));
+}
+
 static void one_after_the_other_takes_what_was_checked(void **state)
 {
     struct fixture *f = *state;
     int i;
 
-    mb_guard_bench(f->supervisor.parts.guard, 7, MB_GUARD_BENCH_STRIKES);
+    mb_guard_bench(f->supervisor.parts.guard, slot_of(f), MB_GUARD_BENCH_STRIKES);
     ask(f, 1, 42);
     expect_silence(f); /* it is looked at */
     judge(&f->supervisor, MB__RELOAD_LOADED);
@@ -121,14 +126,14 @@ static void one_after_the_other_takes_what_was_checked(void **state)
     assert_string_equal(last(f).restart, "listen");
     assert_int_equal(atomic_load(&f->supervisor.shared->generation), 2);
     assert_int_equal(atomic_load(&f->supervisor.shared->seats[2].scripts), 0xb1);
-    assert_int_equal(mb_guard_benched(f->supervisor.parts.guard, 7), MB_GUARD_NOT_BENCHED);
+    assert_int_equal(mb_guard_benched(f->supervisor.parts.guard, slot_of(f)), MB_GUARD_NOT_BENCHED);
 }
 
 static void nobody_hears_of_a_refusal_but_who_asked(void **state)
 {
     struct fixture *f = *state;
 
-    mb_guard_bench(f->supervisor.parts.guard, 7, MB_GUARD_BENCH_STRIKES);
+    mb_guard_bench(f->supervisor.parts.guard, slot_of(f), MB_GUARD_BENCH_STRIKES);
     ask(f, 2, 1);
     judge(&f->supervisor, MB__RELOAD_REFUSED);
     assert_int_equal(next_letter(f, 2), MB__LETTER_RELOADED);
@@ -137,7 +142,7 @@ static void nobody_hears_of_a_refusal_but_who_asked(void **state)
     assert_string_equal(last(f).error, "line 5");
     assert_string_equal(last(f).restart, ""); /* nobody has read the config to its end */
     assert_int_equal(atomic_load(&f->supervisor.shared->generation), 1);
-    assert_int_equal(mb_guard_benched(f->supervisor.parts.guard, 7), MB_GUARD_BENCH_STRIKES);
+    assert_int_equal(mb_guard_benched(f->supervisor.parts.guard, slot_of(f)), MB_GUARD_BENCH_STRIKES);
 }
 
 /* The checker has passed it, and still: nothing changes, and what the check said is no answer. */
