@@ -9,6 +9,9 @@ add_compile_options(
 add_compile_definitions(_GNU_SOURCE)
 set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g")
 
+# All symbols are found at the start: the checker is forked for each reload, and would look for its own each time.
+add_link_options(-Wl,-z,relro,-z,now)
+
 if(MOONBID_WERROR OR DEFINED ENV{CI})
   add_compile_options(-Werror)
 endif()

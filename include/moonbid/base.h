@@ -16,6 +16,7 @@
 #include "moonbid/base/slice.h"
 #include "moonbid/base/stats.h"
 #include "moonbid/base/time.h"
+#include "moonbid/base/turn.h"
 #include "moonbid/base/zone.h"
 
 #endif /* MB_BASE_H */

@@ -28,9 +28,22 @@ int mb_geo_open(const char *path, struct mb_geo **out, struct mb_error *err) MB_
 /* The database's memory, for another process; -1: a table. Lent while `geo` is open. */
 int mb_geo_fd(const struct mb_geo *geo);
 
-/* Does the file at `path` hold what a database in use holds, whose memory `memory_fd` is? Then it needs no opening: costs a
- * comparison of the bytes, a tenth of what opening does. False as well for what cannot be read. */
-bool mb_geo_is_file(int memory_fd, const char *path);
+/* A file and the state it was in; zeroed: not known. The system's clock has ticks, so one that had been changed less than two
+ * seconds before it was read is not known either: it could change again in the same tick. */
+struct mb_geo_source {
+    uint64_t device, inode;
+    int64_t size, modified_ns, changed_ns; /* bytes; since 1970 */
+};
+
+/* What the database was read from; not known of a table and of mb_geo_open_shared's. */
+struct mb_geo_source mb_geo_source(const struct mb_geo *geo);
+
+/* Does the file at `path` hold what a database in use holds, whose memory `memory_fd` is? Then it needs no opening. False as
+ * well for what cannot be read.
+ * Wants:  source: what that memory was read from. Where it is another file now, or one in another state, or not known, the
+ *         bytes are compared and *source becomes what the file is now.
+ * Costs:  two system calls, or a comparison of the bytes, a tenth of what opening does. */
+bool mb_geo_is_file(int memory_fd, const char *path, struct mb_geo_source *source);
 
 /* The database whose memory another process has read, from a copy of its descriptor (borrowed).
  * Fails: MB_EINVAL, MB_EIO, MB_ESYNTAX. Owns: mb_geo_close. Costs: some system calls. */

@@ -23,11 +23,10 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "moonbid/base.h"
 #include "moonbid/metrics.h"
 
 enum {
@@ -35,7 +34,6 @@ enum {
     BODY_MAX = 64 * 1024, /* nobody reads it: what is longer is cut off */
     IDLE_MS = 60000,
     HOSTS = 4096, /* places to count a host's URLs by its hash; two that share one share its bound */
-    NICE = 10,
 };
 
 struct job {
@@ -363,8 +361,7 @@ static void *run(void *user)
     bool stopping;
     int64_t stop_ms;
 
-    (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid),
-                      NICE); /* of this thread: Linux's way */
+    mb_turn_give_way();
     if (curl_global_init(CURL_GLOBAL_DEFAULT) || !(f->multi = curl_multi_init())) {
         abort();
     }

@@ -25,28 +25,36 @@
 #define BYTES_MAX ((off_t)2 << 30) /* the largest city databases have a tenth */
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
+#define SETTLED_NS INT64_C(2000000000) /* the coarsest file systems keep times in steps of that */
+
 enum { SAMPLE = 4096 }; /* records that are read */
 
-/* In which state a file is. */
-struct identity {
-    off_t size;
-    struct timespec modified, changed;
-};
+/* --- which file, in which state --- */
 
-static struct identity identity_of(const struct stat *st)
+static int64_t ns_of(struct timespec t)
 {
-    return (struct identity){st->st_size, st->st_mtim, st->st_ctim};
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static bool same_time(struct timespec a, struct timespec b)
+static struct mb_geo_source source_of(const struct stat *st)
 {
-    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+    return (struct mb_geo_source){st->st_dev, st->st_ino, st->st_size, ns_of(st->st_mtim),
+                                  ns_of(st->st_ctim)};
 }
 
-static bool same_state(const struct identity *a, const struct identity *b)
+static bool same_source(const struct mb_geo_source *a, const struct mb_geo_source *b)
 {
-    return a->size == b->size && same_time(a->modified, b->modified) &&
-           same_time(a->changed, b->changed);
+    return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+           a->modified_ns == b->modified_ns && a->changed_ns == b->changed_ns;
+}
+
+/* Of a file that is about to be read: only if a later change must show. */
+static struct mb_geo_source settled_source_of(const struct stat *st)
+{
+    struct mb_geo_source source = source_of(st);
+    int64_t age_ns = mb_time_now_ms() * 1000000 - source.changed_ns;
+
+    return age_ns >= SETTLED_NS ? source : (struct mb_geo_source){0};
 }
 
 /* --- reading --- */
@@ -71,7 +79,8 @@ static int fail_io(struct mb_error *err, const char *path)
 }
 
 /* What the open file `fd` holds, as sealed memory. */
-static int read_file(const char *path, int fd, int *out, struct mb_error *err)
+static int read_file(const char *path, int fd, int *out, struct mb_geo_source *source,
+                     struct mb_error *err)
 {
     struct stat st;
     if (fstat(fd, &st) != 0) {
@@ -80,7 +89,8 @@ static int read_file(const char *path, int fd, int *out, struct mb_error *err)
     if (!S_ISREG(st.st_mode) || st.st_size > BYTES_MAX) {
         return mb_fail(err, MB_EINVAL, path, "a geo database is a file of at most 2 GiB");
     }
-    struct identity before = identity_of(&st);
+    struct mb_geo_source before = source_of(&st);
+    *source = settled_source_of(&st);
     *out = memfd_create("moonbid-geo", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (*out < 0) {
         return fail_io(err, path);
@@ -89,8 +99,8 @@ static int read_file(const char *path, int fd, int *out, struct mb_error *err)
     if (fstat(fd, &st) != 0) {
         return fail_io(err, path);
     }
-    struct identity now = identity_of(&st);
-    if (copied != before.size || !same_state(&before, &now)) {
+    struct mb_geo_source now = source_of(&st);
+    if (copied != before.size || !same_source(&before, &now)) {
         return mb_fail(err, MB_EIO, path, "the geo database was changed while it was read");
     }
     return fcntl(*out, F_ADD_SEALS, SEALS) == 0 ? 0 : fail_io(err, path);
@@ -157,6 +167,7 @@ static int check(const char *path, struct mb_geo *geo, struct mb_error *err)
 
 int mb_geo_open(const char *path, struct mb_geo **out, struct mb_error *err)
 {
+    struct mb_geo_source source;
     struct mb_geo *geo = NULL;
     int memory = -1, rc;
     /* Not blocking: the path may name a pipe. */
@@ -164,7 +175,7 @@ int mb_geo_open(const char *path, struct mb_geo **out, struct mb_error *err)
     if (fd < 0) {
         return fail_io(err, path);
     }
-    rc = read_file(path, fd, &memory, err);
+    rc = read_file(path, fd, &memory, &source, err);
     close(fd);
     if (!rc) {
         rc = open_memory(path, memory, &geo, err);
@@ -180,6 +191,7 @@ int mb_geo_open(const char *path, struct mb_geo **out, struct mb_error *err)
         mb_geo_close(geo);
         return rc;
     }
+    geo->source = source;
     *out = geo;
     return 0;
 }
@@ -210,13 +222,12 @@ static bool holds(int fd, const char *memory, size_t size)
     return at == size && read_some(fd, piece, 1) == 0;
 }
 
-bool mb_geo_is_file(int memory_fd, const char *path)
+static bool is_same(int memory_fd, int fd)
 {
     struct stat st, memory_st;
     bool same = false;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && fstat(memory_fd, &memory_st) == 0 &&
-        st.st_size > 0 && st.st_size == memory_st.st_size) {
+    if (fstat(fd, &st) == 0 && fstat(memory_fd, &memory_st) == 0 && st.st_size > 0 &&
+        st.st_size == memory_st.st_size) {
         size_t size = (size_t)st.st_size;
         const char *memory = mmap(NULL, size, PROT_READ, MAP_SHARED, memory_fd, 0);
         if (memory != MAP_FAILED) {
@@ -224,10 +235,31 @@ bool mb_geo_is_file(int memory_fd, const char *path)
             munmap((void *)(uintptr_t)memory, size);
         }
     }
+    return same;
+}
+
+bool mb_geo_is_file(int memory_fd, const char *path, struct mb_geo_source *source)
+{
+    struct stat st;
+    bool same = false;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+        struct mb_geo_source now = source_of(&st), settled = settled_source_of(&st);
+        same = same_source(&now, source);
+        if (!same) {
+            same = is_same(memory_fd, fd);
+            *source = same ? settled : (struct mb_geo_source){0};
+        }
+    }
     if (fd >= 0) {
         close(fd);
     }
     return same;
+}
+
+struct mb_geo_source mb_geo_source(const struct mb_geo *geo)
+{
+    return geo->source;
 }
 
 int mb_geo_open_shared(int fd, struct mb_geo **out, struct mb_error *err)

@@ -10,6 +10,7 @@ struct mb_geo {
     bool is_table;
     MMDB_s db;           /* of a database */
     int fd;              /* the sealed memory that `db` maps */
+    struct mb_geo_source source;
     struct mb_map table; /* of a table: binary address -> country, a string of ours */
 };
 

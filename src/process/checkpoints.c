@@ -28,7 +28,7 @@ static void *run(void *user)
     struct mb__checkpoints *c = user;
     int passes_left = c->all ? PASSES_MAX : 1;
 
-    mb__give_way();
+    mb_turn_give_way();
     while (passes_left-- > 0 && mb_ledger_checkpoint(c->ledger) > LITTLE_PAGES) {
         continue;
     }

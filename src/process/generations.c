@@ -149,6 +149,7 @@ static void make_current(struct mb__supervisor *supervisor)
     g->fresh.parcel = MB__PARCEL_EMPTY;
     g->number++;
     g->config = g->outcome.config;
+    g->geo_source = g->outcome.geo_source;
     memcpy(g->version, g->outcome.version, sizeof(g->version));
     use_settings(supervisor);
     if (!same_scripts && supervisor->serving) {
@@ -210,7 +211,8 @@ static void be_checker(void *user)
 {
     struct mb__supervisor *supervisor = user;
 
-    mb__give_way();
+    mb_turn_give_way();
+    mb_turn_yield_often();
     mb__crew_be_child(supervisor);
     close(supervisor->lock_fd);
     mb__bookseat_close(&supervisor->bookseat);
@@ -227,6 +229,7 @@ static int start_checker(struct mb__supervisor *supervisor, enum mb__check_kind 
                               .n_settings = supervisor->source->n_settings,
                               .running = &supervisor->settings,
                               .parcel = &g->parcel,
+                              .geo_source = g->geo_source,
                               .version = g->version,
                               .port = supervisor->sockets.port,
                               .connections = supervisor->connections_max,
@@ -321,6 +324,9 @@ void mb__generations_hear(struct mb__supervisor *supervisor, struct mb__letter *
     verdict->parcel = MB__PARCEL_EMPTY;
     if (!good) {
         snprintf(g->outcome.version, sizeof(g->outcome.version), "%s", g->version);
+        if (g->outcome.outcome == MB__RELOAD_UNCHANGED) {
+            g->geo_source = g->outcome.geo_source; /* known now, if it was not before */
+        }
     } else if (mb__settings_open(&g->fresh.parcel, &g->fresh_settings, &err)) {
         good = false;
         g->outcome.outcome = MB__RELOAD_REFUSED;

@@ -77,7 +77,9 @@ static int open_geo(struct mb__checking *c, bool *is_other)
         return 0;
     }
     mb__checking_step(c->progress, MB__DISK_STEP_MS, path);
-    if (has_geo_of(c, path) && mb_geo_is_file(c->check->parcel->fds[MB__PIECE_GEO], path)) {
+    c->head.geo_source = c->check->geo_source;
+    if (has_geo_of(c, path) &&
+        mb_geo_is_file(c->check->parcel->fds[MB__PIECE_GEO], path, &c->head.geo_source)) {
         return keep_geo(c); /* as with nearly all reloads: one copy in memory is enough, and it was looked at */
     }
     if (mb_geo_open(path, &c->settings.geo, &err)) {
@@ -91,6 +93,7 @@ static int open_geo(struct mb__checking *c, bool *is_other)
                  err.what);
         return keep_geo(c);
     }
+    c->head.geo_source = mb_geo_source(c->settings.geo);
     *is_other = true;
     return mb__checking_copy_geo(c, mb_geo_fd(c->settings.geo));
 }
@@ -188,6 +191,7 @@ int mb__checking_settings(struct mb__checking *c)
     case MB__CHECK_RELOAD:
         return take_fresh_config(c);
     case MB__CHECK_ROLL_BACK:
+        c->head.geo_source = c->check->geo_source;
         return mb__settings_open(c->check->parcel, &c->settings, &c->err);
     case MB__CHECK_DRY:
         rc = mb__checking_config(c, &c->settings.config);

@@ -83,7 +83,8 @@ static void build(uv_work_t *work)
     struct mb__reload *reload = &worker->reload;
     struct mb_error err;
 
-    mb__give_way();
+    mb_turn_give_way();
+    mb_turn_yield_often();
     if (mb_limiter_start(&err)) {
         mb_log(MB_LOG_ERROR, "process", "no limit of time while loading", "error=%s", err.what);
     }
@@ -92,6 +93,7 @@ static void build(uv_work_t *work)
                      : mb_process_load_bundle(&worker->parts, reload->bundle, &reload->fresh,
                                               &reload->report);
     mb_limiter_stop();
+    mb_turn_yield_no_more();
 }
 
 struct burial {
@@ -104,9 +106,11 @@ static void bury(uv_work_t *work)
 {
     struct burial *burial = (struct burial *)work;
 
-    mb__give_way();
+    mb_turn_give_way();
+    mb_turn_yield_often();
     mb_script_free(burial->script);
     mb__settings_close(&burial->settings);
+    mb_turn_yield_no_more();
 }
 
 static void on_buried(uv_work_t *work, int status)

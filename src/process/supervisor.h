@@ -5,8 +5,8 @@
  *           worker that is stuck in a script; checks.c has the checker (checker.c) look at what is
  *           new; generations.c passes it on, tidings.c tells the outcome; sockets.c binds; edits.c
  *           sees edits of the scripts; probation.c compares strategies before and after a swap;
- *           folder.c locks; bookseat.c has the bookkeeper (books.h); shared.c, board.c, channel.c, parcel.c and
- *           courtesy.c are used on all sides.
+ *           folder.c locks; bookseat.c has the bookkeeper (books.h); shared.c, board.c, channel.c and parcel.c
+ *           are used on all sides.
  */
 #ifndef MB_PROCESS_SUPERVISOR_H
 #define MB_PROCESS_SUPERVISOR_H
@@ -18,6 +18,7 @@
 
 #include "moonbid/bidder.h"
 #include "moonbid/fetch.h"
+#include "moonbid/geo.h"
 #include "moonbid/json.h"
 #include "moonbid/metrics.h"
 #include "moonbid/net.h"
@@ -216,6 +217,7 @@ struct mb__letter_head {
     uint32_t n_strategies;
     uint32_t took_ms;  /* OUTCOME */
     uint64_t config;   /* version of the config; READY, OUTCOME: that bids now */
+    struct mb_geo_source geo_source; /* VERDICT: of the database that comes along */
     char version[24];  /* of the scripts, likewise */
     char error[800];   /* FAILED, or refused: the first thing that was wrong */
     char where[192];   /* and where, unless the error says so */
@@ -253,6 +255,7 @@ struct mb__check {
     size_t n_settings;
     const struct mb__settings *running; /* START, RELOAD: its config */
     const struct mb__parcel *parcel;    /* what bids, or NULL */
+    struct mb_geo_source geo_source;    /* of its database */
     const char *version;                /* of the scripts that bid, or NULL */
     uint16_t port;                      /* RELOAD: see mb__complete_config */
     uint32_t connections;
@@ -387,7 +390,8 @@ struct mb__bookseat {
  * outcome is waited for -> idle */
 struct mb__generations {
     struct mb__parcel parcel; /* what bids, for those who start later */
-    uint32_t number;          /* its number; 0 before the first */
+    struct mb_geo_source geo_source;
+    uint32_t number; /* its number; 0 before the first */
     char version[24];
     uint64_t config;
     struct mb__checker checker;
@@ -490,10 +494,6 @@ void mb__supervisor_read(struct mb__supervisor *supervisor, uint32_t seat);
 int mb__watch_scripts(struct mb__supervisor *supervisor, uint64_t now_ms);
 /* CPU time of a process's first thread. False where it has gone. */
 bool mb__process_cpu_ms(pid_t pid, uint64_t *out);
-
-/* courtesy.c: from now on the calling thread takes a core from nobody who bids or commits. For good:
- * only a privileged process could take it back. */
-void mb__give_way(void);
 
 /* tidings.c: how a generation ended, in the shared page and the log, and to who asked for it. */
 void mb__tidings_spread(struct mb__supervisor *supervisor);

@@ -278,6 +278,7 @@ int mb__worker_run(const struct mb__worker_options *options)
     if (!worker) {
         abort();
     }
+    mb_turn_prompt();
     worker->options = options;
     worker->shared = options->shared;
     worker->seat = &options->shared->seats[options->seat];

@@ -14,8 +14,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,7 +24,6 @@ enum {
     LOOK_MIN_MS = 25,
     LOOK_MAX_MS = 100,
     FLUSH_MS = 1000,
-    NICE = 10,
 };
 
 struct mb_recorder {
@@ -114,8 +111,7 @@ static void *run(void *user)
     struct mb_recorder *r = user;
     bool stopping = false, unflushed = false;
 
-    (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid),
-                      NICE); /* of this thread: Linux's way */
+    mb_turn_give_way();
     for (;;) {
         int64_t now_ms = mb_time_boot_ns() / 1000000;
         int look_ms = atomic_load_explicit(&r->look_ms, memory_order_relaxed);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -261,33 +262,78 @@ static void a_file_that_is_as_it_was_is_known(void **state)
 {
     struct fixture *f = *state;
     struct mb_geo *geo = NULL;
+    struct mb_geo_source source = {0};
     char other[8192];
     write_file(f->path, f->v6.data, f->v6.len);
     assert_int_equal(mb_geo_open(f->path, &geo, NULL), 0);
     assert_true(f->v6.len + 1 < sizeof(other));
     memcpy(other, f->v6.data, f->v6.len);
     other[f->v6.len] = 0;
-    assert_true(mb_geo_is_file(mb_geo_fd(geo), f->path));
+    assert_true(mb_geo_is_file(mb_geo_fd(geo), f->path, &source));
     for (size_t at = 0; at < f->v6.len; at += f->v6.len / 7) {
         other[at] ^= 1;
         write_file(f->path, other, f->v6.len);
-        assert_false(mb_geo_is_file(mb_geo_fd(geo), f->path));
+        assert_false(mb_geo_is_file(mb_geo_fd(geo), f->path, &source));
         other[at] ^= 1;
     }
     write_file(f->path, other, f->v6.len - 1);
-    assert_false(mb_geo_is_file(mb_geo_fd(geo), f->path));
+    assert_false(mb_geo_is_file(mb_geo_fd(geo), f->path, &source));
     write_file(f->path, other, f->v6.len + 1);
-    assert_false(mb_geo_is_file(mb_geo_fd(geo), f->path));
+    assert_false(mb_geo_is_file(mb_geo_fd(geo), f->path, &source));
     write_file(f->path, "", 0);
-    assert_false(mb_geo_is_file(mb_geo_fd(geo), f->path));
+    assert_false(mb_geo_is_file(mb_geo_fd(geo), f->path, &source));
     write_file(f->path, other, f->v6.len);
-    assert_true(mb_geo_is_file(mb_geo_fd(geo), f->path));
+    assert_true(mb_geo_is_file(mb_geo_fd(geo), f->path, &source));
     assert_int_equal(unlink(f->path), 0);
-    assert_false(mb_geo_is_file(mb_geo_fd(geo), f->path));
+    assert_false(mb_geo_is_file(mb_geo_fd(geo), f->path, &source));
     assert_int_equal(mkfifo(f->path, 0600), 0);
-    assert_false(mb_geo_is_file(mb_geo_fd(geo), f->path));
+    assert_false(mb_geo_is_file(mb_geo_fd(geo), f->path, &source));
     assert_int_equal(unlink(f->path), 0);
-    assert_false(mb_geo_is_file(mb_geo_fd(geo), "/"));
+    assert_false(mb_geo_is_file(mb_geo_fd(geo), "/", &source));
+    mb_geo_close(geo);
+}
+
+/* Where a reload knows from the file's state that it is the one, not a byte is read: there is no memory to compare with. */
+static void a_file_in_a_known_state_is_not_read(void **state)
+{
+    struct mb_geo_source now, other;
+    struct stat st;
+    (void)state;
+    assert_int_equal(stat(__FILE__, &st), 0);
+    now = (struct mb_geo_source){st.st_dev, st.st_ino, st.st_size,
+                                 st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec,
+                                 st.st_ctim.tv_sec * INT64_C(1000000000) + st.st_ctim.tv_nsec};
+    assert_true(mb_geo_is_file(-1, __FILE__, &now));
+    for (int field = 0; field < 5; field++) {
+        other = now;
+        other.device += field == 0, other.inode += field == 1, other.size += field == 2;
+        other.modified_ns += field == 3, other.changed_ns += field == 4;
+        assert_false(mb_geo_is_file(-1, __FILE__, &other));
+    }
+}
+
+static void what_was_compared_is_known_then_unless_it_is_too_young(void **state)
+{
+    static const struct mb_geo_source none;
+    struct fixture *f = *state;
+    struct mb_geo_source source = {0};
+    struct mb_geo *geo = NULL;
+    char text[65536];
+    FILE *old = fopen(__FILE__, "r");
+    size_t len = fread(text, 1, sizeof(text), old);
+    int memory = memfd_create("test", MFD_CLOEXEC);
+    fclose(old);
+    assert_int_equal(write(memory, text, len), len);
+    assert_true(mb_geo_is_file(memory, __FILE__, &source));
+    assert_true(mb_geo_is_file(-1, __FILE__, &source)); /* known */
+    close(memory);
+
+    write_file(f->path, f->v6.data, f->v6.len);
+    assert_int_equal(mb_geo_open(f->path, &geo, NULL), 0);
+    source = mb_geo_source(geo);
+    assert_memory_equal(&source, &none, sizeof(none));
+    assert_true(mb_geo_is_file(mb_geo_fd(geo), f->path, &source));
+    assert_memory_equal(&source, &none, sizeof(none)); /* what comes in the same tick would not show */
     mb_geo_close(geo);
 }
 
@@ -381,6 +427,8 @@ int main(void)
         CASE(a_damaged_database_is_refused),
         CASE(what_happens_to_the_file_changes_nothing),
         CASE(a_file_that_is_as_it_was_is_known),
+        CASE(a_file_in_a_known_state_is_not_read),
+        CASE(what_was_compared_is_known_then_unless_it_is_too_young),
         CASE(another_process_uses_the_same_memory),
         CASE(a_table_tells_the_country),
         CASE(the_same_texts_are_addresses_as_elsewhere),
