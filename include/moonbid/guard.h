@@ -26,6 +26,7 @@ struct mb_guard_options {
     const char *frequency_path; /* file of the frequency counters; NULL: memory only */
     uint32_t frequency_max;     /* frequency counters held; 0: 524,288 (16 MiB). Each user of a
                                    strategy takes up to nine within a window */
+    bool alone; /* of this process only: a child has a copy. Made and given back at a third of the cost */
 };
 
 int mb_guard_open(const struct mb_guard_options *options, struct mb_guard **out,

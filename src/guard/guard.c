@@ -14,16 +14,39 @@
 enum {
     FREQUENCY_MAX = 524288,
     PER_MAX = 262144, /* strategies times zones with spend; 8 MiB, untouched pages cost nothing */
+    UNMAP_BYTES = 1 << 20,
 };
 
 /* Places names in this mapping only, which no outsider can fill: a fixed key does. */
 static const uint64_t name_seed[2] = {UINT64_C(0x6d6f6f6e62696421), UINT64_C(0x736c6f74206e616d)};
 
-static int make_shared(struct mb__shared **out, struct mb_error *err)
+/* MAP_FAILED without memory. */
+static void *map(size_t bytes, bool alone)
+{
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                        (alone ? MAP_PRIVATE : MAP_SHARED) | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (alone && memory != MAP_FAILED) {
+        (void)madvise(memory, bytes, MADV_NOHUGEPAGE); /* slots are far apart: 2 MiB would be cleared for each */
+    }
+    return memory;
+}
+
+/* In pieces: the system gives back one call's memory in one go, and the core that this shares with a worker is its until
+ * then. */
+static void unmap(void *memory, size_t bytes)
+{
+    size_t at;
+
+    for (at = 0; at < bytes; at += UNMAP_BYTES) {
+        munmap((char *)memory + at, bytes - at < UNMAP_BYTES ? bytes - at : UNMAP_BYTES);
+    }
+}
+
+static int make_shared(bool alone, struct mb__shared **out, struct mb_error *err)
 {
     pthread_mutexattr_t attributes;
-    struct mb__shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-                                     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    struct mb__shared *shared = map(sizeof(*shared), alone);
 
     if (shared == MAP_FAILED) {
         return mb_fail(err, MB_ENOMEM, NULL, "no shared memory for the guard: %s", strerror(errno));
@@ -50,10 +73,9 @@ static int open_table(const char *path, uint32_t max, struct mb__counters **out,
     return mb__counters_open(path, max, *out, err);
 }
 
-static int make_market(struct mb__market **out, struct mb_error *err)
+static int make_market(bool alone, struct mb__market **out, struct mb_error *err)
 {
-    struct mb__market *market = mmap(NULL, sizeof(*market), PROT_READ | PROT_WRITE,
-                                     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    struct mb__market *market = map(sizeof(*market), alone);
 
     if (market == MAP_FAILED) {
         return mb_fail(err, MB_ENOMEM, NULL, "no shared memory for the market: %s", strerror(errno));
@@ -66,7 +88,7 @@ static int open_all(const struct mb_guard_options *options, struct mb_guard *gua
                     struct mb_error *err)
 {
     uint32_t frequency_max = options->frequency_max ? options->frequency_max : FREQUENCY_MAX;
-    int rc = make_shared(&guard->shared, err);
+    int rc = make_shared(options->alone, &guard->shared, err);
 
     guard->own_traffic = calloc(MB_GUARD_SLOTS_MAX, sizeof(*guard->own_traffic));
     if (rc == 0 && !guard->own_traffic) {
@@ -79,7 +101,7 @@ static int open_all(const struct mb_guard_options *options, struct mb_guard *gua
         rc = open_table(options->frequency_path, frequency_max, &guard->frequency, err);
     }
     if (rc == 0) {
-        rc = make_market(&guard->market, err);
+        rc = make_market(options->alone, &guard->market, err);
     }
     return rc ? rc : open_table(NULL, PER_MAX, &guard->per, err);
 }
@@ -121,10 +143,10 @@ void mb_guard_close(struct mb_guard *guard)
     close_table(guard->per);
     free(guard->own_traffic);
     if (guard->market) {
-        munmap(guard->market, sizeof(*guard->market));
+        unmap(guard->market, sizeof(*guard->market));
     }
     if (guard->shared) {
-        munmap(guard->shared, sizeof(*guard->shared));
+        unmap(guard->shared, sizeof(*guard->shared));
     }
     free(guard);
 }

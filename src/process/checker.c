@@ -132,7 +132,7 @@ static int read_folder(struct mb__checking *c)
 /* With a guard of its own: what is tried leaves no trace in what runs. */
 static int try_scripts(struct mb__checking *c)
 {
-    struct mb_guard_options in_memory = {.counters_max = 4096};
+    struct mb_guard_options in_memory = {.counters_max = 4096, .alone = true};
     struct mb_process_parts parts = {
         .config = c->settings.config, .keys = c->settings.keys, .geo = c->settings.geo};
     size_t count = 0;

@@ -2,7 +2,8 @@
  * and what they tell of the market.
  *
  * One thing at a time, the rarest that is due first: all at once would keep notices from their
- * commit, and bids where they share the core, for as long as all take together.
+ * commit, and bids where they share the core, for as long as all take together. And each of them
+ * yields: with a thousand strategies one takes a millisecond.
  */
 #include "books.h"
 
@@ -37,9 +38,13 @@ void mb__house_keep(struct mb__house *house, const struct mb__bookkeeper_options
     bool restored = atomic_load(&options->page->restored);
 
     if (now_ms >= house->next_ms) {
-        bool kept = keep_one(house, options, ledger, restored, now_ms);
-        uint64_t due_ms = next_due_ms(house, restored);
+        bool kept;
+        uint64_t due_ms;
 
+        mb_turn_yield_often();
+        kept = keep_one(house, options, ledger, restored, now_ms);
+        mb_turn_yield_no_more();
+        due_ms = next_due_ms(house, restored);
         house->next_ms = kept && due_ms < now_ms + APART_MS ? now_ms + APART_MS : due_ms;
     }
 }

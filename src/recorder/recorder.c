@@ -117,12 +117,14 @@ static void *run(void *user)
         int look_ms = atomic_load_explicit(&r->look_ms, memory_order_relaxed);
 
         take_settings(r);
+        mb_turn_yield_often();
         unflushed = drain(r) || unflushed;
         if (unflushed && now_ms + look_ms - r->flushed_ms > FLUSH_MS) {
             mb__segments_flush(r->segments, mb_time_now_ms());
             r->flushed_ms = now_ms;
             unflushed = false;
         }
+        mb_turn_yield_no_more();
         if (stopping) {
             return NULL;
         }

@@ -19,9 +19,10 @@ void mb_turn_prompt(void);
  * three system calls. */
 void mb_turn_give_way(void);
 
-/* From now on this thread also hands the core on every 0.2 ms to who waits for it; until mb_turn_yield_no_more, on the same
- * thread. For a piece of work that takes milliseconds: one that sleeps is woken for nothing. Uses one realtime signal, whose
- * handler restarts system calls. Where the system gives no timer nothing happens. Costs some system calls, then 0.5 % of a core. */
+/* From now on, until mb_turn_yield_no_more on the same thread, it also hands the core on to who waits for it whenever it has had
+ * it for some 0.2 ms. For a piece of work that takes milliseconds: a thread that sleeps is woken for nothing. Uses one realtime
+ * signal, whose handler restarts system calls. Where the system gives no timer nothing happens. Costs some system calls, then
+ * 5,000 signals a second. */
 void mb_turn_yield_often(void);
 void mb_turn_yield_no_more(void); /* nothing happens where none was begun */
 

@@ -84,19 +84,35 @@ static void used_slots_come_in_the_order_of_their_making(void **state)
     }
 }
 
-static void another_process_sees_it(void **state)
+/* What a guard's slot is after a child has benched it. */
+static enum mb_guard_bench benched_by_child(struct mb_guard *guard)
 {
-    struct mb_guard *guard = *state;
     uint32_t slot = mb_guard_slot(guard, MB_SLICE("a"));
     int status = 0;
     pid_t child = fork();
 
     if (child == 0) {
         mb_guard_bench(guard, slot, MB_GUARD_BENCH_STRIKES);
-        _exit(0);
+        _exit(mb_guard_benched(guard, slot) == MB_GUARD_BENCH_STRIKES ? 0 : 1);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(mb_guard_benched(guard, slot), MB_GUARD_BENCH_STRIKES);
+    assert_int_equal(status, 0);
+    return mb_guard_benched(guard, slot);
+}
+
+static void another_process_sees_it(void **state)
+{
+    assert_int_equal(benched_by_child(*state), MB_GUARD_BENCH_STRIKES);
+}
+
+static void of_a_guard_alone_no_other_process_sees_anything(void **state)
+{
+    struct mb_guard *guard = NULL;
+
+    (void)state;
+    assert_int_equal(mb_guard_open(&(struct mb_guard_options){.alone = true}, &guard, NULL), 0);
+    assert_int_equal(benched_by_child(guard), MB_GUARD_NOT_BENCHED);
+    mb_guard_close(guard);
 }
 
 static void what_has_no_slot_is_never_benched(void **state)
@@ -122,6 +138,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(used_slots_come_in_the_order_of_their_making, setup, teardown),
         cmocka_unit_test_setup_teardown(another_process_sees_it, setup, teardown),
+        cmocka_unit_test(of_a_guard_alone_no_other_process_sees_anything),
         cmocka_unit_test_setup_teardown(what_has_no_slot_is_never_benched, setup, teardown),
     };
 
