@@ -2,7 +2,8 @@
 #
 # Specs of the kit load our C code into the interpreter, which knows nothing of sanitizers: under that preset their
 # libraries are preloaded, and the leak checker is off, because the interpreter's own memory is not ours to judge.
-# Functional specs run the real binary, which is sanitized whole.
+# Functional specs run the real binary, which is sanitized whole. Those that read the public test material are skipped
+# where that is absent.
 find_program(LUAJIT_PROGRAM luajit REQUIRED)
 find_program(BUSTED_PROGRAM busted REQUIRED)
 
@@ -28,6 +29,12 @@ function(moonbid_specs folder)
   foreach(spec IN LISTS specs)
     get_filename_component(name ${spec} NAME_WE)
     string(REGEX REPLACE "_spec$" "" name ${name})
+    file(STRINGS ${spec} wants_material REGEX "shared_data" LIMIT_COUNT 1)
+    if(wants_material AND NOT IS_DIRECTORY ${MOONBID_SHARED_DATA})
+      add_test(NAME spec/${folder}/${name} COMMAND ${CMAKE_COMMAND} -E echo "skipped: no test material in ${MOONBID_SHARED_DATA}")
+      set_tests_properties(spec/${folder}/${name} PROPERTIES LABELS spec SKIP_REGULAR_EXPRESSION "^skipped: ")
+      continue()
+    endif()
     add_test(NAME spec/${folder}/${name}
       COMMAND ${LUAJIT_PROGRAM} ${BUSTED_PROGRAM} --ignore-lua --output=plainTerminal
         --lpath=${CMAKE_SOURCE_DIR}/scripts/?.lua --cpath=${CMAKE_BINARY_DIR}/kit/?.so ${spec}

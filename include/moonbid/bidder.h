@@ -2,7 +2,7 @@
  *
  * Part of: bidder.  Depends on: everything from base to script, but ledger.
  * Threads:  one owner. No socket, no clock, no file: `now` is an argument.
- * Lifetime: new -> take_script -> (handle ... settle ...)* -> free. What handle gives out lives until the next handle.
+ * Lifetime: new -> take_generation -> (handle ... settle ...)* -> free. What handle gives out lives until the next handle.
  *
  *     way of a bid     decode -> index -> guard may -> script -> check -> guard reserve -> sign -> encode
  *     way of a notice  decode | verify -> events to be made durable -> (the process: ledger) -> settle: book, handlers
@@ -47,10 +47,24 @@ struct mb_bidder_options {
 int mb_bidder_new(const struct mb_bidder_options *options, struct mb_bidder **out, struct mb_error *err) MB_MUST_USE;
 void mb_bidder_free(struct mb_bidder *bidder);
 
-/* Takes a generation into use between two requests and gives the one before back (NULL at first): the caller frees it. Counts per
- * strategy go on under the same name. */
+/* A generation: loaded scripts, and what is worked out of them before they bid, the index of their targets above all. */
+struct mb_generation;
+
+/* Wants no bidder, so that one that bids need not wait: what it costs, a microsecond or two a strategy and reading zone files for
+ * those with hours, is for another thread. Takes `script`. Owns: mb_generation_free (NULL is fine). Aborts without memory. */
+struct mb_generation *mb_xgeneration_new(struct mb_script *script);
+void mb_generation_free(struct mb_generation *generation);
+/* Frees all but the script and gives that back; NULL gives NULL. */
+struct mb_script *mb_generation_give_up(struct mb_generation *generation);
+/* Lent. */
+struct mb_script *mb_generation_script(const struct mb_generation *generation);
+
+/* Takes a generation, or none, into use between two requests and gives the one before back (NULL at first): the caller frees it, on
+ * any thread. Counts per strategy go on under the same name. */
+struct mb_generation *mb_bidder_take_generation(struct mb_bidder *bidder, struct mb_generation *generation);
+/* The same for who may wait: makes the generation, and gives back the scripts of the one before. */
 struct mb_script *mb_bidder_take_script(struct mb_bidder *bidder, struct mb_script *script);
-struct mb_script *mb_bidder_script(const struct mb_bidder *bidder);
+struct mb_script *mb_bidder_script(const struct mb_bidder *bidder); /* NULL: none */
 
 /* Takes another config into use between two requests, with the keys and the database (may be NULL) that it names: those that were
  * borrowed before are free to go. A generation loaded with it belongs to it: take that in the same moment. */

@@ -41,7 +41,7 @@ static void refuse(struct mb_bidder *b, size_t decision, enum mb_nobid reason, c
 /* The first refusal of each kind is worth a line: it names the field (lua-api.md section 3). */
 static void log_first(struct mb_bidder *b, const struct mb_decision *d)
 {
-    struct strategy_state *state = b->state_of[d->strategy->index];
+    struct strategy_state *state = mb__bidder_state_of(b, d->strategy);
 
     if ((d->outcome == MB_NOBID_INVALID_BID || d->outcome == MB_NOBID_OVER_MAX_BID ||
          d->outcome == MB_NOBID_BELOW_FLOOR || d->outcome == MB_NOBID_CURRENCY) &&
@@ -178,7 +178,7 @@ static enum mb_nobid may_ask(struct mb_bidder *b, const struct mb_strategy *stra
 static void ask(struct mb_bidder *b, const struct mb_codec *codec,
                 const struct mb_strategy *strategy, const struct mb_imp *imp)
 {
-    struct strategy_state *state = b->state_of[strategy->index];
+    struct strategy_state *state = mb__bidder_state_of(b, strategy);
     enum mb_nobid may = may_ask(b, strategy, imp);
 
     if (may == MB_NOBID_BID) {
@@ -207,20 +207,20 @@ static void ask_all(struct mb_bidder *b, const struct mb_codec *codec, const str
 {
     size_t found, i;
 
-    found = mb_index_find(b->index, &b->request, imp, b->now_ms, b->found, count,
-                          b->trace ? b->why : NULL);
+    found = mb_index_find(b->generation->index, &b->request, imp, b->now_ms, b->generation->found, count,
+                          b->trace ? b->generation->why : NULL);
     if (b->trace) {
         for (i = 0; i < count; i++) {
-            if (b->why[i] != MB_NOBID_BID && strategies[i]->enabled) {
-                add_decision(b, strategies[i], imp, (enum mb_nobid)b->why[i]);
+            if (b->generation->why[i] != MB_NOBID_BID && strategies[i]->enabled) {
+                add_decision(b, strategies[i], imp, (enum mb_nobid)b->generation->why[i]);
             }
         }
     }
     for (i = 0; i < found && b->watch; i++) {
-        ask_watched(b, codec, strategies[b->found[i]], imp);
+        ask_watched(b, codec, strategies[b->generation->found[i]], imp);
     }
     for (i = 0; i < found && !b->watch; i++) {
-        ask(b, codec, strategies[b->found[i]], imp);
+        ask(b, codec, strategies[b->generation->found[i]], imp);
     }
 }
 
@@ -335,7 +335,7 @@ static enum mb_nobid account(struct mb_bidder *b, size_t n_bids, size_t n_strate
             continue;
         }
         log_first(b, d);
-        mb__bidder_count_decision(b->state_of[d->strategy->index], d);
+        mb__bidder_count_decision(mb__bidder_state_of(b, d->strategy), d);
         mb__bidder_tally_decision(b, d);
         if (!asked && d->outcome != MB_NOBID_BID) {
             first = d->outcome;

@@ -37,21 +37,9 @@ int mb_bidder_new(const struct mb_bidder_options *options, struct mb_bidder **ou
         mb__bidder_random(b, &b->tally_secret, sizeof(b->tally_secret));
     }
     mb_arena_init(&b->arena, BIDDER_ARENA_KEEP);
+    mb__bidder_states_init(b);
     *out = b;
     return 0;
-}
-
-static void free_generation(struct mb_bidder *b)
-{
-    mb_index_free(b->index);
-    free(b->found);
-    free(b->why);
-    free(b->state_of);
-    mb__bidder_shadow_free(b);
-    b->index = NULL;
-    b->found = NULL;
-    b->why = NULL;
-    b->state_of = NULL;
 }
 
 void mb_bidder_free(struct mb_bidder *b)
@@ -59,8 +47,7 @@ void mb_bidder_free(struct mb_bidder *b)
     if (!b) {
         return;
     }
-    free_generation(b);
-    mb_script_free(b->script);
+    mb_generation_free(b->generation);
     mb__bidder_states_fini(b);
     mb_buf_fini(&b->body);
     mb_buf_fini(&b->scratch);
@@ -71,16 +58,6 @@ void mb_bidder_free(struct mb_bidder *b)
     free(b);
 }
 
-static void *array(size_t count, size_t size)
-{
-    void *p = calloc(count ? count : 1, size);
-
-    if (!p) {
-        abort();
-    }
-    return p;
-}
-
 void mb_bidder_take_config(struct mb_bidder *b, const struct mb_config *config,
                            const struct mb_notice_keys *keys, const struct mb_geo *geo)
 {
@@ -88,43 +65,6 @@ void mb_bidder_take_config(struct mb_bidder *b, const struct mb_config *config,
     b->options.keys = keys;
     b->options.geo = geo;
     b->has_request = false; /* its texts lie in the ones before */
-}
-
-struct mb_script *mb_bidder_take_script(struct mb_bidder *b, struct mb_script *script)
-{
-    struct mb_script *before = b->script;
-    const struct mb_strategy *const *strategies;
-    bool same = before && script &&
-                mb_slice_eq(mb_script_version(before), mb_script_version(script));
-    size_t count, i;
-
-    free_generation(b);
-    b->script = script;
-    mb__bidder_trace_lines(b);
-    b->has_request = false;
-    b->n_decisions = 0;
-    if (!script) {
-        return before;
-    }
-    strategies = mb_script_strategies(script, &count);
-    b->index = mb_xindex_new(strategies, count);
-    b->found = array(count, sizeof(*b->found));
-    b->why = array(count, sizeof(*b->why));
-    b->state_of = array(count, sizeof(struct strategy_state *));
-    for (i = 0; i < count; i++) {
-        b->state_of[i] = mb__bidder_state(b, strategies[i]->name);
-        if (!same) {
-            b->state_of[i]->breaches = 0;
-        }
-    }
-    mb__bidder_tally_generation(b);
-    mb__bidder_shadow_generation(b);
-    return before;
-}
-
-struct mb_script *mb_bidder_script(const struct mb_bidder *b)
-{
-    return b->script;
 }
 
 /* --- answers --- */

@@ -22,7 +22,10 @@ enum {
 struct strategy_state {
     struct mb_strategy_counts *counts; /* on the board, or own */
     struct mb_strategy_counts *own;    /* or NULL */
+    struct strategy_state *next; /* of those that there are */
     uint32_t breaches; /* in a row */
+    uint32_t met; /* mb_bidder.n_versions when it was asked last */
+    bool has_no_slot; /* in the guard */
     bool answers_ill;  /* on_click has given what its exchange does not take, and the log says so */
     uint64_t tally_hash; /* of its name and the generation's version */
 };
@@ -34,23 +37,32 @@ struct candidate {
     uint64_t draw; /* seeded, for ties */
 };
 
+/* Loaded scripts, and what was worked out of them. */
+struct mb_generation {
+    struct mb_script *script; /* owned */
+    struct mb_index *index;
+    uint32_t *found; /* place for the index's answer, one a strategy */
+    uint8_t *why;
+    struct strategy_state **state_of; /* by strategy index, NULL until the strategy is asked: mb__bidder_state_of */
+    struct mb_strategy *shadows; /* copies of all strategies, of which the shadows are enabled; NULL: there are none */
+    const struct mb_strategy **shadow_list;
+    struct mb_index *shadow_index;
+    size_t n_shadows;
+};
+
 struct mb_bidder {
     struct mb_bidder_options options;
     struct mb_script *script; /* NULL before the first take */
-    struct mb_index *index;
-    struct mb_map states; /* strategy name -> struct strategy_state, owned */
+    struct mb_generation *generation; /* whose that is; NULL with it */
+    uint32_t n_versions; /* generations taken, but those with the same files as the one before */
+    struct strategy_state *states_by_slot; /* of the guard; those that nobody touches cost nothing */
+    struct mb_map states_by_name; /* those that were asked for by name */
+    struct strategy_state *states; /* all that have begun */
     struct mb_arena arena; /* of the current request */
     struct mb_buf body, scratch, token_body, expanded;
     struct mb_slice first_token; /* of the bid that was signed last; empty before */
     struct mb_buf answer; /* to the call that brought the last settled event */
-    uint32_t *found; /* place for the index's answer, one a strategy */
-    uint8_t *why;
-    struct mb_strategy *shadows; /* shadow.c: copies of all strategies, of which the shadows are enabled; NULL: there are none */
-    const struct mb_strategy **shadow_list;
-    struct mb_index *shadow_index;
-    size_t n_shadows;
     bool decided; /* the present request was decided, not turned away */
-    struct strategy_state **state_of; /* by strategy index of this generation */
     bool trace;
     bool watch;             /* record all that a trace shows; with `trace` */
     struct mb_trace traced; /* of the present request; filled with `watch` only */
@@ -138,9 +150,7 @@ void mb__bidder_remember(struct mb_bidder *b, const struct mb_bid *bid);
 /* False where no bid of the last hour is meant, or more than one. */
 bool mb__bidder_recall(struct mb_bidder *b, const struct mb_event *e, struct mb_notice *out);
 
-/* shadow.c: takes the shadows of b->script, or lets go of those before; what became of the bid beside a shadow's. */
-void mb__bidder_shadow_generation(struct mb_bidder *b);
-void mb__bidder_shadow_free(struct mb_bidder *b);
+/* shadow.c: what became of the bid beside a shadow's. */
 void mb__bidder_settle_shadow(struct mb_bidder *b, const struct mb_event *event, int64_t now_ms);
 
 /* market.c: the bid will be sent. */
@@ -212,11 +222,22 @@ void mb__bidder_refuse_error(struct mb_bidder *b, struct mb_bidder_out *out,
 
 /* states.c: the state of that name, made where there is none. */
 struct strategy_state *mb__bidder_state(struct mb_bidder *b, struct mb_slice strategy);
+/* Of a strategy of b->generation, when it is first asked. */
+struct strategy_state *mb__bidder_meet(struct mb_bidder *b, const struct mb_strategy *strategy);
+void mb__bidder_states_init(struct mb_bidder *b);
 void mb__bidder_states_fini(struct mb_bidder *b);
+
+static inline struct strategy_state *mb__bidder_state_of(struct mb_bidder *b, const struct mb_strategy *strategy)
+{
+    struct strategy_state *state = b->generation->state_of[strategy->index];
+
+    return __builtin_expect(state != NULL, 1) ? state : mb__bidder_meet(b, strategy);
+}
+
 void mb__bidder_count_decision(struct strategy_state *state, const struct mb_decision *decision);
 
 /* tally.c: counts, on the board, what a minute's requests came to. */
-void mb__bidder_tally_generation(struct mb_bidder *b); /* a script was taken */
+uint64_t mb__bidder_tally_hash(const struct mb_bidder *b, struct mb_slice strategy); /* of it and its version */
 void mb__bidder_tally_decision(struct mb_bidder *b, const struct mb_decision *decision);
 /* A strategy asked for an experiment's arm. */
 void mb__bidder_tally_exposure(struct mb_bidder *b, const struct mb_strategy *strategy, const struct mb_imp *imp,
@@ -233,7 +254,7 @@ struct trace_before {
     size_t n_decisions, n_lines, lua_bytes;
     uint64_t calls;
 };
-struct trace_before mb__bidder_trace_before(const struct mb_bidder *b, const struct mb_strategy *strategy);
+struct trace_before mb__bidder_trace_before(struct mb_bidder *b, const struct mb_strategy *strategy);
 void mb__bidder_trace_asked(struct mb_bidder *b, const struct mb_strategy *strategy, const struct mb_imp *imp,
                             const struct trace_before *before);
 /* trace_limits.c: fills in the step's limits. */

@@ -23,46 +23,6 @@ struct kept {
     char name[NAME_MAX_BYTES];
 };
 
-/* --- generations --- */
-
-/* An index of their own, of copies that are enabled: those that bid never meet them. */
-void mb__bidder_shadow_generation(struct mb_bidder *b)
-{
-    const struct mb_strategy *const *strategies;
-    size_t count, i;
-
-    strategies = mb_script_strategies(b->script, &count);
-    b->n_shadows = 0;
-    for (i = 0; i < count; i++) {
-        b->n_shadows += strategies[i]->shadow;
-    }
-    if (b->n_shadows == 0) {
-        return;
-    }
-    b->shadows = calloc(count, sizeof(*b->shadows));
-    b->shadow_list = calloc(count, sizeof(*b->shadow_list));
-    if (!b->shadows || !b->shadow_list) {
-        abort();
-    }
-    for (i = 0; i < count; i++) {
-        b->shadows[i] = *strategies[i];
-        b->shadows[i].enabled = strategies[i]->shadow;
-        b->shadow_list[i] = &b->shadows[i];
-    }
-    b->shadow_index = mb_xindex_new(b->shadow_list, count);
-}
-
-void mb__bidder_shadow_free(struct mb_bidder *b)
-{
-    mb_index_free(b->shadow_index);
-    free(b->shadows);
-    free(b->shadow_list);
-    b->shadow_index = NULL;
-    b->shadow_list = NULL;
-    b->shadows = NULL;
-    b->n_shadows = 0;
-}
-
 /* --- bids --- */
 
 static uint64_t key_of(struct mb_slice bid_id)
@@ -172,7 +132,7 @@ static enum mb_nobid judge(struct mb_bidder *b, const struct mb_codec *codec, st
 static void ask(struct mb_bidder *b, const struct mb_codec *codec,
                 const struct mb_strategy *strategy, const struct mb_imp *imp)
 {
-    struct mb_shadow_counts *n = &b->state_of[strategy->index]->counts->shadow;
+    struct mb_shadow_counts *n = &mb__bidder_state_of(b, strategy)->counts->shadow;
     struct mb_script_result result;
     size_t i;
 
@@ -216,10 +176,10 @@ void mb_bidder_shadow(struct mb_bidder *b)
         const struct mb_imp *imp = &b->request.imps[i];
 
         found = imp->format == MB_FORMAT_NONE ? 0
-                                              : mb_index_find(b->shadow_index, &b->request, imp,
-                                                              b->now_ms, b->found, count, NULL);
+                                              : mb_index_find(b->generation->shadow_index, &b->request, imp,
+                                                              b->now_ms, b->generation->found, count, NULL);
         for (k = 0; k < found; k++) {
-            ask(b, codec, strategies[b->found[k]], imp);
+            ask(b, codec, strategies[b->generation->found[k]], imp);
         }
     }
     mb_script_end(b->script);
@@ -227,7 +187,7 @@ void mb_bidder_shadow(struct mb_bidder *b)
 
 bool mb_bidder_wants_shadow(const struct mb_bidder *b)
 {
-    return b->n_shadows > 0 && b->decided && b->has_request && !b->request.test &&
+    return b->generation && b->generation->n_shadows > 0 && b->decided && b->has_request && !b->request.test &&
            !b->request.debug;
 }
 

@@ -1,4 +1,7 @@
 /* states.c - what is counted per strategy, by name, so that a reload keeps it.
+ *
+ * A name has its slot in the guard for good, so a strategy finds its state by that. It does so when it is first asked, not
+ * when its generation is taken up: that would be a wait between two requests that grows with the strategies.
  */
 #include <stdlib.h>
 
@@ -15,35 +18,85 @@ static void *zeroed(size_t size)
     return p;
 }
 
+/* Counts go on from what is on the board. */
+static void begin(struct mb_bidder *b, struct strategy_state *state, uint32_t slot)
+{
+    if (b->options.board && slot != MB_GUARD_NO_SLOT) {
+        state->counts = &b->options.board->strategies[slot];
+    } else {
+        state->counts = state->own = zeroed(sizeof(*state->own));
+    }
+    state->next = b->states;
+    b->states = state;
+}
+
+static struct strategy_state *state_of_slot(struct mb_bidder *b, uint32_t slot)
+{
+    struct strategy_state *state = &b->states_by_slot[slot];
+
+    if (!state->counts) {
+        begin(b, state, slot);
+    }
+    return state;
+}
+
 struct strategy_state *mb__bidder_state(struct mb_bidder *b, struct mb_slice strategy)
 {
-    struct strategy_state *state = mb_map_get(&b->states, strategy);
+    struct strategy_state *state = mb_map_get(&b->states_by_name, strategy);
     uint32_t slot;
 
     if (state) {
         return state;
     }
-    state = zeroed(sizeof(*state));
-    slot = b->options.board ? mb_guard_slot(b->options.guard, strategy) : MB_GUARD_NO_SLOT;
+    slot = mb_guard_slot(b->options.guard, strategy);
     if (slot != MB_GUARD_NO_SLOT) {
-        state->counts = &b->options.board->strategies[slot];
+        state = state_of_slot(b, slot);
     } else {
-        state->counts = state->own = zeroed(sizeof(*state->own));
+        state = zeroed(sizeof(*state));
+        state->has_no_slot = true;
+        begin(b, state, slot);
     }
-    mb_xmap_put(&b->states, strategy, state);
+    mb_xmap_put(&b->states_by_name, strategy, state);
     return state;
+}
+
+/* Of a generation with other files than the one before no row of breaches goes on. */
+struct strategy_state *mb__bidder_meet(struct mb_bidder *b, const struct mb_strategy *strategy)
+{
+    struct strategy_state *state = strategy->guard_slot < MB_GUARD_SLOTS_MAX
+                                       ? state_of_slot(b, strategy->guard_slot)
+                                       : mb__bidder_state(b, strategy->name);
+
+    if (state->met != b->n_versions) {
+        state->met = b->n_versions;
+        state->breaches = 0;
+    }
+    state->tally_hash = mb__bidder_tally_hash(b, strategy->name);
+    b->generation->state_of[strategy->index] = state;
+    return state;
+}
+
+void mb__bidder_states_init(struct mb_bidder *b)
+{
+    b->states_by_slot = calloc(MB_GUARD_SLOTS_MAX, sizeof(*b->states_by_slot));
+    if (!b->states_by_slot) {
+        abort();
+    }
 }
 
 void mb__bidder_states_fini(struct mb_bidder *b)
 {
-    const struct mb_map_entry *entry;
-    size_t at = 0;
+    struct strategy_state *next;
 
-    while ((entry = mb_map_next(&b->states, &at))) {
-        free(((struct strategy_state *)entry->value)->own);
-        free(entry->value);
+    for (struct strategy_state *state = b->states; state; state = next) {
+        next = state->next;
+        free(state->own);
+        if (state->has_no_slot) {
+            free(state);
+        }
     }
-    mb_map_fini(&b->states);
+    free(b->states_by_slot);
+    mb_map_fini(&b->states_by_name);
 }
 
 /* The name's first byte goes last: whoever reads meanwhile sees a whole name or none. */
@@ -86,7 +139,7 @@ void mb__bidder_count_decision(struct strategy_state *state, const struct mb_dec
 
 const struct mb_strategy_counts *mb_bidder_counts(const struct mb_bidder *b, struct mb_slice strategy)
 {
-    const struct strategy_state *state = mb_map_get(&b->states, strategy);
+    const struct strategy_state *state = mb_map_get(&b->states_by_name, strategy);
 
     return state ? state->counts : NULL;
 }

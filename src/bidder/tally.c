@@ -1,21 +1,13 @@
 /* tally.c - what became of each request and each strategy's word on it, counted for the ledger.
  *
- * Runs for every decision, so what many of them share is hashed once: a strategy with its version when a generation
- * is taken, a place (endpoint, format, country, zone, site) when the impression changes. Tests count nowhere.
+ * Runs for every decision, so what many of them share is hashed once: a strategy with its version when it is first
+ * asked, a place (endpoint, format, country, zone, site) when the impression changes. Tests count nowhere.
  */
 #include "internal.h"
 
-void mb__bidder_tally_generation(struct mb_bidder *b)
+uint64_t mb__bidder_tally_hash(const struct mb_bidder *b, struct mb_slice strategy)
 {
-    const struct mb_strategy *const *strategies;
-    struct mb_slice version = mb_script_version(b->script);
-    size_t count, i;
-
-    strategies = mb_script_strategies(b->script, &count);
-    for (i = 0; i < count; i++) {
-        b->state_of[i]->tally_hash =
-            mb_tally_hash(mb_tally_hash(b->tally_secret, strategies[i]->name), version);
-    }
+    return mb_tally_hash(mb_tally_hash(b->tally_secret, strategy), mb_script_version(b->script));
 }
 
 static uint64_t hash_place(const struct mb_bidder *b, enum mb_format format)
@@ -78,7 +70,7 @@ void mb__bidder_tally_decision(struct mb_bidder *b, const struct mb_decision *d)
     if (!b->options.board || b->request.test || b->request.debug) {
         return;
     }
-    hash = mb_tally_mix(b->state_of[d->strategy->index]->tally_hash, place_of(b, d->imp));
+    hash = mb_tally_mix(mb__bidder_state_of(b, d->strategy)->tally_hash, place_of(b, d->imp));
     hash = mb_tally_mix(hash, d->outcome);
     if (bid) {
         hash = mb_tally_hash(mb_tally_hash(hash, d->bid->arm), d->bid->creative_id);
@@ -103,7 +95,7 @@ void mb__bidder_tally_exposure(struct mb_bidder *b, const struct mb_strategy *st
     if (!b->options.board || b->request.test || b->request.debug) {
         return;
     }
-    hash = mb_tally_mix(b->state_of[strategy->index]->tally_hash, place_of(b, imp));
+    hash = mb_tally_mix(mb__bidder_state_of(b, strategy)->tally_hash, place_of(b, imp));
     hash = mb_tally_mix(hash, 2 * MB_NOBID_COUNT); /* beyond the outcomes of decisions and of requests */
     hash = mb_tally_hash(mb_tally_hash(hash, result->arm), result->experiment);
     hash |= hash == 0;

@@ -38,13 +38,13 @@ void mb__bidder_trace_lines(struct mb_bidder *b)
     }
 }
 
-struct trace_before mb__bidder_trace_before(const struct mb_bidder *b,
+struct trace_before mb__bidder_trace_before(struct mb_bidder *b,
                                             const struct mb_strategy *strategy)
 {
     return (struct trace_before){.n_decisions = b->n_decisions,
                                  .n_lines = b->traced.n_lines,
                                  .lua_bytes = mb_script_lua_bytes(b->script),
-                                 .calls = b->state_of[strategy->index]->counts->calls};
+                                 .calls = mb__bidder_state_of(b, strategy)->counts->calls};
 }
 
 void mb__bidder_trace_asked(struct mb_bidder *b, const struct mb_strategy *strategy,
@@ -59,7 +59,7 @@ void mb__bidder_trace_asked(struct mb_bidder *b, const struct mb_strategy *strat
                                    .first = before->n_decisions,
                                    .count = b->n_decisions - before->n_decisions,
                                    .called =
-                                       b->state_of[strategy->index]->counts->calls != before->calls,
+                                       mb__bidder_state_of(b, strategy)->counts->calls != before->calls,
                                    .first_line = before->n_lines,
                                    .n_lines = b->traced.n_lines - before->n_lines};
     if (step->called) {

@@ -105,7 +105,7 @@ struct mb__reload {
     /* the thread's result */
     int rc;
     struct mb_bundle *fresh_bundle;
-    struct mb_script *fresh;
+    struct mb_generation *fresh;
     struct mb__settings fresh_settings; /* of a TAKE */
     uint64_t fresh_version;
     struct mb_script_report report;

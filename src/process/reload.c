@@ -3,8 +3,8 @@
  *
  *     told -> [open, load: helper thread] -> on_built, on the loop: swap -> [free the old, helper thread]
  *
- * Building a thousand strategies takes some 20 ms and closing a large state more; neither may stand
- * in the loop. A build that fails changes nothing. What comes has passed the checker (checker.c), in
+ * Building a thousand strategies and their index takes some 20 ms and closing a large state more;
+ * neither may stand in the loop. A build that fails changes nothing. What comes has passed the checker (checker.c), in
  * memory files: nothing is read from the disk here. Who is told when is the supervisor's business
  * (generations.c).
  *
@@ -25,13 +25,13 @@ enum { REPLACE_PAUSE_MS = 1000 };
 /* --- building and freeing, on a helper thread --- */
 
 /* Tells the supervisor which strategies have another file than before. */
-static void leave_hashes(const struct mb__worker *worker)
+static void leave_hashes(const struct mb__worker *worker, const struct mb_script *fresh)
 {
     const struct mb__reload *reload = &worker->reload;
     const struct mb_strategy *const *strategies;
     size_t count, i;
 
-    strategies = mb_script_strategies(reload->fresh, &count);
+    strategies = mb_script_strategies(fresh, &count);
     for (i = 0; i < count; i++) {
         struct mb_slice bytes = mb_bundle_file(reload->fresh_bundle, strategies[i]->file);
 
@@ -40,6 +40,19 @@ static void leave_hashes(const struct mb__worker *worker)
                          mb_slice_hash(bytes) | 1); /* 0 is none */
         }
     }
+}
+
+static int load_bundle(struct mb__worker *worker, const struct mb_bundle *bundle,
+                       const struct mb_process_parts *parts)
+{
+    struct mb__reload *reload = &worker->reload;
+    struct mb_script *script = NULL;
+    int rc = mb_process_load_bundle(parts, bundle, &script, &reload->report);
+
+    if (!rc) {
+        reload->fresh = mb_xgeneration_new(script);
+    }
+    return rc;
 }
 
 /* The scripts of a parcel, with those parts. */
@@ -54,9 +67,9 @@ static int load(struct mb__worker *worker, const struct mb__parcel *parcel,
         close(fd);
         return rc;
     }
-    rc = mb_process_load_bundle(parts, reload->fresh_bundle, &reload->fresh, &reload->report);
+    rc = load_bundle(worker, reload->fresh_bundle, parts);
     if (!rc) {
-        leave_hashes(worker);
+        leave_hashes(worker, mb_generation_script(reload->fresh));
     }
     return rc;
 }
@@ -90,15 +103,14 @@ static void build(uv_work_t *work)
     }
     reload->rc = reload->running == MB__BUILD_TAKE
                      ? open_given(worker)
-                     : mb_process_load_bundle(&worker->parts, reload->bundle, &reload->fresh,
-                                              &reload->report);
+                     : load_bundle(worker, reload->bundle, &worker->parts);
     mb_limiter_stop();
     mb_turn_yield_no_more();
 }
 
 struct burial {
     uv_work_t work;
-    struct mb_script *script;
+    struct mb_generation *generation;
     struct mb__settings settings;
 };
 
@@ -108,7 +120,7 @@ static void bury(uv_work_t *work)
 
     mb_turn_give_way();
     mb_turn_yield_often();
-    mb_script_free(burial->script);
+    mb_generation_free(burial->generation);
     mb__settings_close(&burial->settings);
     mb_turn_yield_no_more();
 }
@@ -120,19 +132,19 @@ static void on_buried(uv_work_t *work, int status)
 }
 
 /* Takes both; either may be nothing. */
-static void free_elsewhere(struct mb__worker *worker, struct mb_script *script,
+static void free_elsewhere(struct mb__worker *worker, struct mb_generation *generation,
                            struct mb__settings *settings)
 {
     struct burial *burial;
 
-    if (!script && !settings->keys) {
+    if (!generation && !settings->keys) {
         return;
     }
     burial = calloc(1, sizeof(*burial));
     if (!burial) {
         abort();
     }
-    burial->script = script;
+    burial->generation = generation;
     burial->settings = *settings;
     *settings = (struct mb__settings){0};
     uv_queue_work(&worker->loop, &burial->work, bury, on_buried);
@@ -179,7 +191,7 @@ static void take(struct mb__worker *worker)
 {
     struct mb__reload *reload = &worker->reload;
     struct mb__settings old_settings = {0};
-    struct mb_script *old;
+    struct mb_generation *old;
 
     if (reload->running == MB__BUILD_TAKE) {
         old_settings = reload->settings;
@@ -190,7 +202,7 @@ static void take(struct mb__worker *worker)
         reload->bundle = reload->fresh_bundle;
         reload->fresh_bundle = NULL;
     }
-    old = mb_bidder_take_script(worker->bidder, reload->fresh);
+    old = mb_bidder_take_generation(worker->bidder, reload->fresh);
     reload->fresh = NULL;
     free_elsewhere(worker, old, &old_settings);
 }
@@ -408,7 +420,7 @@ int mb__reload_first(struct mb__worker *worker, struct mb_error *err)
         describe_failure(worker, text, sizeof(text));
         reload->rc = mb_fail(err, reload->rc, NULL, "%s", text);
     } else {
-        (void)mb_bidder_take_script(worker->bidder, reload->fresh);
+        (void)mb_bidder_take_generation(worker->bidder, reload->fresh);
         reload->fresh = NULL;
         reload->bundle = reload->fresh_bundle;
         reload->fresh_bundle = NULL;
