@@ -116,6 +116,7 @@ struct mb_json_names {
     uint32_t longs[MB_JSON_NAMES_MAX];
     bool has_own_slots; /* private: each short name; see src/json/pick.c */
     uint64_t factor;    /* private: of the hash */
+    unsigned shift;     /* private: by which so many of its bits are left as there are slots */
     struct mb_json_name {
         uint64_t head, tail; /* the name's bytes, then zeros */
         uint32_t name;       /* its number, or MB_JSON_NAMES_MAX: none */
@@ -290,6 +291,13 @@ struct mb_json_writer {
     uint32_t depth;   /* < MB_JSON_MAX_DEPTH, asserted */
     bool after_key;
 };
+
+/* Room for `len` bytes of text as the inside of a string: \u00XX is six for one. A few bytes behind the end may be written. */
+#define MB_JSON_ESCAPE_ROOM(len) (6 * (size_t)(len) + 16)
+
+/* Writes a text as the inside of a string, as mb_jsonw_str does, into MB_JSON_ESCAPE_ROOM(s.len) bytes; gives the end. For who
+ * has made room already. */
+char *mb_json_escape(char *out, struct mb_slice s);
 
 /* Private: how a member of an object begins. */
 static inline void mb__jsonw_plain_key(struct mb_json_writer *w, const char *key, size_t len)

@@ -4,6 +4,7 @@
  * currency, l the reason of a loss, m the least price that would have won.
  */
 #include "fields.h"
+#include "pen.h"
 
 /* Xandr refuses more (error 450 and on). */
 enum { XANDR_BIDS_MAX = 15 };
@@ -159,46 +160,51 @@ INLINE void write_texts(struct mb_json_writer *w, const char *key, struct mb_sli
     mb_jsonw_array_end(w);
 }
 
+/* What a notice URL carries behind itself, for the exchange to fill in. */
+enum { NOTICE_QUERY_ROOM = 128 };
+
 /* Nothing of it needs an escape: the base was checked with the config, the token is base64url, and what
  * a query behind it carries is percent-encoded. */
-INLINE void write_notice(struct mb_json_writer *w, const char *key, struct mb_slice url, const char *macros,
+static void write_notice(struct mb__pen *pen, const char *key, struct mb_slice url, const char *macros,
                          const char *more)
 {
-    bool has_query = !mb_slice_empty(url) && memchr(url.data, '?', url.len);
-
-    if (!mb_slice_empty(url)) {
-        mb_jsonw_key(w, key);
-        mb_jsonw_raw(w, MB_SLICE("\""));
-        mb_xbuf_add_slice(w->buf, url);
-        mb_xbuf_add_char(w->buf, has_query ? '&' : '?');
-        mb_xbuf_add_text(w->buf, macros);
-        mb_xbuf_add_text(w->buf, more);
-        mb_xbuf_add_char(w->buf, '"');
+    if (mb_slice_empty(url)) {
+        return;
     }
+    mb__pen_put(pen, key);
+    mb__pen_raw(pen, url);
+    *pen->at++ = memchr(url.data, '?', url.len) ? '&' : '?';
+    mb__pen_put(pen, macros);
+    mb__pen_put(pen, more);
+    *pen->at++ = '"';
 }
 
-static void write_notices(const struct mb_request *request, const struct mb_bid *bid, struct mb_json_writer *w)
+static size_t notices_room(const struct mb_bid *bid)
+{
+    return bid->win_notice.len + bid->notice_url.len + bid->loss_notice.len +
+           3 * (MB__PEN_KEY + 2 + NOTICE_QUERY_ROOM);
+}
+
+static void write_notices(const struct mb_request *request, const struct mb_bid *bid, struct mb__pen *pen)
 {
     bool xandr = request->endpoint->dialect == MB_DIALECT_XANDR; /* its losses have no price */
     const char *paid = request->endpoint->price_in_base64 ? "p=${AUCTION_PRICE:B64}&c=${AUCTION_CURRENCY}"
                                                           : "p=${AUCTION_PRICE}&c=${AUCTION_CURRENCY}";
-    write_notice(w, "nurl", bid->win_notice, paid, "");
-    write_notice(w, "burl", bid->notice_url, paid, "");
-    write_notice(w, "lurl", bid->loss_notice, xandr ? "" : paid,
+    write_notice(pen, ",\"nurl\":\"", bid->win_notice, paid, "");
+    write_notice(pen, ",\"burl\":\"", bid->notice_url, paid, "");
+    write_notice(pen, ",\"lurl\":\"", bid->loss_notice, xandr ? "" : paid,
                  xandr ? "l=${AUCTION_LOSS}&m=${AUCTION_MIN_TO_WIN}" : "&l=${AUCTION_LOSS}&m=${AUCTION_MIN_TO_WIN}");
 }
 
 /* The size of the creative: the bid's own, else the only one or first that was asked for. */
-static void write_size(struct mb_json_writer *w, const struct mb_bid *bid)
+static void write_size(struct mb__pen *pen, const struct mb_bid *bid)
 {
     struct mb_size size = bid->size.width > 0 ? bid->size : bid->imp->size;
     if (bid->imp->format != MB_FORMAT_BANNER || size.width == 0) {
         return;
     }
-    mb_jsonw_key(w, "w");
-    mb_jsonw_u64(w, size.width);
-    mb_jsonw_key(w, "h");
-    mb_jsonw_u64(w, size.height);
+    mb__pen_number(pen, ",\"w\":", size.width);
+    mb__pen_number(pen, ",\"h\":", size.height);
 }
 
 /* OpenRTB's list of markup types; 0: none of them. */
@@ -284,67 +290,80 @@ static void write_ext(const struct mb_request *request, const struct mb_bid *bid
     mb_jsonw_object_end(w);
 }
 
-INLINE void write_number(struct mb_json_writer *w, const char *key, int32_t number)
-{
-    if (number != 0) {
-        mb_jsonw_key(w, key);
-        mb_jsonw_i64(w, number);
-    }
-}
-
-/* Two letters are ISO 639-1 (`language`), all else is BCP 47 (`langb`, of 2.6). */
-static void write_language(struct mb_json_writer *w, struct mb_slice language)
-{
-    write_text(w, language.len == 2 ? "language" : "langb", language);
-}
-
-static void write_film(struct mb_json_writer *w, const struct mb_bid *bid)
+static void write_film(struct mb__pen *pen, const struct mb_bid *bid)
 {
     int32_t duration_s, protocol;
     tell_film(bid, &duration_s, &protocol);
-    write_number(w, "dur", duration_s);
-    write_number(w, "protocol", protocol);
-    write_number(w, "slotinpod", bid->slot_in_pod);
+    mb__pen_number(pen, ",\"dur\":", duration_s);
+    mb__pen_number(pen, ",\"protocol\":", protocol);
+    mb__pen_number(pen, ",\"slotinpod\":", bid->slot_in_pod);
+}
+
+/* What comes before the markup. */
+static void write_head(const struct mb_request *request, const struct mb_bid *bid, struct mb_json_writer *w)
+{
+    write_text(w, "id", bid->id);
+    write_text(w, "impid", bid->imp->id);
+    mb_jsonw_key(w, "price");
+    mb_jsonw_price(w, bid->price_wire);
+    struct mb__pen pen = mb__pen_up(w, notices_room(bid));
+    write_notices(request, bid, &pen);
+    mb__pen_down(&pen);
+}
+
+/* What names the creative, between the advertiser's domains and the lists of what it is. */
+static void write_names(const struct mb_bid *bid, struct mb_json_writer *w)
+{
+    struct mb__pen pen = mb__pen_up(w, mb__pen_room(bid->bundle) + mb__pen_room(bid->image_url) +
+                                           mb__pen_room(bid->campaign_id) + mb__pen_room(bid->creative_id) +
+                                           mb__pen_room(bid->tactic) + MB__PEN_KEY + MB__PEN_NUMBER);
+    mb__pen_text(&pen, ",\"bundle\":", bid->bundle);
+    mb__pen_text(&pen, ",\"iurl\":", bid->image_url);
+    mb__pen_text(&pen, ",\"cid\":", bid->campaign_id);
+    mb__pen_text(&pen, ",\"crid\":", bid->creative_id);
+    mb__pen_text(&pen, ",\"tactic\":", bid->tactic);
+    mb__pen_number(&pen, ",\"cattax\":", bid->category_taxonomy);
+    mb__pen_down(&pen);
+}
+
+/* All that is behind those lists. */
+static void write_tail(const struct mb_bid *bid, struct mb_json_writer *w)
+{
+    enum { NUMBERS = 10 };
+    struct mb__pen pen = mb__pen_up(w, mb__pen_room(bid->language) + mb__pen_room(bid->deal_id) +
+                                           NUMBERS * (MB__PEN_KEY + MB__PEN_NUMBER));
+    mb__pen_number(&pen, ",\"qagmediarating\":", bid->media_rating);
+    /* Two letters are ISO 639-1 (`language`), all else is BCP 47 (`langb`, of 2.6). */
+    if (bid->language.len == 2) {
+        mb__pen_text(&pen, ",\"language\":", bid->language);
+    } else {
+        mb__pen_text(&pen, ",\"langb\":", bid->language);
+    }
+    mb__pen_text(&pen, ",\"dealid\":", bid->deal_id);
+    write_size(&pen, bid);
+    mb__pen_number(&pen, ",\"wratio\":", bid->width_ratio);
+    mb__pen_number(&pen, ",\"hratio\":", bid->height_ratio);
+    write_film(&pen, bid);
+    mb__pen_number(&pen, ",\"exp\":", bid->expires_s > 0 ? bid->expires_s : 0);
+    mb__pen_number(&pen, ",\"mtype\":", markup_type(bid->imp->format));
+    mb__pen_down(&pen);
 }
 
 static void write_bid(const struct mb_request *request, const struct mb_bid *bid, struct mb_buf *scratch,
                       struct mb_json_writer *w)
 {
     mb_jsonw_object(w);
-    write_text(w, "id", bid->id);
-    write_text(w, "impid", bid->imp->id);
-    mb_jsonw_key(w, "price");
-    mb_jsonw_price(w, bid->price_wire);
-    write_notices(request, bid, w);
+    write_head(request, bid, w);
     if (request->endpoint->dialect != MB_DIALECT_XANDR) {
         write_markup(request, bid, scratch, w);
     }
     write_text(w, "adid", bid->ad_id);
     write_texts(w, "adomain", bid->advertiser_domains, false);
-    write_text(w, "bundle", bid->bundle);
-    write_text(w, "iurl", bid->image_url);
-    write_text(w, "cid", bid->campaign_id);
-    write_text(w, "crid", bid->creative_id);
-    write_text(w, "tactic", bid->tactic);
-    write_number(w, "cattax", bid->category_taxonomy);
+    write_names(bid, w);
     write_texts(w, "cat", bid->categories, false);
     write_texts(w, "attr", bid->attributes, true);
     write_texts(w, "apis", bid->apis, true);
-    write_number(w, "qagmediarating", bid->media_rating);
-    write_language(w, bid->language);
-    write_text(w, "dealid", bid->deal_id);
-    write_size(w, bid);
-    write_number(w, "wratio", bid->width_ratio);
-    write_number(w, "hratio", bid->height_ratio);
-    write_film(w, bid);
-    if (bid->expires_s > 0) {
-        mb_jsonw_key(w, "exp");
-        mb_jsonw_i64(w, bid->expires_s);
-    }
-    if (markup_type(bid->imp->format) > 0) {
-        mb_jsonw_key(w, "mtype");
-        mb_jsonw_u64(w, markup_type(bid->imp->format));
-    }
+    write_tail(bid, w);
     write_ext(request, bid, w);
     mb_jsonw_object_end(w);
 }

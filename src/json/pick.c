@@ -3,7 +3,8 @@
  * A key of up to sixteen bytes is two words, with zeros behind its last byte: no key has a zero
  * byte, so that those that differ, differ in them. A hash of the words says in which slot the name
  * would be that is the same, and comparing them whether it is there. When the names are made known,
- * a factor for the hash is looked for that gives each of them a slot of its own.
+ * a factor for the hash is looked for that gives each of them a slot of its own, and in as few slots
+ * as can be: those of all kinds of objects together have to stay in the nearest cache.
  *
  * What is seldom goes a slower way. A key that is longer is compared with those names that are so
  * too; one with escapes with all of them, and so is every key where no such factor was found.
@@ -15,13 +16,14 @@
 enum {
     WORD = sizeof(uint64_t),
     SHORT_MAX = 2 * WORD,
-    SLOT_BITS = 6,
-    FACTORS_MAX = 1 << 14, /* that are tried */
+    SLOT_BITS_MAX = 6,
+    FACTORS_FEW = 1 << 9,  /* that are tried for as few slots as there may be */
+    FACTORS_MAX = 1 << 14, /* and for the most */
     NONE = MB_JSON_NAMES_MAX,
     SLOW
 };
 
-static_assert(MB_JSON_NAMES_SLOTS == 1 << SLOT_BITS, "the hash has as many bits");
+static_assert(MB_JSON_NAMES_SLOTS == 1 << SLOT_BITS_MAX, "the hash has as many bits");
 
 /* The first sixteen bytes of a name. */
 struct words {
@@ -41,9 +43,9 @@ static inline struct words words_of(const char *key, uint32_t len)
     return (struct words){words.head & mask.head, words.tail & mask.tail};
 }
 
-static inline size_t slot_of(struct words words, uint64_t factor)
+static inline size_t slot_of(const struct mb_json_names *names, struct words words)
 {
-    return (size_t)(((words.head + words.tail) * factor) >> (64 - SLOT_BITS));
+    return (size_t)(((words.head + words.tail) * names->factor) >> names->shift);
 }
 
 /* The words of a name; false where it is too long for them. */
@@ -57,15 +59,15 @@ static bool read_name(struct mb_slice name, struct words *out)
     return true;
 }
 
-/* Whether each name has a slot of its own by the factor. */
-static bool is_perfect(const struct mb_json_names *names, uint64_t factor)
+/* Whether each name has a slot of its own. */
+static bool is_perfect(const struct mb_json_names *names)
 {
     uint64_t taken = 0;
     for (size_t i = 0; i < names->count; i++) {
         struct words words;
         if (!read_name(names->texts[i], &words))
             continue;
-        uint64_t bit = UINT64_C(1) << slot_of(words, factor);
+        uint64_t bit = UINT64_C(1) << slot_of(names, words);
         if (taken & bit)
             return false;
         taken |= bit;
@@ -83,8 +85,23 @@ static void fill_slots(struct mb_json_names *names)
         if (!read_name(names->texts[i], &words))
             names->longs[names->n_longs++] = i;
         else
-            names->slots[slot_of(words, names->factor)] =
+            names->slots[slot_of(names, words)] =
                 (struct mb_json_name){.head = words.head, .tail = words.tail, .name = i};
+    }
+}
+
+/* Looks for a factor, first for as many slots as there are names. */
+static void find_slots(struct mb_json_names *names)
+{
+    unsigned bits = 1;
+    while (bits < SLOT_BITS_MAX && 1u << bits < names->count)
+        bits++;
+    for (names->has_own_slots = false; !names->has_own_slots && bits <= SLOT_BITS_MAX; bits++) {
+        int tries = bits < SLOT_BITS_MAX ? FACTORS_FEW : FACTORS_MAX;
+        names->shift = 64 - bits;
+        names->factor = UINT64_C(0x9e3779b97f4a7c15);
+        while (!(names->has_own_slots = is_perfect(names)) && tries-- > 0)
+            names->factor = names->factor * UINT64_C(0xd1342543de82ef95) + 2; /* stays odd */
     }
 }
 
@@ -96,10 +113,7 @@ void mb_json_names_init(struct mb_json_names *names, const char *const *texts, s
     names->n_longs = 0;
     for (size_t i = 0; i < count; i++)
         names->texts[i] = mb_slice_of(texts[i]);
-    names->factor = UINT64_C(0x9e3779b97f4a7c15);
-    for (int i = 0; i < FACTORS_MAX && !is_perfect(names, names->factor); i++)
-        names->factor = names->factor * UINT64_C(0xd1342543de82ef95) + 2; /* stays odd */
-    names->has_own_slots = is_perfect(names, names->factor);
+    find_slots(names);
     fill_slots(names);
 }
 
@@ -127,7 +141,7 @@ static inline uint32_t find_name(const struct mb_json_names *names, const struct
     if (__builtin_expect(len > SHORT_MAX, 0))
         return SLOW;
     struct words words = words_of(doc->text.data + key->start, len);
-    const struct mb_json_name *slot = &names->slots[slot_of(words, names->factor)];
+    const struct mb_json_name *slot = &names->slots[slot_of(names, words)];
     if (__builtin_expect(slot->head == words.head && slot->tail == words.tail, 1))
         return slot->name;
     return names->has_own_slots && !(key->flags & MB__JSON_ESCAPES) ? NONE : SLOW;

@@ -20,22 +20,26 @@
 enum { MB__JSON_PAD = 64 };
 
 /* Bytes that are not plain inside a string: a quote, a backslash, a control byte, a byte of a
- * longer UTF-8 sequence. Of eight bytes: bit 7 of the first such is set, no bit of those before it.
+ * longer UTF-8 sequence. Of a word, the first byte lowest: bit 7 of the first such is set, no bit of those before it.
  *
  * Subtracting raises the top bit of each byte below the limit (a quote and a backslash are turned
  * into zero first). A borrow can make the byte above a hit look like one too, so only the lowest
  * counts, which is the one asked for. */
-static inline uint64_t mb__json_specials_of_8(const char *p)
+static inline uint64_t mb__json_specials_of_word(uint64_t word)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
-    uint64_t word;
-    memcpy(&word, p, sizeof(word));
-    word = le64toh(word);
     uint64_t quote = word ^ (ones * '"');
     uint64_t backslash = word ^ (ones * '\\');
     return (((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) |
             ((word - ones * 0x20) & ~word) | word) &
            (ones << 7);
+}
+
+static inline uint64_t mb__json_specials_of_8(const char *p)
+{
+    uint64_t word;
+    memcpy(&word, p, sizeof(word));
+    return mb__json_specials_of_word(le64toh(word));
 }
 
 #ifdef __SSE2__

@@ -5,7 +5,6 @@
 #include <math.h>
 
 #include "internal.h"
-#include "scan.h"
 
 void mb_json_writer_init(struct mb_json_writer *w, struct mb_buf *buf)
 {
@@ -66,53 +65,30 @@ void mb_jsonw_array_end(struct mb_json_writer *w)
     close_container(w, ']');
 }
 
-/* A byte that may not stand in a string as it is. */
-static void add_escaped(struct mb_buf *buf, unsigned char c)
-{
-    static const char hex[] = "0123456789abcdef";
-    static const char letters[0x20] = {
-        ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
-    char letter = c < 0x20 ? letters[c] : (char)c;
-    if (letter) {
-        mb_xbuf_add(buf, (const char[]){'\\', letter}, 2);
-    } else {
-        mb_xbuf_add(buf, (const char[]){'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]}, 6);
-    }
-}
+/* Longer ones are written in pieces, for a buffer keeps its room. */
+enum { PIECE = 4096 };
 
-/* Of a string with bytes that may not stand as they are: what begins with the first of them, `p`. */
-static __attribute__((noinline)) void add_special(struct mb_buf *buf, const char *p,
-                                                  const char *end)
+/* At most PIECE bytes, and no torn character at the end. */
+static size_t piece_of(struct mb_slice s)
 {
-    while (p < end) {
-        const char *special = mb__json_skip_plain_until(p, end);
-        mb_xbuf_add(buf, p, (size_t)(special - p));
-        p = special;
-        if (p == end)
-            break;
-        size_t len = 1;
-        if ((unsigned char)*p < 0x80) {
-            add_escaped(buf, (unsigned char)*p);
-        } else {
-            len = mb_slice_utf8(mb_slice(p, (size_t)(end - p)));
-            mb_xbuf_add_slice(buf, len ? mb_slice(p, len) : MB_SLICE("\xef\xbf\xbd"));
-        }
-        p += len ? len : 1;
-    }
+    size_t len = PIECE;
+    if (s.len <= PIECE)
+        return s.len;
+    while (len > PIECE - 4 && ((unsigned char)s.data[len] & 0xc0) == 0x80)
+        len--;
+    return len > PIECE - 4 ? len : PIECE;
 }
 
 static void add_string(struct mb_buf *buf, struct mb_slice s)
 {
-    const char *end = s.len ? s.data + s.len : s.data;
-    const char *special = mb__json_skip_plain_until(s.data, end);
-    size_t plain = (size_t)(special - s.data);
-    mb_xbuf_reserve(buf, s.len + 2);
-    buf->data[buf->len] = '"';
-    if (plain > 0)
-        memcpy(buf->data + buf->len + 1, s.data, plain);
-    buf->len += 1 + plain;
-    if (special < end)
-        add_special(buf, special, end);
+    mb_xbuf_add_char(buf, '"');
+    while (s.len > 0) {
+        size_t len = piece_of(s);
+        mb_xbuf_reserve(buf, MB_JSON_ESCAPE_ROOM(len));
+        char *end = mb_json_escape(buf->data + buf->len, mb_slice(s.data, len));
+        buf->len = (size_t)(end - buf->data);
+        s = mb_slice(s.data + len, s.len - len);
+    }
     mb_xbuf_add_char(buf, '"');
 }
 

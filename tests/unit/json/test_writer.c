@@ -255,6 +255,64 @@ static void no_locale_changes_a_number(void **state)
     comma_locale = false;
 }
 
+/* --- against a writer that looks at one byte after the other --- */
+
+static void add_naively(struct mb_buf *out, struct mb_slice s)
+{
+    for (size_t i = 0; i < s.len;) {
+        unsigned char c = (unsigned char)s.data[i];
+        size_t len = mb_slice_utf8(mb_slice(s.data + i, s.len - i));
+        if (c >= 0x80 && len > 0)
+            mb_xbuf_add(out, s.data + i, len);
+        else if (c >= 0x80)
+            mb_xbuf_add_text(out, "\xef\xbf\xbd");
+        else if (strchr("\b\f\n\r\t\"\\", c) && c)
+            mb_xbuf_printf(out, "\\%c", c >= 0x20 ? c : c == '\b' ? 'b' : c == '\f' ? 'f' : c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
+        else if (c < 0x20)
+            mb_xbuf_printf(out, "\\u%04x", c);
+        else
+            mb_xbuf_add_char(out, (char)c);
+        i += len ? len : 1;
+    }
+}
+
+/* Plain bytes mostly, so that each kind of step meets each other one. */
+static char some_byte(unsigned *seed, int kind)
+{
+    static const char odd[] = {'"', '\\', '\n', 1, 0, (char)0xc3, (char)0xa4, (char)0xe2, (char)0x82, (char)0xac, (char)0xf0, (char)0x9f, (char)0x98, (char)0x80, (char)0xff, 0x1f, 0x7f};
+    *seed = *seed * 1103515245 + 12345;
+    unsigned draw = *seed >> 16;
+    return kind == 0 || (int)(draw % 16) >= kind ? (char)(' ' + 3 + draw % 50) : odd[draw / 16 % sizeof odd];
+}
+
+static void texts_are_written_as_byte_by_byte(void **state)
+{
+    static const size_t lengths[] = {0, 1, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 100, 4093, 4095, 4096, 4097, 4100, 8192, 12289};
+    struct mb_buf expected = {0};
+    unsigned seed = 1;
+    (void)state;
+    for (int round = 0; round < 400; round++) {
+        size_t len = round < 40 ? lengths[(size_t)round % (sizeof lengths / sizeof lengths[0])] : (size_t)round % 70;
+        char *text = malloc(len ? len : 1); /* with nothing behind it, for the sanitizers */
+        for (size_t i = 0; i < len; i++)
+            text[i] = some_byte(&seed, round % 17);
+        mb_buf_clear(&expected);
+        add_naively(&expected, mb_slice(text, len));
+        restart();
+        mb_jsonw_str(&w, mb_slice(text, len));
+        assert_int_equal(buf.len, expected.len + 2);
+        if (expected.len > 0)
+            assert_memory_equal(buf.data + 1, expected.data, expected.len);
+        char *room = malloc(MB_JSON_ESCAPE_ROOM(len));
+        assert_int_equal(mb_json_escape(room, mb_slice(text, len)) - room, expected.len);
+        if (expected.len > 0)
+            assert_memory_equal(room, expected.data, expected.len);
+        free(room);
+        free(text);
+    }
+    mb_buf_fini(&expected);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +321,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_byte_is_escaped_wherever_it_stands, set_up, tear_down),
         cmocka_unit_test_setup_teardown(ids_are_bare_if_they_are_canonical_integers, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(texts_are_written_as_byte_by_byte, set_up, tear_down),
         cmocka_unit_test_setup_teardown(doubles_are_short_and_exact, set_up, tear_down),
         cmocka_unit_test_setup_teardown(no_locale_changes_a_number, set_up, tear_down),
     };
