@@ -97,10 +97,13 @@ int mb_notice_encode(const struct mb_notice *notice, struct mb_buf *body) MB_MUS
 void mb_notice_sign(const struct mb_notice_keys *keys, enum mb_event_type kind,
                     struct mb_slice body, struct mb_buf *token);
 
-/* The same where `other` is a token that was made of `body` for another kind: what they share, all
- * but the MAC, is copied and not encoded again. */
+/* How many characters the token of a body of so many bytes has. */
+size_t mb_notice_token_len(size_t body_len);
+
+/* Writes the same to `token`, mb_notice_token_len(body.len) characters. `other`: a token that was made of `body` for another kind,
+ * or NULL; what they share, all but the MAC, is copied and not encoded again. */
 void mb_notice_sign_again(const struct mb_notice_keys *keys, enum mb_event_type kind,
-                          struct mb_slice body, struct mb_slice other, struct mb_buf *token);
+                          struct mb_slice body, const char *other, char *token);
 
 /* A body that mb_notice_encode made and nobody else could touch. Fails: MB_EINVAL. */
 int mb_notice_decode(struct mb_slice body, struct mb_arena *arena, struct mb_notice *out) MB_MUST_USE;

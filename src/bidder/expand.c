@@ -275,17 +275,14 @@ static size_t next_brace(struct mb_slice text, size_t from)
     return found ? (size_t)(found - text.data) : text.len;
 }
 
-static struct mb_slice expand(struct mb_bidder *b, const struct mb_bid *bid, struct mb_slice text,
-                              enum place place)
+/* `at`: the first brace. */
+static struct mb_slice expand_from(struct mb_bidder *b, const struct mb_bid *bid, struct mb_slice text,
+                                   enum place place, size_t at)
 {
     bool twice = place == IN_MARKUP || place == IN_JSON;
     struct mb_buf *out = &b->expanded; /* not scratch: looking a token up uses that */
-    size_t at, plain = 0;
+    size_t plain = 0;
 
-    at = next_brace(text, 0);
-    if (at == text.len) {
-        return text;
-    }
     mb_buf_clear(out);
     for (; at < text.len; at = next_brace(text, at)) {
         struct mb_slice name, value;
@@ -308,6 +305,15 @@ static struct mb_slice expand(struct mb_bidder *b, const struct mb_bid *bid, str
     }
     mb_xbuf_add(out, text.data + plain, text.len - plain);
     return mb_xarena_copy(&b->arena, mb_buf_slice(out));
+}
+
+/* Of the texts that a bid may have most are absent. */
+static inline struct mb_slice expand(struct mb_bidder *b, const struct mb_bid *bid, struct mb_slice text,
+                                     enum place place)
+{
+    size_t at = text.len > 0 ? next_brace(text, 0) : 0;
+
+    return at == text.len ? text : expand_from(b, bid, text, place, at);
 }
 
 static void expand_icons(struct mb_bidder *b, struct mb_bid *bid)

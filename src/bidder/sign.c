@@ -40,27 +40,35 @@ static void describe(struct mb_bidder *b, struct mb_bid *bid, struct mb_notice *
     mb__bidder_cap_keys(b, bid, &n->frequency_key, &n->per_key);
 }
 
-/* Appends the token of a kind to b->scratch and copies all of that to the arena. */
-static struct mb_slice append_token(struct mb_bidder *b, enum mb_event_type kind)
+/* BASE PATH TOKEN, in the arena, with a zero behind it. */
+static struct mb_slice append_token(struct mb_bidder *b, struct mb_slice base, struct mb_slice path, enum mb_event_type kind)
 {
-    size_t at = b->scratch.len;
+    struct mb_slice body = mb_buf_slice(&b->token_body);
+    size_t at = base.len + path.len, len = at + mb_notice_token_len(body.len);
+    char *text = mb_xarena_alloc_raw(&b->arena, len + 1);
+    const char *other = b->first_token.data;
 
-    if (b->options.decides_only && !mb_slice_empty(b->first_token)) {
-        mb_xbuf_add_slice(&b->scratch, b->first_token);
+    if (base.len > 0) {
+        memcpy(text, base.data, base.len);
+    }
+    if (path.len > 0) {
+        memcpy(text + base.len, path.data, path.len);
+    }
+    if (b->options.decides_only && other) {
+        memcpy(text + at, other, len - at);
     } else {
-        mb_notice_sign_again(b->options.keys, kind, mb_buf_slice(&b->token_body), b->first_token, &b->scratch);
+        mb_notice_sign_again(b->options.keys, kind, body, other, text + at);
     }
-    struct mb_slice copy = mb_xarena_copy(&b->arena, mb_buf_slice(&b->scratch));
-    if (mb_slice_empty(b->first_token)) {
-        b->first_token = mb_slice(copy.data + at, copy.len - at);
+    text[len] = '\0';
+    if (!other) {
+        b->first_token = mb_slice(text + at, len - at);
     }
-    return copy;
+    return mb_slice(text, len);
 }
 
 struct mb_slice mb__bidder_token(struct mb_bidder *b, enum mb_event_type kind)
 {
-    mb_buf_clear(&b->scratch);
-    return append_token(b, kind);
+    return append_token(b, MB_SLICE_NONE, MB_SLICE_NONE, kind);
 }
 
 /* What travels in custom_notify_data: the token, and behind a dot the trader's own text. */
@@ -82,10 +90,7 @@ static bool set_custom_data(struct mb_bidder *b, struct mb_bid *bid)
 
 static struct mb_slice notice_url(struct mb_bidder *b, struct mb_slice base, enum mb_event_type kind)
 {
-    mb_buf_clear(&b->scratch);
-    mb_xbuf_add_slice(&b->scratch, base);
-    mb_xbuf_add_slice(&b->scratch, MB_SLICE("/n/"));
-    return append_token(b, kind);
+    return append_token(b, base, MB_SLICE("/n/"), kind);
 }
 
 enum mb_nobid mb__bidder_sign(struct mb_bidder *b, struct mb_bid *bid, const char **field)

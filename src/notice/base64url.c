@@ -14,8 +14,6 @@
 #include <emmintrin.h>
 #endif
 
-static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
 #ifdef __SSE2__
 
 /* Three bytes as one number. Reads a fourth. */
@@ -39,7 +37,7 @@ static __m128i letters_of(__m128i numbers)
 }
 
 /* Twelve bytes as sixteen letters. Reads a thirteenth. */
-static void put_twelve(const uint8_t *bytes, char *out)
+static inline __attribute__((always_inline)) void put_twelve(const uint8_t *bytes, char *out)
 {
     __m128i threes = _mm_setr_epi32(three_bytes(bytes), three_bytes(bytes + 3), three_bytes(bytes + 6),
                                     three_bytes(bytes + 9));
@@ -51,55 +49,83 @@ static void put_twelve(const uint8_t *bytes, char *out)
     _mm_storeu_si128((__m128i *)(void *)out, letters_of(numbers));
 }
 
+#else
+
+static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
 #endif
 
 size_t mb__notice_to_base64url(const uint8_t *bytes, size_t len, char *out)
 {
-    size_t n = 0, i = 0, whole = len - len % 3;
+    size_t n = 0, i = 0;
 #ifdef __SSE2__
     for (; len - i > 12; i += 12, n += 16) {
         put_twelve(bytes + i, out + n);
     }
-#endif
-    for (; i < whole; i += 3) {
+    uint8_t rest[16] = {0}; /* the last bytes with zeros behind them: a letter of zeros alone is none */
+    char last[16];
+    memcpy(rest, bytes + i, len - i);
+    put_twelve(rest, last);
+    memcpy(out + n, last, ((len - i) * 4 + 2) / 3);
+    return n + ((len - i) * 4 + 2) / 3;
+#else
+    for (; len - i >= 3; i += 3) {
         uint32_t bits = (uint32_t)bytes[i] << 16 | (uint32_t)bytes[i + 1] << 8 | bytes[i + 2];
         out[n++] = letters[bits >> 18];
         out[n++] = letters[bits >> 12 & 63];
         out[n++] = letters[bits >> 6 & 63];
         out[n++] = letters[bits & 63];
     }
-    if (len - whole == 1) {
-        out[n++] = letters[bytes[whole] >> 2];
-        out[n++] = letters[(bytes[whole] & 3) << 4];
-    } else if (len - whole == 2) {
-        out[n++] = letters[bytes[whole] >> 2];
-        out[n++] = letters[(bytes[whole] & 3) << 4 | bytes[whole + 1] >> 4];
-        out[n++] = letters[(bytes[whole + 1] & 15) << 2];
+    if (len - i == 1) {
+        out[n++] = letters[bytes[i] >> 2];
+        out[n++] = letters[(bytes[i] & 3) << 4];
+    } else if (len - i == 2) {
+        out[n++] = letters[bytes[i] >> 2];
+        out[n++] = letters[(bytes[i] & 3) << 4 | bytes[i + 1] >> 4];
+        out[n++] = letters[(bytes[i + 1] & 15) << 2];
     }
     return n;
+#endif
 }
+
+/* What a letter stands for, and one more; 0: it is none. */
+static const uint8_t values[256] = {
+#define TEN(first, n) [first] = n, [first + 1] = n + 1, [first + 2] = n + 2, [first + 3] = n + 3, [first + 4] = n + 4, \
+                      [first + 5] = n + 5, [first + 6] = n + 6, [first + 7] = n + 7, [first + 8] = n + 8, [first + 9] = n + 9
+#define SIX(first, n) [first] = n, [first + 1] = n + 1, [first + 2] = n + 2, [first + 3] = n + 3, [first + 4] = n + 4, [first + 5] = n + 5
+    TEN('A', 1), TEN('K', 11), SIX('U', 21), TEN('a', 27), TEN('k', 37), SIX('u', 47), TEN('0', 53), ['-'] = 63, ['_'] = 64,
+#undef SIX
+#undef TEN
+};
 
 /* 0..63, or -1. */
 static int value_of(char c)
 {
-    if (c >= 'A' && c <= 'Z') {
-        return c - 'A';
-    }
-    if (c >= 'a' && c <= 'z') {
-        return c - 'a' + 26;
-    }
-    if (c >= '0' && c <= '9') {
-        return c - '0' + 52;
-    }
-    return c == '-' ? 62 : c == '_' ? 63 : -1;
+    return values[(unsigned char)c] - 1;
+}
+
+/* Four letters as three bytes; false where one is none. */
+static bool take_four(const char *text, uint8_t *out)
+{
+    int a = value_of(text[0]), b = value_of(text[1]), c = value_of(text[2]), d = value_of(text[3]);
+    uint32_t bits = (uint32_t)a << 18 | (uint32_t)b << 12 | (uint32_t)c << 6 | (uint32_t)d;
+    out[0] = (uint8_t)(bits >> 16);
+    out[1] = (uint8_t)(bits >> 8);
+    out[2] = (uint8_t)bits;
+    return (a | b | c | d) >= 0;
 }
 
 bool mb__notice_from_base64url(struct mb_slice text, uint8_t *out, size_t *out_len)
 {
-    size_t n = 0;
+    size_t n = 0, i = 0;
     uint32_t bits = 0;
     unsigned held = 0;
-    for (size_t i = 0; i < text.len; i++) {
+    for (; text.len - i >= 4; i += 4, n += 3) {
+        if (!take_four(text.data + i, out + n)) {
+            return false;
+        }
+    }
+    for (; i < text.len; i++) {
         int value = value_of(text.data[i]);
         if (value < 0) {
             return false;

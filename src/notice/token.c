@@ -182,30 +182,38 @@ int mb_notice_encode(const struct mb_notice *notice, struct mb_buf *body)
     return 0;
 }
 
+size_t mb_notice_token_len(size_t body_len)
+{
+    return ((body_len + MB_NOTICE_MAC_BYTES) * 4 + 2) / 3; /* six bits a letter */
+}
+
 void mb_notice_sign(const struct mb_notice_keys *keys, enum mb_event_type kind,
                     struct mb_slice body, struct mb_buf *token)
 {
-    mb_notice_sign_again(keys, kind, body, MB_SLICE_NONE, token);
+    size_t len = mb_notice_token_len(body.len);
+    mb_xbuf_reserve(token, len);
+    mb_notice_sign_again(keys, kind, body, NULL, token->data + token->len);
+    token->len += len;
 }
 
 void mb_notice_sign_again(const struct mb_notice_keys *keys, enum mb_event_type kind,
-                          struct mb_slice body, struct mb_slice other, struct mb_buf *token)
+                          struct mb_slice body, const char *other, char *token)
 {
     uint8_t text[1 + BODY_MAX +
                  MB_NOTICE_MAC_BYTES]; /* the kind goes into the MAC, not into the token */
     /* Three bytes are four characters: up to here both texts are the same. */
-    size_t shared_bytes = mb_slice_present(other) ? body.len - body.len % 3 : 0;
+    size_t shared_bytes = other ? body.len - body.len % 3 : 0;
     size_t shared_chars = shared_bytes / 3 * 4;
     assert(body.len >= HEAD_BYTES && body.len <= BODY_MAX);
-    assert(other.len >= shared_chars);
     text[0] = (uint8_t)kind;
     memcpy(text + 1, body.data, body.len);
     mb__notice_mac(keys, text, 1 + body.len, text + 1 + body.len);
-    mb_xbuf_reserve(token, MB_NOTICE_TOKEN_MAX);
-    mb_xbuf_add(token, other.data, shared_chars);
-    token->len += mb__notice_to_base64url(text + 1 + shared_bytes,
-                                          body.len - shared_bytes + MB_NOTICE_MAC_BYTES,
-                                          token->data + token->len);
+    if (other) {
+        memcpy(token, other, shared_chars);
+    }
+    (void)mb__notice_to_base64url(text + 1 + shared_bytes,
+                                  body.len - shared_bytes + MB_NOTICE_MAC_BYTES,
+                                  token + shared_chars);
 }
 
 /* --- reading --- */

@@ -110,15 +110,14 @@ static void a_token_made_from_another_is_the_same_as_one_made_alone(void **state
     for (size_t extra = 0; extra < 4; extra++) {
         struct mb_notice n = usual_notice();
         n.data = mb_slice("abcdef", extra);
-        struct mb_buf again = {0}, alone = {0};
+        struct mb_buf alone = {0};
         struct mb_slice billing = make_token(f, &n, MB_EVENT_BILLING), body = mb_buf_slice(&f->body);
         mb_notice_sign(f->keys, MB_EVENT_LOSS, body, &alone);
-        mb_xbuf_add_text(&again, "https://us.example/n/");
-        size_t before = again.len;
-        mb_notice_sign_again(f->keys, MB_EVENT_LOSS, body, billing, &again);
-        assert_same_text("token", mb_slice(again.data + before, again.len - before),
-                         mb_buf_slice(&alone));
-        mb_buf_fini(&again);
+        size_t len = mb_notice_token_len(body.len);
+        char *again = malloc(len); /* with nothing behind it, for the sanitizers */
+        mb_notice_sign_again(f->keys, MB_EVENT_LOSS, body, billing.data, again);
+        assert_same_text("token", mb_slice(again, len), mb_buf_slice(&alone));
+        free(again);
         mb_buf_fini(&alone);
     }
 }
