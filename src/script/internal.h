@@ -17,11 +17,15 @@
 
 /* --- state.c: one lua_State, its memory cap, its protected calls --- */
 
+enum { MB__SCRIPT_SMALL_STEP = 16, MB__SCRIPT_SMALL_LISTS = 16 };
+
 /* First member of whatever owns a Lua state. */
 struct mb__script_state {
     lua_State *L;
     lua_Alloc inner; /* the state's own allocator, under ours */
     void *inner_user;
+    struct mb__script_block *kept[MB__SCRIPT_SMALL_LISTS]; /* freed by Lua, by size; memory.c */
+    size_t kept_bytes;                                     /* in them */
     size_t used_bytes;   /* held by Lua */
     size_t limit_bytes;  /* a growth beyond it fails; 0: no limit (outside protected calls) */
     bool breached;       /* the limit was hit in the present call */
@@ -53,6 +57,12 @@ enum mb__script_end mb__script_state_run(struct mb__script_state *state, int kep
 /* Keeps a C function at a fixed place of the main stack, so that calling it later allocates
  * nothing. */
 int mb__script_state_keep(struct mb__script_state *state, lua_CFunction function);
+
+/* --- memory.c --- */
+
+/* A lua_State whose memory is counted in `state` and held below its limit; NULL without memory. */
+lua_State *mb__script_memory_open(struct mb__script_state *state);
+void mb__script_memory_close(struct mb__script_state *state);
 
 /* --- limit.c --- */
 

@@ -1,8 +1,6 @@
-/* state.c - one lua_State: how it is made, capped, called and closed.
+/* state.c - one lua_State: how it is made, called and closed.
  *
- * The cap is a wrapper over the state's own allocator (LuaJIT's is faster than malloc and is
- * destroyed by lua_close only while it is the registered one, so it is put back first). The limit
- * is on only inside a protected call: outside one a failed allocation is a panic. Therefore
+ * The limit of memory (memory.c) is on only inside a protected call: outside one a failed allocation is a panic. Therefore
  * everything that touches Lua runs in a C function that was put on the main stack when the state
  * was made: calling it pushes two values and allocates nothing.
  *
@@ -14,24 +12,6 @@
 #include <stdlib.h>
 
 enum { HANDLER = 1, ERROR_BYTES_MAX = 1024 };
-
-static void *capped_alloc(void *user, void *block, size_t old_bytes, size_t new_bytes)
-{
-    struct mb__script_state *state = user;
-    if (new_bytes > old_bytes && state->limit_bytes > 0 &&
-        state->used_bytes + (new_bytes - old_bytes) > state->limit_bytes) {
-        if (!state->breached)
-            state->wanted_bytes = state->used_bytes + (new_bytes - old_bytes);
-        state->breached = true;
-        return NULL;
-    }
-    void *result = state->inner(state->inner_user, block, old_bytes, new_bytes);
-    if (result || new_bytes == 0)
-        state->used_bytes += new_bytes - old_bytes;
-    else
-        state->breached = true;
-    return result;
-}
 
 /* Keeps the message in C memory first: making the traceback may fail for want of Lua memory. */
 static int on_error(lua_State *L)
@@ -53,19 +33,6 @@ static int on_error(lua_State *L)
     return 0;
 }
 
-#ifdef MOONBID_SANITIZE
-/* The leak checker sees Lua's memory only when it comes from malloc. */
-static void *plain_alloc(void *user, void *block, size_t old_bytes, size_t new_bytes)
-{
-    (void)user;
-    (void)old_bytes;
-    if (new_bytes > 0)
-        return realloc(block, new_bytes);
-    free(block);
-    return NULL;
-}
-#endif
-
 static int on_panic(lua_State *L)
 {
     mb_log(MB_LOG_ERROR, "script", "Lua panicked outside a protected call", "error=%s",
@@ -75,19 +42,11 @@ static int on_panic(lua_State *L)
 
 int mb__script_state_open(struct mb__script_state *state)
 {
-#ifdef MOONBID_SANITIZE
-    lua_State *L = lua_newstate(plain_alloc, NULL);
-#else
-    lua_State *L = luaL_newstate();
-#endif
+    lua_State *L = mb__script_memory_open(state);
     if (!L)
         return MB_ENOMEM;
     state->L = L;
     lua_atpanic(L, on_panic);
-    state->inner = lua_getallocf(L, &state->inner_user);
-    state->used_bytes =
-        (size_t)lua_gc(L, LUA_GCCOUNT, 0) * 1024 + (size_t)lua_gc(L, LUA_GCCOUNTB, 0);
-    lua_setallocf(L, capped_alloc, state);
     /* Compiled code never sees a hook, so no limit on it could be kept. */
     luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
     lua_gc(L, LUA_GCSTOP, 0);
@@ -99,8 +58,7 @@ int mb__script_state_open(struct mb__script_state *state)
 void mb__script_state_close(struct mb__script_state *state)
 {
     if (state->L) {
-        lua_setallocf(state->L, state->inner, state->inner_user);
-        lua_close(state->L);
+        mb__script_memory_close(state);
         state->L = NULL;
     }
     mb_buf_fini(&state->error);
