@@ -279,6 +279,32 @@ static void leave_the_widest(struct hits *hits)
     }
 }
 
+/* Without filling in the room for hits. */
+static void start(struct hits *hits, const struct mb__table *table, const struct left *left,
+                  enum mb_target_key key, uint64_t *bits)
+{
+    hits->table = table;
+    hits->left = left;
+    hits->key = key;
+    hits->n = 0;
+    hits->joined = false;
+    hits->bits = bits;
+    hits->start = NULL;
+}
+
+static void find_hits(struct hits *hits, const struct mb_request *request, const struct mb_imp *imp)
+{
+    size_t code;
+
+    if (hits->table->by_code && mb__index_code_of(hits->key, request, imp, &code)) {
+        if (hits->table->by_code[code]) {
+            add_hit(hits, hits->table->by_code[code]);
+        }
+        return;
+    }
+    mb__index_values(hits->key, request, imp, collect, hits);
+}
+
 /* Keeps those whose target takes the impression's values of a key. `bits` is room. */
 static void narrow(const struct mb_index *index, enum mb_target_key k,
                    const struct mb_request *request, const struct mb_imp *imp, struct left *left,
@@ -287,17 +313,19 @@ static void narrow(const struct mb_index *index, enum mb_target_key k,
     const struct mb__key *key = &index->keys[k];
 
     if (key->include.used) {
-        struct hits hits = {
-            .table = &key->include, .left = left, .key = k, .bits = bits, .start = key->any};
+        struct hits hits;
 
-        mb__index_values(k, request, imp, collect, &hits);
+        start(&hits, &key->include, left, k, bits);
+        hits.start = key->any;
+        find_hits(&hits, request, imp);
         leave_the_widest(&hits);
         keep_hits(left, key, &hits);
     }
     if (key->exclude.used) {
-        struct hits hits = {.table = &key->exclude, .left = left, .key = k, .bits = bits};
+        struct hits hits;
 
-        mb__index_values(k, request, imp, collect, &hits);
+        start(&hits, &key->exclude, left, k, bits);
+        find_hits(&hits, request, imp);
         drop_hits(left, &hits);
     }
 }

@@ -242,6 +242,30 @@ static void note_all_others(struct mb_index *index)
     }
 }
 
+static void number_values(struct mb_index *index, struct mb__table *table, enum mb_target_key k)
+{
+    size_t codes = mb__index_codes(k);
+    char room[2];
+
+    if (codes == 0 || !table->used || table->n_rows > 0) {
+        return;
+    }
+    table->by_code = mb_xarena_array(&index->arena, codes, sizeof(*table->by_code));
+    for (size_t code = 0; code < codes; code++) {
+        struct mb_slice text = mb__index_code_text(k, code, room);
+
+        table->by_code[code] = mb_slice_empty(text) ? NULL : mb_map_get(&table->values, text); /* MB_FORMAT_NONE is no value */
+    }
+}
+
+static void number_all_values(struct mb_index *index)
+{
+    for (size_t k = 0; k < MB_TARGET_COUNT; k++) {
+        number_values(index, &index->keys[k].include, (enum mb_target_key)k);
+        number_values(index, &index->keys[k].exclude, (enum mb_target_key)k);
+    }
+}
+
 static void put_in_order(struct mb_index *index)
 {
     for (size_t i = 0; i < MB_TARGET_COUNT; i++) {
@@ -312,6 +336,7 @@ struct mb_index *mb_xindex_new(const struct mb_strategy *const *strategies, size
         }
     }
     note_all_others(index);
+    number_all_values(index);
     put_in_order(index);
     return index;
 }

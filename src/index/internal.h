@@ -37,6 +37,7 @@ struct mb__table {
     struct mb_map values; /* value -> struct mb__some */
     struct mb__row *rows;
     size_t n_rows;
+    const struct mb__some **by_code; /* of a key with codes, values.c, that has no rows; else NULL */
     size_t named; /* sum over all values of the strategies that name them */
     bool used;
 };
@@ -92,6 +93,13 @@ typedef bool mb__on_value(void *user, struct mb_slice value);
 /* Gives the values of `key`, none where the request has none. Returns true where a call did. */
 bool mb__index_values(enum mb_target_key key, const struct mb_request *request,
                       const struct mb_imp *imp, mb__on_value *on_value, void *user);
+/* Some keys have one value, one of few that there can be: those are numbered. How many; 0: the key is none of them. */
+size_t mb__index_codes(enum mb_target_key key);
+/* As it is spelt in sets; `room` may hold it. */
+struct mb_slice mb__index_code_text(enum mb_target_key key, size_t code, char room[2]);
+/* False where the value is not to be had by its code. */
+bool mb__index_code_of(enum mb_target_key key, const struct mb_request *request, const struct mb_imp *imp,
+                       size_t *code);
 /* Does a list file hold the value, compared as the key's values are? */
 bool mb__index_has_row(const struct mb_rows *list, enum mb_target_key key, struct mb_slice value);
 /* A byte of a value as it is spelt in sets. */

@@ -166,6 +166,57 @@ static bool give_keywords(struct sink sink, const struct mb_request *request)
     return false;
 }
 
+/* --- codes --- */
+
+enum { LETTERS = 26 };
+
+size_t mb__index_codes(enum mb_target_key key)
+{
+    switch (key) {
+    case MB_TARGET_EXCHANGE:
+        return MB_EXCHANGE_COUNT;
+    case MB_TARGET_FORMAT:
+        return MB_FORMAT_COUNT;
+    case MB_TARGET_COUNTRY:
+        return LETTERS * LETTERS;
+    default:
+        return 0;
+    }
+}
+
+struct mb_slice mb__index_code_text(enum mb_target_key key, size_t code, char room[2])
+{
+    if (key == MB_TARGET_EXCHANGE) {
+        return mb_slice_of(mb_exchange_name((enum mb_exchange)code));
+    }
+    if (key == MB_TARGET_FORMAT) {
+        return mb_slice_of(mb_format_name((enum mb_format)code));
+    }
+    room[0] = (char)('A' + code / LETTERS);
+    room[1] = (char)('A' + code % LETTERS);
+    return mb_slice(room, 2);
+}
+
+bool mb__index_code_of(enum mb_target_key key, const struct mb_request *request, const struct mb_imp *imp,
+                       size_t *code)
+{
+    if (key == MB_TARGET_EXCHANGE) {
+        *code = request->endpoint ? (size_t)request->endpoint->exchange : 0;
+        return request->endpoint != NULL;
+    }
+    if (key == MB_TARGET_FORMAT) {
+        *code = (size_t)imp->format;
+        return true;
+    }
+    struct mb_slice country = mb_later(request->geo.later, &request->geo.country);
+    if (country.len != 2) {
+        return false;
+    }
+    unsigned first = (unsigned char)(country.data[0] - 'A'), second = (unsigned char)(country.data[1] - 'A');
+    *code = first * LETTERS + second;
+    return first < LETTERS && second < LETTERS;
+}
+
 bool mb__index_has_row(const struct mb_rows *list, enum mb_target_key key, struct mb_slice value)
 {
     return mb_slice_present(mb_target_is_id(key) ? mb_rows_find(list, value)
