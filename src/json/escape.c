@@ -1,7 +1,7 @@
 /* escape.c - a text as the inside of a JSON string, written where there is room for the worst.
  *
  * Sixteen bytes are copied before it is known whether all of them are plain: what is not is written
- * over. So each byte is looked at once, and nothing asks for room in between.
+ * over. Nothing asks for room in between.
  */
 #include <endian.h>
 
@@ -45,21 +45,6 @@ static inline char *put_special(char *out, const char **p, const char *end)
     return out + len;
 }
 
-/* The bytes from `p` to `end`, less than eight, with zeros behind them; those before `p` may be read
- * where there are `before`. */
-static inline uint64_t last_bytes(const char *p, const char *end, size_t before)
-{
-    size_t rest = (size_t)(end - p);
-    uint64_t word = 0;
-    if (before + rest >= sizeof(word)) {
-        memcpy(&word, end - sizeof(word), sizeof(word));
-        return le64toh(word) >> (64 - 8 * rest);
-    }
-    for (size_t i = 0; i < rest; i++)
-        word |= (uint64_t)(unsigned char)p[i] << 8 * i;
-    return word;
-}
-
 static inline void put_word(char *out, uint64_t word)
 {
     word = htole64(word);
@@ -83,16 +68,10 @@ char *mb_json_escape(char *out, struct mb_slice s)
             continue;
         }
 #endif
-        uint64_t word, specials;
-        if (rest >= sizeof(word)) {
-            memcpy(&word, p, sizeof(word));
-            word = le64toh(word);
-            rest = sizeof(word);
-            specials = mb__json_specials_of_word(word);
-        } else {
-            word = last_bytes(p, end, (size_t)(p - s.data));
-            specials = mb__json_specials_of_word(word) & ((UINT64_C(1) << 8 * rest) - 1);
-        }
+        rest = rest < 8 ? rest : 8;
+        uint64_t word = le64toh(mb_slice_word(p, rest)), specials = mb__json_specials_of_word(word);
+        if (rest < 8)
+            specials &= (UINT64_C(1) << 8 * rest) - 1;
         put_word(out, word);
         plain = specials ? (size_t)__builtin_ctzll(specials) / 8 : rest;
         p += plain;

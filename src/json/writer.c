@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "internal.h"
+#include "scan.h"
 
 void mb_json_writer_init(struct mb_json_writer *w, struct mb_buf *buf)
 {
@@ -79,9 +80,8 @@ static size_t piece_of(struct mb_slice s)
     return len > PIECE - 4 ? len : PIECE;
 }
 
-static void add_string(struct mb_buf *buf, struct mb_slice s)
+static __attribute__((noinline)) void add_escaped(struct mb_buf *buf, struct mb_slice s)
 {
-    mb_xbuf_add_char(buf, '"');
     while (s.len > 0) {
         size_t len = piece_of(s);
         mb_xbuf_reserve(buf, MB_JSON_ESCAPE_ROOM(len));
@@ -89,6 +89,21 @@ static void add_string(struct mb_buf *buf, struct mb_slice s)
         buf->len = (size_t)(end - buf->data);
         s = mb_slice(s.data + len, s.len - len);
     }
+}
+
+/* Most texts are plain. */
+static void add_string(struct mb_buf *buf, struct mb_slice s)
+{
+    const char *end = s.len ? s.data + s.len : s.data;
+    const char *special = mb__json_skip_plain_until(s.data, end);
+    size_t plain = (size_t)(special - s.data);
+    mb_xbuf_reserve(buf, s.len + 2);
+    buf->data[buf->len] = '"';
+    if (plain > 0)
+        memcpy(buf->data + buf->len + 1, s.data, plain);
+    buf->len += 1 + plain;
+    if (special < end)
+        add_escaped(buf, mb_slice(special, s.len - plain));
     mb_xbuf_add_char(buf, '"');
 }
 
