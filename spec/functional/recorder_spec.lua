@@ -5,6 +5,7 @@ local Server = require 'spec.support.server'
 local dkjson = require 'dkjson'
 
 local REQUESTS = tonumber(os.getenv 'MOONBID_RECORDED' or '4000')
+local VISITS = 16 -- each with connections of its own: all to one of two workers is 1 chance in 32,768
 local EXCHANGE = assert(os.getenv 'MOONBID_EXCHANGE_BIN', 'MOONBID_EXCHANGE_BIN names the simulated exchange')
 
 -- `steady` hangs on all that a tape has to say; `moody` on what it keeps to itself, which a reload begins anew.
@@ -108,12 +109,14 @@ describe('a recording', function()
 
   it('of two workers over a reload is decided again as it was, but by a strategy that keeps state', function()
     server = Server.start { strategies = strategies '1', config = config 'rate = 1' }
-    local steadily = '--rate 6000 --requests ' .. REQUESTS / 2 -- whoever records all of it is not sent all he can bid on
-    traffic(server, steadily)
+    local steadily = '--rate 6000 --requests ' -- whoever records all of it is not sent all he can bid on
+    for seed = 1, VISITS do
+      traffic(server, ('--seed %d %s%d'):format(seed, steadily, REQUESTS / 2 / VISITS))
+    end
     server:admin('POST', '/strategies/moody/pause')
     server:strategy('moody.lua', MOODY .. '-- edited')
     server:reload()
-    traffic(server, '--seed 2 ' .. steadily)
+    traffic(server, ('--seed %d %s%d'):format(VISITS + 1, steadily, REQUESTS / 2))
     assert.equal(0, metric(server, 'moonbid_recorder_dropped_total'))
     stop(server)
 
