@@ -4,11 +4,11 @@
  * -> close
  *
  * Turn. Whatever happens to a connection (bytes, a late answer, a finished write, a timeout) ends
- * in one turn: parse and hand over what may be parsed, give all answers to the socket in one write,
- * then decide whether to end, whether to read, and what to wait for. Bytes take a turn at once; the
- * rest asks for one, which runs before the loop blocks again (uv_prepare). So nothing here is
- * re-entered from a handler, and all answers of a read, or of a batch of late answers, leave in one
- * system call.
+ * in one turn: give all answers to the socket in one write, parse and hand over what had to wait for
+ * that, then decide whether to end, whether to read, and what to wait for. Who has sent bytes is handed
+ * over and has his turn in the round they came in (round.c); the rest asks for one, which runs before
+ * the loop blocks again (uv_prepare). So nothing here is re-entered from a handler, and all answers of a
+ * read, or of a batch of late answers, leave in one system call.
  *
  * Pressure. With `pipeline` unanswered requests or `write_bytes` unsent bytes parsing stops, the
  * unparsed rest of the read goes to the stash, and reading stops until both are below their limits
@@ -108,8 +108,8 @@ static void on_written(uv_write_t *write, int status)
         return;
     if (status < 0)
         mb__net_conn_close(conn);
-    else
-        mb__net_conn_turn(conn, NULL, 0);
+    else if (!conn->in_turn)
+        mb__net_conn_turn(conn);
 }
 
 /* Gives the outbox to the socket; what the socket does not take at once goes by uv_write. */
@@ -163,9 +163,11 @@ static bool must_pause(const struct mb__net_conn *conn)
 
 /* All that became readable while the loop slept, or was busy the last time round, stands in one queue; what is handled
  * last has waited for all the others. */
-static uint32_t waited_ms(const struct mb_http_server *server)
+static uint32_t waited_ms(struct mb_http_server *server)
 {
-    uint64_t now = uv_hrtime() / 1000000, woken = uv_now(server->options.loop);
+    uint64_t read_ns = server->round.now_ns; /* for the first of an arrival */
+    uint64_t now = (read_ns > 0 ? read_ns : uv_hrtime()) / 1000000, woken = uv_now(server->options.loop);
+    server->round.now_ns = 0;
     return now > woken ? (uint32_t)(now - woken) : 0;
 }
 
@@ -204,7 +206,7 @@ static void begin_message(struct mb__net_conn *conn)
 
 /* Parses `data` and hands over each complete request. Blank lines between requests belong to none:
  * some clients send one too many behind a body. */
-static void take_bytes(struct mb__net_conn *conn, char *data, size_t len)
+void mb__net_conn_take(struct mb__net_conn *conn, char *data, size_t len)
 {
     while (len > 0 && !conn->deaf && !conn->closing) {
         if (must_pause(conn)) {
@@ -241,13 +243,15 @@ static void take_bytes(struct mb__net_conn *conn, char *data, size_t len)
 }
 
 /* There is something to read. It is received here: for a buffer without length libuv does not read itself but calls on_read with
- * UV_ENOBUFS, and only there may the connection be stopped or closed. */
+ * UV_ENOBUFS, and only there may the connection be stopped or closed. What comes behind bytes that are still in the round, an end or
+ * an error too, is left where it is: libuv says again that it is there. */
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     (void)suggested;
     struct mb__net_conn *conn = MB__NET_OF(handle, struct mb__net_conn, tcp);
     struct mb_http_server *server = conn->server;
-    server->received = mb__net_socket_receive(&conn->tcp, server->read_buf, sizeof(server->read_buf));
+    server->received =
+        conn->arrived ? 0 : mb__net_socket_receive(&conn->tcp, mb__net_round_room(server), MB__NET_READ_BYTES);
     *buf = uv_buf_init(NULL, 0);
 }
 
@@ -260,10 +264,10 @@ static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
     if (received > 0) {
         server->counters.bytes_in += (uint64_t)received;
         if (!conn->deaf)
-            mb__net_conn_turn(conn, server->read_buf, (size_t)received);
+            mb__net_round_add(conn, (size_t)received);
     } else if (received == UV_EOF && !conn->lingering) {
         conn->eof = true;
-        mb__net_conn_turn(conn, NULL, 0);
+        mb__net_conn_turn(conn);
     } else if (received < 0) {
         mb__net_conn_close(conn);
     }
@@ -313,7 +317,7 @@ static bool resume(struct mb__net_conn *conn)
     struct mb_buf rest = conn->stash;
     conn->stash = (struct mb_buf){0};
     conn->paused = false;
-    take_bytes(conn, rest.data, rest.len);
+    mb__net_conn_take(conn, rest.data, rest.len);
     mb_buf_fini(&rest);
     return true;
 }
@@ -351,10 +355,9 @@ static void settle(struct mb__net_conn *conn)
     }
 }
 
-void mb__net_conn_turn(struct mb__net_conn *conn, char *data, size_t len)
+void mb__net_conn_turn(struct mb__net_conn *conn)
 {
     conn->in_turn = true;
-    take_bytes(conn, data, len);
     do {
         refuse_cut_off(conn);
         if (!conn->closing)
@@ -415,7 +418,7 @@ void mb__net_conn_expire(struct mb__net_conn *conn)
     conn->deaf = conn->fresh = true;
     mb__net_refuse(conn, msg, 408, "the request takes too long", msg->seen, true);
     mb__net_give_message(conn->server, msg);
-    mb__net_conn_turn(conn, NULL, 0);
+    mb__net_conn_turn(conn);
 }
 
 /* --- the beginning --- */

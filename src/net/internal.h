@@ -19,6 +19,10 @@
 
 /* One read of the loop at most; shared by all connections of a server or client. */
 #define MB__NET_READ_BYTES 65536
+/* Reads that a round handles together. More gain nothing, and the first would wait longer for his answer. */
+#define MB__NET_ROUND_MAX 16
+/* How long answers wait for the requests behind them in the round. Sixteen usual bids take half of it. */
+#define MB__NET_ROUND_NS 250000
 /* Header fields of one message; more is 431. Exchanges send 10 to 20. */
 #define MB__NET_FIELDS_MAX 100
 /* A pooled buffer larger than this gives its memory back. */
@@ -251,7 +255,8 @@ struct mb__net_conn {
     struct mb__net_outbox *out;     /* answers not given to the socket, or NULL */
     struct mb__net_outbox *writing; /* being written, or NULL */
 
-    bool in_turn;   /* its turn is running: nobody needs to ask for one */
+    bool arrived;   /* bytes of it wait in the round, to be handled */
+    bool in_turn;   /* its turn is running, or comes with the round: nobody needs to ask for one */
     bool fresh;     /* the present wait begins anew */
     bool reading;   /* libuv reads */
     bool paused;    /* a limit is reached: no parsing */
@@ -268,6 +273,22 @@ struct mb__net_listener {
     uv_tcp_t tcp;
     struct mb_http_server *server;
     struct mb__net_link link;
+};
+
+/* Bytes of one read that wait for the round's end. */
+struct mb__net_arrival {
+    struct mb__net_conn *conn;
+    char *data; /* in round->bytes */
+    size_t len;
+};
+
+struct mb__net_round {
+    uv_check_t looked; /* at all sockets */
+    struct mb__net_arrival arrivals[MB__NET_ROUND_MAX];
+    uint32_t count;
+    uint64_t now_ns; /* the clock, read just before what is being handed over; 0: to be read */
+    size_t used; /* of `bytes`; between two reads at most MB__NET_READ_BYTES, so that there is room for one */
+    char bytes[2 * MB__NET_READ_BYTES];
 };
 
 struct mb_http_server {
@@ -297,14 +318,24 @@ struct mb_http_server {
 
     struct mb__net_inflate *inflate; /* NULL before the first compressed body */
     struct mb_http_header headers[MB__NET_FIELDS_MAX]; /* of the request being handled */
-    ssize_t received; /* between on_alloc and on_read: bytes in read_buf, or why there are none */
-    char read_buf[MB__NET_READ_BYTES];
+    ssize_t received; /* between on_alloc and on_read: bytes in the round's room, or why there are none */
+    struct mb__net_round round;
 };
 
 /* server.c */
 void mb__net_server_release(struct mb_http_server *server);
 void mb__net_server_conn_gone(struct mb_http_server *server);
 void mb__net_server_add_turn(struct mb_http_server *server, struct mb__net_conn *conn);
+
+/* round.c */
+void mb__net_round_init(struct mb_http_server *server);
+/* Where the next read goes: MB__NET_READ_BYTES. */
+char *mb__net_round_room(struct mb_http_server *server);
+/* `len` bytes were read into it, from a connection that has none in the round. They may be handled at once, and the
+ * connection be closed, if they fill the round. */
+void mb__net_round_add(struct mb__net_conn *conn, size_t len);
+/* Hands over all that has arrived, then gives each of its connections a turn. */
+void mb__net_round_end(struct mb_http_server *server);
 
 /* pool.c: warm, none of these allocates. */
 struct mb__net_message *mb__net_take_message(struct mb_http_server *server);
@@ -326,7 +357,9 @@ void mb__net_conn_accept(struct mb__net_listener *listener);
 /* The same for a connection that accept(2) gave; `fd` is taken. */
 void mb__net_conn_adopt(struct mb_http_server *server, int fd);
 void mb__net_conn_close(struct mb__net_conn *conn);
-void mb__net_conn_turn(struct mb__net_conn *conn, char *data, size_t len);
+/* Parses `data` and hands over what is complete; a turn has to follow. Nothing where the connection is closing. */
+void mb__net_conn_take(struct mb__net_conn *conn, char *data, size_t len);
+void mb__net_conn_turn(struct mb__net_conn *conn);
 void mb__net_conn_want_turn(struct mb__net_conn *conn);
 void mb__net_conn_expire(struct mb__net_conn *conn);
 

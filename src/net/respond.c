@@ -154,8 +154,8 @@ static void advance(struct mb__net_conn *conn)
 static bool is_last(const struct mb_http_exchange *exchange)
 {
     const struct mb__net_conn *conn = exchange->conn;
-    return conn->server->draining && conn->last == exchange && !conn->more && conn->msg == NULL &&
-           conn->stash.len == 0;
+    return conn->server->draining && conn->last == exchange && !conn->more && !conn->arrived &&
+           conn->msg == NULL && conn->stash.len == 0;
 }
 
 void mb_http_respond(struct mb_http_exchange *exchange, const struct mb_http_response *response)

@@ -1,7 +1,7 @@
 /* server.c - listens, accepts, drains, and goes when the last handle, connection and exchange has
  * gone.
  *
- * `refs` begins with the three handles of every server and counts listeners, connections and
+ * `refs` begins with the four handles of every server and counts listeners, connections and
  * exchanges besides. Nothing is freed but by the close callbacks of the loop or by the answer of an
  * exchange that outlived them.
  */
@@ -88,6 +88,7 @@ void mb_http_server_close(struct mb_http_server *server)
     close_conns(server);
     uv_close((uv_handle_t *)&server->timer, on_handle_closed);
     uv_close((uv_handle_t *)&server->turn, on_handle_closed);
+    uv_close((uv_handle_t *)&server->round.looked, on_handle_closed);
     uv_close((uv_handle_t *)&server->grace, on_handle_closed);
 }
 
@@ -191,7 +192,7 @@ static void on_turns(uv_prepare_t *prepare)
     while (!mb__net_link_alone(&server->turns)) {
         struct mb__net_link *link = server->turns.next;
         mb__net_link_remove(link);
-        mb__net_conn_turn(MB__NET_OF(link, struct mb__net_conn, turn_link), NULL, 0);
+        mb__net_conn_turn(MB__NET_OF(link, struct mb__net_conn, turn_link));
     }
     uv_prepare_stop(prepare);
 }
@@ -218,10 +219,11 @@ int mb_http_server_new(const struct mb_http_server_options *options, struct mb_h
     if (server == NULL)
         abort();
     server->options = *options;
-    server->refs = 3;
+    server->refs = 4;
     mb__net_link_init(&server->listeners);
     mb__net_link_init(&server->turns);
     mb__net_timers_init(server);
+    mb__net_round_init(server);
     uv_prepare_init(options->loop, &server->turn);
     uv_timer_init(options->loop, &server->grace);
     server->turn.data = server->grace.data = server;
