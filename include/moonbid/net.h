@@ -40,6 +40,7 @@ struct mb_http_request {
     const struct mb_http_header *headers;
     size_t n_headers;
     struct mb_slice remote_ip; /* of the TCP peer, text; an IPv4-mapped address as IPv4 */
+    uint64_t now_ns;           /* when it was handed over, uv_hrtime */
     uint32_t waited_ms;        /* since the loop woke up and found it, or what came before it, readable */
 };
 

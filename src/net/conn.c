@@ -163,11 +163,9 @@ static bool must_pause(const struct mb__net_conn *conn)
 
 /* All that became readable while the loop slept, or was busy the last time round, stands in one queue; what is handled
  * last has waited for all the others. */
-static uint32_t waited_ms(struct mb_http_server *server)
+static uint32_t waited_ms(const struct mb_http_server *server, uint64_t now_ns)
 {
-    uint64_t read_ns = server->round.now_ns; /* for the first of an arrival */
-    uint64_t now = (read_ns > 0 ? read_ns : uv_hrtime()) / 1000000, woken = uv_now(server->options.loop);
-    server->round.now_ns = 0;
+    uint64_t now = now_ns / 1000000, woken = uv_now(server->options.loop);
     return now > woken ? (uint32_t)(now - woken) : 0;
 }
 
@@ -184,10 +182,13 @@ static void hand_over(struct mb__net_conn *conn, struct mb__net_message *msg)
         return;
     }
     struct mb_http_request request;
+    uint64_t now_ns = uv_hrtime();
+    mb__net_round_next(server, now_ns);
     mb__net_request_fill(msg, server->headers, &request);
     request.body = body;
     request.remote_ip = mb_slice_of(conn->remote_ip);
-    request.waited_ms = waited_ms(server);
+    request.now_ns = now_ns;
+    request.waited_ms = waited_ms(server, now_ns);
     server->counters.requests++;
     struct mb_http_exchange *exchange = mb__net_exchange_open(conn, msg);
     server->current = exchange;

@@ -286,7 +286,8 @@ struct mb__net_round {
     uv_check_t looked; /* at all sockets */
     struct mb__net_arrival arrivals[MB__NET_ROUND_MAX];
     uint32_t count;
-    uint64_t now_ns; /* the clock, read just before what is being handed over; 0: to be read */
+    uint32_t handled, answered; /* of `arrivals`, in their order */
+    uint64_t since_ns; /* when those that are not answered began to wait for others, uv_hrtime; 0: nobody is handled yet */
     size_t used; /* of `bytes`; between two reads at most MB__NET_READ_BYTES, so that there is room for one */
     char bytes[2 * MB__NET_READ_BYTES];
 };
@@ -334,6 +335,8 @@ char *mb__net_round_room(struct mb_http_server *server);
 /* `len` bytes were read into it, from a connection that has none in the round. They may be handled at once, and the
  * connection be closed, if they fill the round. */
 void mb__net_round_add(struct mb__net_conn *conn, size_t len);
+/* A request is about to be handed over: who has waited long is answered first. */
+void mb__net_round_next(struct mb_http_server *server, uint64_t now_ns);
 /* Hands over all that has arrived, then gives each of its connections a turn. */
 void mb__net_round_end(struct mb_http_server *server);
 

@@ -43,34 +43,36 @@ void mb__net_round_add(struct mb__net_conn *conn, size_t len)
         mb__net_round_end(conn->server);
 }
 
-static void answer(const struct mb__net_round *round, uint32_t from, uint32_t to)
+/* Those before `to` that have not had their turn. A turn may hand over what its connection had to keep back, which comes by
+ * mb__net_round_next: nobody gets two. */
+static void answer(struct mb__net_round *round, uint32_t to)
 {
-    for (uint32_t i = from; i < to; i++)
-        if (!round->arrivals[i].conn->closing)
-            mb__net_conn_turn(round->arrivals[i].conn);
+    while (round->answered < to) {
+        struct mb__net_conn *conn = round->arrivals[round->answered++].conn;
+        if (!conn->closing)
+            mb__net_conn_turn(conn);
+    }
+}
+
+void mb__net_round_next(struct mb_http_server *server, uint64_t now_ns)
+{
+    struct mb__net_round *round = &server->round;
+    if (round->handled == round->count || now_ns - round->since_ns <= MB__NET_ROUND_NS)
+        return;
+    round->since_ns = now_ns;
+    answer(round, round->handled);
 }
 
 void mb__net_round_end(struct mb_http_server *server)
 {
     struct mb__net_round *round = &server->round;
-    if (round->count == 0)
-        return;
-    uint64_t since_ns = uv_hrtime();
-    uint32_t answered = 0;
-    round->now_ns = since_ns;
-    for (uint32_t i = 0; i < round->count; i++) {
-        const struct mb__net_arrival *arrival = &round->arrivals[i];
+    for (; round->handled < round->count; round->handled++) {
+        const struct mb__net_arrival *arrival = &round->arrivals[round->handled];
         arrival->conn->arrived = false;
         mb__net_conn_take(arrival->conn, arrival->data, arrival->len);
-        round->now_ns = uv_hrtime();
-        if (round->now_ns - since_ns > MB__NET_ROUND_NS) {
-            answer(round, answered, i + 1);
-            answered = i + 1;
-            since_ns = round->now_ns;
-        }
     }
-    answer(round, answered, round->count);
-    round->count = 0;
+    answer(round, round->count);
+    round->count = round->handled = round->answered = 0;
     round->used = 0;
-    round->now_ns = 0;
+    round->since_ns = 0;
 }

@@ -29,7 +29,7 @@ const char *mb__request_outcome_name(int outcome)
     return outcome == MB_NOBID_BID ? "bid" : mb_nobid_name((enum mb_nobid)outcome);
 }
 
-static void count(struct mb__worker *worker, const struct mb_bidder_out *out, int64_t started_ns)
+static void count(struct mb__worker *worker, const struct mb_bidder_out *out, uint64_t started_ns)
 {
     if (!out->endpoint) {
         return;
@@ -42,7 +42,7 @@ static void count(struct mb__worker *worker, const struct mb_bidder_out *out, in
     }
     if (strcmp(out->kind, "bid") == 0) {
         mb_metrics_add(&counts->outcomes[out->outcome], 1);
-        mb_histogram_record(&worker->board->request_time, (uint64_t)(mb_time_boot_ns() - started_ns));
+        mb_histogram_record(&worker->board->request_time, uv_hrtime() - started_ns);
     } else if (strcmp(out->kind, "error") == 0) {
         mb_metrics_add(&counts->outcomes[MB__OUTCOME_BAD], 1);
     }
@@ -67,7 +67,6 @@ void mb__request_handle(void *user, struct mb_http_exchange *exchange,
                               .draining = worker->draining,
                               .money_unknown = worker->books.money_unknown};
     struct mb_bidder_out out;
-    int64_t started_ns = mb_time_boot_ns();
 
     in.overloaded = request->waited_ms > worker->config->backlog_ms;
     if (in.overloaded) {
@@ -77,7 +76,7 @@ void mb__request_handle(void *user, struct mb_http_exchange *exchange,
     in.tape = mb_recorder_tape(worker->recorder, in.seed);
 
     mb_bidder_handle(worker->bidder, &in, &out);
-    count(worker, &out, started_ns);
+    count(worker, &out, request->now_ns);
     if (out.n_events > 0 && !out.answer_first) {
         mb__books_take(worker, exchange, &out);
     } else {
